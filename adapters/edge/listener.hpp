@@ -1,0 +1,100 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <vector>
+
+#include "adapters/edge/exchange.hpp"
+#include "adapters/http1/head_error.hpp"
+#include "adapters/io/reactor.hpp"
+#include "adapters/io/socket.hpp"
+
+namespace cellroute::edge {
+
+/// Why a connection was not taken.
+enum class drop_reason : std::uint8_t { connections_max, accept_rate, no_descriptor };
+[[nodiscard]] std::string_view to_string(drop_reason reason);
+
+/// Told what happens at a listener; for counting.
+class listener_observer {
+ public:
+  virtual void on_opened(std::uint16_t listener) = 0;
+  virtual void on_closed(std::uint16_t listener) = 0;
+  virtual void on_dropped(std::uint16_t listener, drop_reason reason) = 0;
+
+ protected:
+  ~listener_observer() = default;
+};
+
+/// What all reactors that listen on one address share: how many connections are open there.
+struct connection_count {
+  alignas(64) std::atomic<std::uint32_t> open{0};
+};
+
+struct listener_options {
+  std::uint16_t index = 0;  ///< as configured; goes into `downstream_facts`
+  io::socket_address address;
+  bool half_close = false;                       ///< a FIN before the answer does not mean that the client left
+  std::uint32_t connections_max = 100'000;       ///< on all reactors together
+  std::uint32_t accept_rate = 20'000;            ///< a second, on this reactor
+  std::uint32_t accept_burst = 2'000;
+  http1::head_limits limits;
+  duration header_timeout = 10s;      ///< from the first byte of a head to its last; 408 then
+  duration keep_alive_timeout = 60s;  ///< between requests; closed silently
+  duration linger_timeout = 2s;       ///< how long a closing connection is read from, so that its answer is not lost
+};
+
+class http1_connection;
+
+/// Accepts connections on one address for one reactor, and runs the HTTP/1 side of each.
+///
+/// Threads: the reactor's. Outlives its connections; outlived by handler, observer and count.
+class listener final : public io::tick_listener {
+ public:
+  listener(io::reactor& reactor, listener_options options, exchange_handler& handler, listener_observer& observer,
+           connection_count& count);
+  listener(const listener&) = delete;
+  listener& operator=(const listener&) = delete;
+  ~listener();
+
+  /// Begins to accept from a descriptor that listens; takes it over. Errors: errno.
+  [[nodiscard]] int open(int descriptor);
+  /// Takes no new connection and no new request: idle connections close now, the others after their answer.
+  void drain();
+  /// Cuts what still runs.
+  void cut();
+
+  [[nodiscard]] const listener_options& options() const { return options_; }
+  [[nodiscard]] io::reactor& owner() const { return reactor_; }
+  [[nodiscard]] exchange_handler& handler() const { return handler_; }
+  [[nodiscard]] bool is_draining() const { return draining_; }
+  [[nodiscard]] std::size_t open_count() const { return open_here_; }
+
+  void on_tick(time_point now) override;
+
+ private:
+  friend http1_connection;
+  struct links {
+    links* next = this;
+    links* previous = this;
+  };
+
+  io::task<void> accept_all();
+  void take(const io::accepted& connection);
+  [[nodiscard]] bool may_accept();
+
+  io::reactor& reactor_;
+  listener_options options_;
+  exchange_handler& handler_;
+  listener_observer& observer_;
+  connection_count& count_;
+  io::socket socket_;
+  links connections_;
+  std::size_t open_here_ = 0;
+  double accept_tokens_;
+  time_point tokens_at_;
+  bool paused_ = false;  // no descriptor was left; the next tick tries again
+  bool draining_ = false;
+};
+
+}  // namespace cellroute::edge

@@ -1,0 +1,159 @@
+#include "adapters/io/reactor.hpp"
+
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <array>
+#include <asio/post.hpp>
+#include <cassert>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+
+namespace cellroute::io {
+namespace {
+
+constexpr std::size_t events_a_batch = 256;
+constexpr int batches_a_turn = 16;  // then Asio gets its turn, even if the set never runs dry
+
+std::uint64_t event_key(int descriptor, std::uint32_t life) {
+  return static_cast<std::uint64_t>(life) << 32 | static_cast<std::uint32_t>(descriptor);
+}
+
+int make_epoll() {
+  const int descriptor = epoll_create1(EPOLL_CLOEXEC);
+  if (descriptor < 0) {
+    std::perror("cellroute: epoll_create1");
+    std::exit(EXIT_FAILURE);
+  }
+  return descriptor;
+}
+
+loop_clock read_clock() {
+  loop_clock clock;
+  clock.read();
+  return clock;
+}
+
+}  // namespace
+
+/// A coroutine of `spawn`: owns the task, is linked into the reactor, destroys itself at its end.
+struct reactor::root {
+  struct promise_type : detail::promise_memory, root_links {
+    reactor* owner = nullptr;
+    root get_return_object() noexcept { return {std::coroutine_handle<promise_type>::from_promise(*this)}; }
+    [[nodiscard]] std::suspend_always initial_suspend() const noexcept { return {}; }
+    struct final_awaiter {
+      [[nodiscard]] bool await_ready() const noexcept { return false; }
+      void await_suspend(std::coroutine_handle<promise_type> done) const noexcept {
+        promise_type& p = done.promise();
+        p.previous->next = p.next;
+        p.next->previous = p.previous;
+        --p.owner->running_;
+        done.destroy();
+      }
+      void await_resume() const noexcept {}
+    };
+    [[nodiscard]] final_awaiter final_suspend() const noexcept { return {}; }
+    void return_void() const noexcept {}
+  };
+  std::coroutine_handle<promise_type> frame;
+
+  static root run(task<void> work) { co_await work; }
+};
+
+reactor::reactor()
+    : clock_(read_clock()),
+      context_(1),
+      epoll_(make_epoll()),
+      epoll_in_context_(context_, epoll_),
+      tick_timer_(context_),
+      wheel_(clock_.now) {}
+
+reactor::~reactor() { epoll_in_context_.close(); }
+
+void reactor::destroy_roots() {
+  while (roots_.next != &roots_) {
+    auto& promise = static_cast<root::promise_type&>(*roots_.next);
+    promise.previous->next = promise.next;
+    promise.next->previous = promise.previous;
+    std::coroutine_handle<root::promise_type>::from_promise(promise).destroy();
+    --running_;
+  }
+}
+
+void reactor::spawn(task<void> work) {
+  root::promise_type& promise = root::run(std::move(work)).frame.promise();
+  promise.owner = this;
+  promise.next = roots_.next;
+  promise.previous = &roots_;
+  roots_.next->previous = &promise;
+  roots_.next = &promise;
+  ++running_;
+  std::coroutine_handle<root::promise_type>::from_promise(promise).resume();
+}
+
+int reactor::add(int descriptor, registered& owner) {
+  const auto index = static_cast<std::size_t>(descriptor);
+  if (index >= slots_.size()) slots_.resize(index + index / 2 + 64);
+  slot& s = slots_[index];
+  ++s.life;
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+  event.data.u64 = event_key(descriptor, s.life);
+  if (epoll_ctl(epoll_, EPOLL_CTL_ADD, descriptor, &event) != 0) return errno;
+  s.owner = &owner;
+  return 0;
+}
+
+void reactor::remove(int descriptor) {
+  // Closing the descriptor takes it out of the set; what was fetched already is told apart by `life`.
+  slots_[static_cast<std::size_t>(descriptor)].owner = nullptr;
+}
+
+void reactor::run() {
+  const frame_pool::scope frames(frames_);
+  clock_.read();
+  start_tick();
+  wait_for_events();
+  context_.run();
+  destroy_roots();
+}
+
+void reactor::stop() { context_.stop(); }
+
+void reactor::wait_for_events() {
+  epoll_in_context_.async_wait(asio::posix::stream_descriptor::wait_read, [this](const asio::error_code& error) {
+    if (error) return;
+    drain_events();
+    wait_for_events();
+  });
+}
+
+void reactor::drain_events() {
+  std::array<epoll_event, events_a_batch> events;
+  for (int batch = 0; batch < batches_a_turn; ++batch) {
+    const int count = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), 0);
+    if (count <= 0) return;
+    clock_.read();
+    for (int i = 0; i < count; ++i) {
+      const std::uint64_t key = events[static_cast<std::size_t>(i)].data.u64;
+      const slot& s = slots_[static_cast<std::uint32_t>(key)];
+      if (s.owner == nullptr || s.life != static_cast<std::uint32_t>(key >> 32)) continue;
+      s.owner->on_events(events[static_cast<std::size_t>(i)].events);
+    }
+  }
+}
+
+void reactor::start_tick() {
+  tick_timer_.expires_after(timer_wheel::tick);
+  tick_timer_.async_wait([this](const asio::error_code& error) {
+    if (error) return;
+    clock_.read();
+    wheel_.sweep(clock_.now);
+    for (std::size_t i = 0; i < tick_listeners_.size(); ++i) tick_listeners_[i]->on_tick(clock_.now);
+    start_tick();
+  });
+}
+
+}  // namespace cellroute::io

@@ -1,0 +1,122 @@
+#pragma once
+
+#include <asio/io_context.hpp>
+#include <asio/posix/stream_descriptor.hpp>
+#include <asio/post.hpp>
+#include <asio/steady_timer.hpp>
+#include <coroutine>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "adapters/io/buffer.hpp"
+#include "adapters/io/clock.hpp"
+#include "adapters/io/frame_pool.hpp"
+#include "adapters/io/task.hpp"
+#include "adapters/io/timer_wheel.hpp"
+
+namespace cellroute::io {
+
+/// Something whose descriptor is in a reactor's epoll set.
+class registered {
+ public:
+  /// Readiness changed: `events` are the kernel's. May destroy this object.
+  virtual void on_events(std::uint32_t events) = 0;
+
+ protected:
+  registered() = default;
+  registered(const registered&) = default;
+  registered& operator=(const registered&) = default;
+  ~registered() = default;
+};
+
+/// Something called once a tick, on the reactor's thread.
+class tick_listener {
+ public:
+  virtual void on_tick(time_point now) = 0;
+
+ protected:
+  ~tick_listener() = default;
+};
+
+/// One core's event loop: an edge-triggered epoll set nested in a single-threaded `io_context`, with this core's
+/// buffers, frames and deadlines.
+///
+/// Why nested: the data path waits only in its own set, where a descriptor is registered once and readiness is a flag;
+/// Asio's own operations try again after every short read and cost 1.0 to 1.6 more calls a request. Asio keeps what is
+/// not per request: posts from other threads, timers, signals.
+///
+/// Threads: one owner, but `post` and `stop`, which any thread may call.
+class reactor {
+ public:
+  reactor();
+  reactor(const reactor&) = delete;
+  reactor& operator=(const reactor&) = delete;
+  ~reactor();
+
+  /// Runs until `stop`. Coroutines of `spawn` that still wait then are destroyed before it returns.
+  void run();
+  void stop();
+
+  /// Has `work` run on the reactor's thread, soon.
+  template <class Work>
+  void post(Work work) {
+    asio::post(context_, std::move(work));
+  }
+
+  /// Starts a coroutine that belongs to this reactor and ends when it likes.
+  void spawn(task<void> work);
+
+  [[nodiscard]] const loop_clock& clock() const { return clock_; }
+  [[nodiscard]] time_point now() const { return clock_.now; }
+  [[nodiscard]] timer_wheel& wheel() { return wheel_; }
+  [[nodiscard]] buffer_pool& buffers() { return buffers_; }
+  [[nodiscard]] asio::io_context& context() { return context_; }
+
+  void add_tick_listener(tick_listener& listener) { tick_listeners_.push_back(&listener); }
+  void remove_tick_listener(tick_listener& listener) { std::erase(tick_listeners_, &listener); }
+
+  /// Puts a descriptor into the set, edge-triggered, for its whole life. Returns errno, or 0.
+  [[nodiscard]] int add(int descriptor, registered& owner);
+  /// Forgets a descriptor; to be called before it is closed. Events already fetched for it are not delivered.
+  void remove(int descriptor);
+
+  /// Counts the owners a descriptor has had, the present one included; a change tells that one has gone.
+  [[nodiscard]] std::uint32_t life_of(int descriptor) const {
+    const slot& s = slots_[static_cast<std::size_t>(descriptor)];
+    return s.owner == nullptr ? 0 : s.life;
+  }
+
+  /// Coroutines started by `spawn` that have not ended.
+  [[nodiscard]] std::size_t running_count() const { return running_; }
+
+ private:
+  struct root;
+  struct slot {
+    registered* owner = nullptr;
+    std::uint32_t life = 0;  // counts owners, so that an event meant for an earlier one is recognised
+  };
+
+  void wait_for_events();
+  void drain_events();
+  void start_tick();
+  void destroy_roots();
+
+  loop_clock clock_;
+  frame_pool frames_;
+  buffer_pool buffers_;
+  asio::io_context context_;
+  int epoll_ = -1;
+  asio::posix::stream_descriptor epoll_in_context_;
+  asio::steady_timer tick_timer_;
+  timer_wheel wheel_;
+  std::vector<slot> slots_;  // by descriptor
+  std::vector<tick_listener*> tick_listeners_;
+  struct root_links {
+    root_links* next = this;
+    root_links* previous = this;
+  } roots_;
+  std::size_t running_ = 0;
+};
+
+}  // namespace cellroute::io

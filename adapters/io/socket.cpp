@@ -1,0 +1,195 @@
+#include "adapters/io/socket.hpp"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace cellroute::io {
+namespace {
+
+void set_no_delay(int descriptor) {
+  const int on = 1;
+  (void)setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+}  // namespace
+
+int socket::open(int descriptor, bool connecting) {
+  descriptor_ = descriptor;
+  readable_ = writable_ = !connecting;  // not known: the first try finds out
+  peer_closed_ = broken_ = cancelled_ = read_cancelled_ = false;
+  const int error = reactor_->add(descriptor, *this);
+  if (error != 0) {
+    ::close(descriptor);
+    descriptor_ = -1;
+  }
+  return error;
+}
+
+void socket::close() {
+  if (descriptor_ < 0) return;
+  reactor_->remove(descriptor_);
+  ::close(descriptor_);
+  descriptor_ = -1;
+  read_.disarm();
+  write_.disarm();
+}
+
+void socket::close_with_reset() {
+  if (descriptor_ < 0) return;
+  const linger at_once{1, 0};
+  (void)setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  close();
+}
+
+io_result socket::try_read(std::span<char> into) {
+  if (!readable_) return {io_status::would_block, 0};
+  for (;;) {
+    const ssize_t got = ::recv(descriptor_, into.data(), into.size(), 0);
+    if (got > 0) {
+      const auto size_bytes = static_cast<std::size_t>(got);
+      // A short read has drained the socket; the next edge says when there is more. Not so once the end is announced:
+      // no further edge comes for it.
+      if (size_bytes < into.size() && !peer_closed_ && !broken_) readable_ = false;
+      return {io_status::ok, size_bytes};
+    }
+    if (got == 0) return {io_status::end, 0};
+    if (errno == EINTR) continue;
+    if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      readable_ = false;
+      return {io_status::would_block, 0};
+    }
+    return {io_status::reset, 0};
+  }
+}
+
+io_result socket::try_write(std::span<const char> bytes, bool more_follows) {
+  if (!writable_) return {io_status::would_block, 0};
+  for (;;) {
+    const ssize_t sent = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL | (more_follows ? MSG_MORE : 0));
+    if (sent >= 0) return {io_status::ok, static_cast<std::size_t>(sent)};
+    if (errno == EINTR) continue;
+    if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      writable_ = false;
+      return {io_status::would_block, 0};
+    }
+    return {io_status::reset, 0};
+  }
+}
+
+void socket::shutdown_send() {
+  if (descriptor_ >= 0) (void)::shutdown(descriptor_, SHUT_WR);
+}
+
+void socket::wait_state::wake(io_status status) {
+  if (!waiting) return;
+  outcome = status;
+  disarm();
+  std::exchange(waiting, nullptr).resume();
+}
+
+void socket::cancel() {
+  cancelled_ = true;
+  // Each wake may destroy this socket, so both waiters are taken before either runs.
+  const std::coroutine_handle<> reader = std::exchange(read_.waiting, nullptr);
+  const std::coroutine_handle<> writer = std::exchange(write_.waiting, nullptr);
+  read_.disarm();
+  write_.disarm();
+  if (reader) reader.resume();
+  if (writer) writer.resume();
+}
+
+void socket::cancel_read() {
+  read_cancelled_ = true;
+  read_.wake(io_status::cancelled);
+}
+
+void socket::on_events(std::uint32_t events) {
+  if ((events & (EPOLLERR | EPOLLHUP)) != 0) broken_ = true;
+  if ((events & EPOLLRDHUP) != 0) peer_closed_ = true;
+  const bool hung_up = (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+  if ((events & EPOLLIN) != 0 || hung_up) readable_ = true;
+  if ((events & EPOLLOUT) != 0 || broken_) writable_ = true;
+
+  // Whoever is woken may destroy this socket. The reactor's slot tells, without touching it.
+  reactor& owner = *reactor_;
+  const int descriptor = descriptor_;
+  const std::uint32_t life = owner.life_of(descriptor);
+  if (read_.waiting && readable_) {
+    read_.wake(io_status::ok);
+    if (owner.life_of(descriptor) != life) return;
+  }
+  if (write_.waiting && writable_) {
+    write_.wake(io_status::ok);
+    if (owner.life_of(descriptor) != life) return;
+  }
+  if ((half_close_ ? broken_ : hung_up) && watcher_ != nullptr) std::exchange(watcher_, nullptr)->on_hangup();
+}
+
+void socket::pretend_readable() {
+  readable_ = true;
+  read_.wake(io_status::ok);
+}
+
+expected<int, int> open_listener(const socket_address& address, const listen_options& options) {
+  const native_address native = to_native(address);
+  const int descriptor = ::socket(native.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (descriptor < 0) return unexpected(errno);
+  const int on = 1;
+  const int off = 0;
+  (void)setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (options.reuse_port) (void)setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+  if (address.v6) (void)setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+  const auto* const where = reinterpret_cast<const sockaddr*>(&native.storage);  // allow: reinterpret_cast: socket API
+  if (::bind(descriptor, where, native.size_bytes) != 0 || ::listen(descriptor, options.backlog) != 0) {
+    const int error = errno;
+    ::close(descriptor);
+    return unexpected(error);
+  }
+  return descriptor;
+}
+
+socket_address local_address(int descriptor) {
+  sockaddr_storage storage{};
+  socklen_t size_bytes = sizeof storage;
+  auto* const where = reinterpret_cast<sockaddr*>(&storage);  // allow: reinterpret_cast: socket API
+  if (::getsockname(descriptor, where, &size_bytes) != 0) return {};
+  return from_native(storage).value_or(socket_address{});
+}
+
+expected<int, int> start_connect(const socket_address& address) {
+  const native_address native = to_native(address);
+  const int descriptor = ::socket(native.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (descriptor < 0) return unexpected(errno);
+  set_no_delay(descriptor);
+  const auto* const where = reinterpret_cast<const sockaddr*>(&native.storage);  // allow: reinterpret_cast: socket API
+  if (::connect(descriptor, where, native.size_bytes) != 0 && errno != EINPROGRESS) {
+    const int error = errno;
+    ::close(descriptor);
+    return unexpected(error);
+  }
+  return descriptor;
+}
+
+int connect_outcome(int descriptor) {
+  int error = 0;
+  socklen_t size_bytes = sizeof error;
+  if (::getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &size_bytes) != 0) return errno;
+  return error;
+}
+
+expected<accepted, int> accept_connection(int listener) {
+  sockaddr_storage storage{};
+  socklen_t size_bytes = sizeof storage;
+  auto* const where = reinterpret_cast<sockaddr*>(&storage);  // allow: reinterpret_cast: socket API
+  const int descriptor = ::accept4(listener, where, &size_bytes, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (descriptor < 0) return unexpected(errno);
+  set_no_delay(descriptor);
+  return accepted{descriptor, from_native(storage).value_or(socket_address{})};
+}
+
+}  // namespace cellroute::io

@@ -1,0 +1,313 @@
+#include "adapters/process/log_writer.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cerrno>
+#include <climits>
+#include <csignal>
+#include <cstring>
+#include <utility>
+
+#include "adapters/process/json_writer.hpp"
+
+namespace cellroute::process {
+namespace {
+
+// A batch is one write to a file; beyond some 64 KiB a larger one saves nothing.
+constexpr std::size_t batch_max_bytes = 128 * 1024;
+
+// How long the writer pauses between looks at the rings. At the longest, a reactor that starts to serve 70,000
+// requests a second fills half of a ring of the default size before it is noticed.
+constexpr std::chrono::milliseconds pause_min = 5ms;
+constexpr std::chrono::milliseconds pause_max = 20ms;
+
+// How long a wait for a reader takes before stop is looked at again.
+constexpr std::chrono::milliseconds patience = 20ms;
+
+bool is_writable(int descriptor, std::chrono::milliseconds wait) {
+  pollfd entry{descriptor, POLLOUT, 0};
+  return ::poll(&entry, 1, static_cast<int>(wait.count())) > 0;
+}
+
+std::uint64_t count_lines(std::string_view text) {
+  return static_cast<std::uint64_t>(std::count(text.begin(), text.end(), '\n'));
+}
+
+int open_file(const std::string& path) {
+  // O_NONBLOCK: opening a FIFO that nobody reads is an error, not a wait. It changes nothing for files.
+  return ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
+}
+
+}  // namespace
+
+std::string_view to_string(log_level level) {
+  switch (level) {
+    case log_level::debug:
+      return "debug";
+    case log_level::info:
+      return "info";
+    case log_level::warn:
+      return "warn";
+    case log_level::error:
+      return "error";
+  }
+  return {};
+}
+
+std::string to_string(const log_open_error& error) { return error.path + ": " + std::strerror(error.error_number); }
+
+void append_event_line(std::string& out, const event_record& event) {
+  json_writer line(out);
+  line.begin_object()
+      .field("timestamp", event.timestamp)
+      .field("level", to_string(event.level))
+      .field("event", event.event)
+      .field("message", event.message);
+  for (const event_pair& pair : event.pairs) {
+    std::visit([&](const auto& value) { line.field(pair.name, value); }, pair.value);
+  }
+  line.end_object();
+  out += '\n';
+}
+
+/// The descriptor that lines go to.
+class log_writer::output {
+ public:
+  output(int descriptor, std::string path) : descriptor_(descriptor), path_(std::move(path)) { look(); }
+  output(const output&) = delete;
+  output& operator=(const output&) = delete;
+  ~output() {
+    if (is_file()) ::close(descriptor_);
+  }
+
+  [[nodiscard]] bool is_writable(std::chrono::milliseconds wait) const {
+    return kind_ == kind::regular || process::is_writable(descriptor_, wait);
+  }
+
+  /// Writes some of it, at once and as much as surely does not wait. Returns what `write` does.
+  [[nodiscard]] ssize_t write_some(std::string_view text) const {
+    if (kind_ == kind::regular) return ::write(descriptor_, text.data(), text.size());
+    if (kind_ == kind::socket) return ::send(descriptor_, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    // A pipe that can take anything takes PIPE_BUF bytes whole. So lines up to that length stay whole, too, where
+    // several processes share the pipe.
+    std::string_view piece = text.substr(0, PIPE_BUF);
+    const std::size_t line_end = piece.rfind('\n');
+    if (line_end != piece.npos) piece = piece.substr(0, line_end + 1);
+    return ::write(descriptor_, piece.data(), piece.size());
+  }
+
+  /// Returns 0 or the error.
+  [[nodiscard]] int reopen() {
+    if (!is_file()) return 0;
+    const int fresh = open_file(path_);
+    if (fresh < 0) return errno;
+    ::close(std::exchange(descriptor_, fresh));
+    look();
+    return 0;
+  }
+
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  enum class kind { regular, socket, other };
+
+  [[nodiscard]] bool is_file() const { return !path_.empty(); }
+  void look() {
+    struct stat status{};
+    const bool known = ::fstat(descriptor_, &status) == 0;
+    kind_ = known && S_ISREG(status.st_mode)    ? kind::regular
+            : known && S_ISSOCK(status.st_mode) ? kind::socket
+                                                : kind::other;
+  }
+
+  int descriptor_;
+  std::string path_;  // empty: a descriptor that was given to us
+  kind kind_ = kind::other;
+};
+
+expected<std::unique_ptr<log_writer>, log_open_error> log_writer::open(log_settings settings) {
+  assert(settings.now != nullptr);
+  std::unique_ptr<output> sink;
+  if (settings.output == "stdout") {
+    sink = std::make_unique<output>(STDOUT_FILENO, "");
+  } else if (settings.output == "stderr" || settings.output == "off") {
+    sink = std::make_unique<output>(STDERR_FILENO, "");
+  } else {
+    const int descriptor = open_file(settings.output);
+    if (descriptor < 0) return unexpected(log_open_error{settings.output, errno});
+    sink = std::make_unique<output>(descriptor, settings.output);
+  }
+  return std::make_unique<log_writer>(passkey{}, std::move(settings), std::move(sink));
+}
+
+log_writer::log_writer(passkey, log_settings settings, std::unique_ptr<output> sink)
+    : settings_(std::move(settings)),
+      wants_access_(settings_.output != "off"),
+      level_(settings_.level),
+      output_(std::move(sink)),
+      thread_([this](const std::stop_token& stop) { run(stop); }) {}
+
+log_writer::~log_writer() = default;
+
+void log_writer::add_ring(access_ring& ring) {
+  const std::lock_guard lock(mutex_);
+  rings_.push_back(&ring);
+}
+
+void log_writer::event(const event_record& event) {
+  if (event.level < level_.load(std::memory_order_relaxed)) return;
+  std::string line;
+  append_event_line(line, event);
+  {
+    const std::lock_guard lock(mutex_);
+    if (events_.size() + line.size() > settings_.event_queue_max_bytes) {
+      ++events_dropped_;
+      return;
+    }
+    events_ += line;
+  }
+  something_.notify_one();
+}
+
+void log_writer::reopen() {
+  {
+    const std::lock_guard lock(mutex_);
+    reopen_wanted_ = true;
+  }
+  something_.notify_one();
+}
+
+log_counts log_writer::counts() const {
+  const std::lock_guard lock(mutex_);
+  log_counts counts{lines_written_.value(), bytes_written_.value(), lines_lost_.value(), events_dropped_, 0};
+  for (const access_ring* ring : rings_) counts.records_dropped += ring->dropped();
+  return counts;
+}
+
+void log_writer::run(const std::stop_token& stop) {
+  sigset_t all;
+  ::sigfillset(&all);  // a reader that left is EPIPE here, and no signal of the process is handled by this thread
+  ::pthread_sigmask(SIG_SETMASK, &all, nullptr);
+
+  std::vector<access_ring*> rings;
+  auto pause = pause_min;
+  while (!gave_up_) {
+    const bool stopping = stop.stop_requested();  // looked at first: what was there before the stop is written
+    bool reopen_wanted = false;
+    {
+      const std::lock_guard lock(mutex_);
+      rings = rings_;
+      batch_ += events_;
+      events_.clear();
+      reopen_wanted = std::exchange(reopen_wanted_, false);
+    }
+    if (reopen_wanted) reopen_output();
+    const bool more = fill_batch(rings);
+    if (!batch_.empty()) {
+      write_batch(stop);
+      pause = pause_min;
+    } else {
+      pause = std::min(2 * pause, pause_max);
+    }
+    if (more) continue;
+    if (stopping) return;
+    std::unique_lock lock(mutex_);
+    something_.wait_for(lock, stop, pause, [this] { return !events_.empty() || reopen_wanted_; });
+  }
+}
+
+/// Takes records until the batch is full; true when some may be left.
+bool log_writer::fill_batch(std::span<access_ring* const> rings) {
+  for (std::size_t i = 0; i < rings.size(); ++i) {
+    access_ring& ring = *rings[(first_ring_ + i) % rings.size()];
+    while (const std::optional<access_record> record = ring.front()) {
+      if (wants_access_) append_access_line(batch_, *record, settings_.layout);
+      ring.pop();
+      if (batch_.size() < batch_max_bytes) continue;
+      first_ring_ = (first_ring_ + i + 1) % rings.size();  // the others' turn, so that a busy ring starves none
+      return true;
+    }
+  }
+  return false;
+}
+
+/// Writes the whole batch; what cannot be written is lost and counted.
+void log_writer::write_batch(const std::stop_token& stop) {
+  const bool was_torn = std::exchange(torn_, false);
+  if (was_torn) batch_.insert(0, 1, '\n');
+  std::string_view rest = batch_;
+  const int error_number = write_all(rest, stop);
+
+  const std::size_t size = batch_.size() - rest.size();
+  if (size > 0) {
+    lines_written_.add(count_lines({batch_.data(), size}) - (was_torn ? 1 : 0));
+    bytes_written_.add(size);
+  }
+  torn_ = size > 0 ? batch_[size - 1] != '\n' : was_torn;
+  if (error_number != 0 && !failing_) report_failure(error_number);
+  lines_lost_.add(count_lines(rest) - (was_torn && size == 0 ? 1 : 0));
+  batch_.clear();
+  if (error_number == 0 && failing_) report_recovery();
+}
+
+/// Takes from the front of `rest` what was written. Returns 0 or the error.
+int log_writer::write_all(std::string_view& rest, const std::stop_token& stop) {
+  while (!rest.empty()) {
+    if (!output_->is_writable(patience)) {
+      if (!stop.stop_requested()) continue;
+      waited_after_stop_ += patience;
+      gave_up_ = waited_after_stop_ >= settings_.stop_timeout;
+      if (gave_up_) return ETIMEDOUT;
+      continue;
+    }
+    const ssize_t written = output_->write_some(rest);
+    if (written > 0) {
+      rest.remove_prefix(static_cast<std::size_t>(written));
+    } else if (written == 0) {
+      return EIO;
+    } else if (errno == EAGAIN) {
+      ::poll(nullptr, 0, 1);  // said to be writable, and was not: do not spin
+    } else if (errno != EINTR) {
+      return errno;
+    }
+  }
+  return 0;
+}
+
+void log_writer::reopen_output() {
+  if (const int error_number = output_->reopen(); error_number != 0) {
+    report(log_level::error, "log_reopen_failed", "the log file cannot be opened again; lines go to the old one",
+           {{"path", output_->path()}, {"reason", std::strerror(error_number)}});
+  }
+}
+
+void log_writer::report_failure(int error_number) {
+  failing_ = true;
+  lost_before_ = lines_lost_.value();
+  report(log_level::error, "log_write_failed", "lines are lost and counted until writing works again",
+         {{"output", settings_.output},
+          {"reason", error_number == ETIMEDOUT ? "nobody reads it" : std::strerror(error_number)}});
+}
+
+void log_writer::report_recovery() {
+  failing_ = false;
+  report(log_level::warn, "log_write_recovered", "the log is written again",
+         {{"output", settings_.output}, {"lines_lost", lines_lost_.value() - lost_before_}});
+}
+
+/// Says it where it may be seen, or not at all: the writer does not wait to complain.
+void log_writer::report(log_level level, std::string_view event, std::string_view message,
+                        std::initializer_list<event_pair> pairs) {
+  std::string line;
+  append_event_line(line, {settings_.now(), level, event, message, {pairs.begin(), pairs.size()}});
+  if (!is_writable(settings_.report_descriptor, 0ms)) return;
+  [[maybe_unused]] const ssize_t written = ::write(settings_.report_descriptor, line.data(), line.size());
+}
+
+}  // namespace cellroute::process

@@ -1,0 +1,153 @@
+#include "adapters/proxy/admin.hpp"
+
+#include <fmt/format.h>
+
+#include "adapters/process/json_writer.hpp"
+
+namespace cellroute::proxy {
+namespace {
+
+int hex_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+std::optional<std::string_view> query_value(std::string_view query, std::string_view name) {
+  while (!query.empty()) {
+    const std::size_t ampersand = query.find('&');
+    const std::string_view pair = query.substr(0, ampersand);
+    const std::size_t equals = pair.find('=');
+    if (pair.substr(0, equals) == name) {
+      return equals == std::string_view::npos ? std::string_view{} : pair.substr(equals + 1);
+    }
+    query = ampersand == std::string_view::npos ? std::string_view{} : query.substr(ampersand + 1);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string_view to_string(readiness state) {
+  switch (state) {
+    case readiness::starting: return "starting";
+    case readiness::ready: return "ready";
+    case readiness::draining: return "draining";
+  }
+  return {};
+}
+
+std::optional<std::string> decode_query_value(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '+') {
+      out += ' ';
+    } else if (text[i] != '%') {
+      out += text[i];
+    } else {
+      if (i + 2 >= text.size()) return std::nullopt;
+      const int high = hex_value(text[i + 1]);
+      const int low = hex_value(text[i + 2]);
+      if (high < 0 || low < 0) return std::nullopt;
+      out += static_cast<char>(high * 16 + low);
+      i += 2;
+    }
+  }
+  return out;
+}
+
+admin_pages::page admin_pages::error_page(std::uint16_t status, std::string_view code, std::string_view message) {
+  page p;
+  p.status = status;
+  p.body = fmt::format(R"({{"error":{{"code":"{}","message":"{}","request_id":""}}}})", code, message);
+  return p;
+}
+
+admin_pages::page admin_pages::debug_config() {
+  const snapshot<routing_table>& current = tables_.current();
+  const wall_time applied = source_.config_applied_at();
+  const double age = std::chrono::duration<double>(clock_.wall - applied).count();
+  page p;
+  process::json_writer out(p.body);
+  out.begin_object();
+  out.field("version", current.value.version());
+  out.field("source", source_.config_source());
+  out.field("last_reload_at", applied);
+  out.field("generation", current.generation);
+  out.field("keys", static_cast<std::uint64_t>(current.value.keys().size()));
+  out.field("age_seconds", age < 0 ? 0.0 : age);
+  out.end_object();
+  return p;
+}
+
+admin_pages::page admin_pages::explain(std::string_view query) {
+  const std::optional<std::string_view> text = query_value(query, "key");
+  if (!text) return error_page(400, "key_missing", "name the routing key: /v1/explain?key=NAME");
+  const std::optional<std::string> key = decode_query_value(*text);
+  if (!key) return error_page(400, "key_malformed", "the key holds a broken percent escape");
+  if (key->empty() || key->size() > key_size_max) {
+    return error_page(400, "key_size", "a routing key has 1 to 256 bytes");
+  }
+  const snapshot<routing_table>& current = tables_.current();
+  const auto made = current.value.route(*key, key_origin{key_source::header, options_.key.name});
+  if (!made) return error_page(404, "routing_key_unknown", "no placement is assigned to this routing key");
+  page p;
+  write_explanation_json(p.body, *made, current.value.fleet(), current.value.version());
+  return p;
+}
+
+admin_pages::page admin_pages::make_page(const edge::exchange& x) {
+  if (x.refused.status != 0) return error_page(x.refused.status, "malformed_request", x.refused.details);
+  const std::string_view target = x.request.target;
+  const std::size_t question = target.find('?');
+  const std::string_view path = target.substr(0, question);
+  const std::string_view query = question == std::string_view::npos ? std::string_view{} : target.substr(question + 1);
+  const bool known = path == "/health" || path == "/ready" || path == "/version" || path == options_.metrics_path ||
+                     path == "/debug/config" || path == "/v1/explain";
+  if (!known) return error_page(404, "not_found", "there is no such page; see the administration API's description");
+  if (x.request.method != "GET" && x.request.method != "HEAD") {
+    page p = error_page(405, "method_refused", "this page is only read: GET or HEAD");
+    p.allow = "GET, HEAD";
+    return p;
+  }
+  if (path == "/health") return {200, "application/json", R"({"status":"ok"})", {}};
+  if (path == "/ready") {
+    const readiness state = source_.ready();
+    const std::uint16_t status = state == readiness::ready ? 200 : 503;
+    return {status, "application/json", fmt::format(R"({{"status":"{}"}})", to_string(state)), {}};
+  }
+  if (path == "/version") {
+    return {200, "application/json",
+            fmt::format(R"({{"version":"{}","commit":"{}"}})", options_.version, options_.commit), {}};
+  }
+  if (path == options_.metrics_path) return {200, "text/plain; version=0.0.4; charset=utf-8", source_.metrics(), {}};
+  if (path == "/debug/config") return debug_config();
+  return explain(query);
+}
+
+io::task<void> admin_pages::serve(edge::exchange& x) {
+  page p = make_page(x);
+  if (p.type == "application/json") p.body += '\n';
+  added_fields added;
+  added.add("Content-Type", p.type);
+  added.add("Cache-Control", "no-store");
+  if (!p.allow.empty()) added.add("Allow", p.allow);
+  response_view view;
+  view.status = p.status;
+  view.reason = reason_phrase(p.status);
+  view.body.has_body = true;
+  view.body.length_bytes = p.body.size();
+  edge::outgoing_response out;
+  out.view = &view;
+  out.added = added.span();
+  out.close = !x.settle_body();
+  edge::body_piece body;
+  body.data = p.body.data();
+  body.size_bytes = p.body.size();
+  body.end = true;
+  const edge::stream_fault sent = co_await x.send_head(out, body, clock_.now + 10s);
+  if (sent != edge::stream_fault::none) x.abort();
+}
+
+}  // namespace cellroute::proxy

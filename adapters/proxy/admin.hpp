@@ -1,0 +1,74 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "adapters/edge/exchange.hpp"
+#include "adapters/io/clock.hpp"
+#include "adapters/proxy/local_answer.hpp"
+#include "cellroute/base/time.hpp"
+#include "cellroute/match/routing_key.hpp"
+#include "cellroute/snapshot/published.hpp"
+#include "cellroute/table/routing_table.hpp"
+
+namespace cellroute::proxy {
+
+/// Whether the router wants new requests.
+enum class readiness : std::uint8_t { starting, ready, draining };
+[[nodiscard]] std::string_view to_string(readiness state);
+
+/// What the admin pages show of the router. Called on the admin's reactor.
+class admin_source {
+ public:
+  [[nodiscard]] virtual readiness ready() const = 0;
+  [[nodiscard]] virtual std::string metrics() const = 0;
+  [[nodiscard]] virtual std::string config_source() const = 0;
+  [[nodiscard]] virtual wall_time config_applied_at() const = 0;
+
+ protected:
+  ~admin_source() = default;
+};
+
+struct admin_options {
+  std::string metrics_path = "/metrics";
+  key_header key;
+  std::string version;
+  std::string commit;
+};
+
+/// The pages of the admin listener: health, readiness, version, metrics, configuration, explanation. Reading only.
+///
+/// The contract is docs/openapi.yaml. Threads: one reactor's.
+class admin_pages final : public edge::exchange_handler {
+ public:
+  admin_pages(const io::loop_clock& clock, published<routing_table>& tables, const admin_source& source,
+              admin_options options)
+      : clock_(clock), tables_(tables), source_(source), options_(std::move(options)) {}
+
+  [[nodiscard]] io::task<void> serve(edge::exchange& x) override;
+
+ private:
+  struct page {
+    std::uint16_t status = 200;
+    std::string_view type = "application/json";
+    std::string body;
+    std::string_view allow;
+  };
+  [[nodiscard]] page make_page(const edge::exchange& x);
+  [[nodiscard]] page debug_config();
+  [[nodiscard]] page explain(std::string_view query);
+  [[nodiscard]] static page error_page(std::uint16_t status, std::string_view code, std::string_view message);
+
+  const io::loop_clock& clock_;
+  reader<routing_table> tables_;
+  const admin_source& source_;
+  admin_options options_;
+};
+
+/// Decodes a query value: `%XX` and `+`. Empty result for a broken escape.
+[[nodiscard]] std::optional<std::string> decode_query_value(std::string_view text);
+
+}  // namespace cellroute::proxy

@@ -1,0 +1,99 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "adapters/proxy/router_metrics.hpp"
+
+namespace cellroute::proxy {
+
+/// Why the router answers itself, or cuts an answer. What each becomes stands in one table, `outcome_of`.
+enum class failure : std::uint8_t {
+  malformed_request,
+  key_missing,
+  key_empty,
+  key_too_long,
+  key_repeated,
+  key_is_list,
+  method_refused,
+  unknown_key,
+  body_malformed,
+  body_idle,
+  body_too_large,
+  no_endpoint,
+  name_not_resolved,
+  connect_refused,
+  connect_timeout,
+  no_descriptor,
+  upstream_closed,
+  bad_answer,
+  answer_timeout,
+  stream_idle,
+  total_timeout,
+  client_left,
+};
+
+/// What a failure becomes for the client, in the log and in the metrics.
+struct failure_outcome {
+  std::uint16_t status;              ///< `malformed_request` has its status from the protocol machine
+  std::string_view code;             ///< for programs, in JSON error bodies
+  std::string_view error;            ///< token of `Proxy-Status`; RFC 9209 section 2.3
+  std::string_view message;          ///< for people
+  std::optional<upstream_error> upstream;  ///< the cell's fault, counted as such
+};
+
+[[nodiscard]] constexpr failure_outcome outcome_of(failure f) {
+  using enum upstream_error;
+  switch (f) {
+    case failure::malformed_request:
+      return {400, "malformed_request", "http_request_error", "the request breaks the protocol", {}};
+    case failure::key_missing:
+      return {400, "routing_key_missing", "http_request_error", "the request has no routing key", {}};
+    case failure::key_empty:
+      return {400, "routing_key_empty", "http_request_error", "the routing key is empty", {}};
+    case failure::key_too_long:
+      return {400, "routing_key_too_long", "http_request_error", "the routing key is longer than 256 bytes", {}};
+    case failure::key_repeated:
+      return {400, "routing_key_repeated", "http_request_error", "the routing key was sent more than once", {}};
+    case failure::key_is_list:
+      return {400, "routing_key_list", "http_request_error", "the routing key is a list; one value is meant", {}};
+    case failure::method_refused:
+      return {405, "method_refused", "http_request_denied", "this method is not allowed here", {}};
+    case failure::unknown_key:
+      return {404, "routing_key_unknown", "destination_not_found", "no placement is assigned to this routing key", {}};
+    case failure::body_malformed:
+      return {400, "body_malformed", "http_request_error", "the request body breaks the protocol", {}};
+    case failure::body_idle:
+      return {408, "body_idle", "http_request_error", "the request body did not come in time", {}};
+    case failure::body_too_large:
+      return {413, "body_too_large", "http_request_error", "the request body is too large", {}};
+    case failure::no_endpoint:
+      return {500, "no_endpoint", "proxy_configuration_error", "the placement has no endpoint", {}};
+    case failure::name_not_resolved:
+      return {502, "name_not_resolved", "dns_error", "the cell's name has no address", dns_error};
+    case failure::connect_refused:
+      return {502, "connect_refused", "connection_refused", "the cell refused the connection", connection_refused};
+    case failure::connect_timeout:
+      return {504, "connect_timeout", "connection_timeout", "the cell did not take the connection in time",
+              connection_timeout};
+    case failure::no_descriptor:
+      return {503, "no_descriptor", "proxy_internal_error", "the router has no descriptor left for a connection", {}};
+    case failure::upstream_closed:
+      return {502, "upstream_closed", "connection_terminated", "the cell closed the connection without an answer",
+              connection_terminated};
+    case failure::bad_answer:
+      return {502, "bad_answer", "http_protocol_error", "the cell's answer breaks the protocol", http_protocol_error};
+    case failure::answer_timeout:
+      return {504, "answer_timeout", "http_response_timeout", "the cell did not answer in time", http_response_timeout};
+    case failure::stream_idle:
+      return {504, "stream_idle", "connection_read_timeout", "the stream was idle for too long", connection_read_timeout};
+    case failure::total_timeout:
+      return {504, "total_timeout", "http_response_timeout", "the exchange took longer than allowed",
+              http_response_timeout};
+    case failure::client_left: return {499, "client_left", "", "the client left before the answer was complete", {}};
+  }
+  return {};
+}
+
+}  // namespace cellroute::proxy

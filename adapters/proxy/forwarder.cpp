@@ -1,0 +1,664 @@
+#include "adapters/proxy/forwarder.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "adapters/proxy/head_edits.hpp"
+#include "adapters/proxy/local_answer.hpp"
+
+namespace cellroute::proxy {
+namespace {
+
+/// A sink of fixed size for what the core prints; what does not fit is left out whole by the reader of `is_full`.
+template <std::size_t Capacity>
+class fixed_text {
+ public:
+  void append(std::string_view text) {
+    if (text.size() > Capacity - size_) {
+      full_ = true;
+      return;
+    }
+    std::copy(text.begin(), text.end(), bytes_.begin() + static_cast<std::ptrdiff_t>(size_));
+    size_ += text.size();
+  }
+  void push_back(char c) { append({&c, 1}); }
+  [[nodiscard]] std::string_view view() const { return full_ ? std::string_view{} : std::string_view{bytes_.data(), size_}; }
+
+ private:
+  std::array<char, Capacity> bytes_;
+  std::size_t size_ = 0;
+  bool full_ = false;
+};
+
+/// Methods whose repetition does no harm. Source: RFC 9110 section 9.2.2.
+bool is_idempotent(std::string_view method) {
+  static constexpr std::string_view idempotent[] = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"};
+  return std::ranges::find(idempotent, method) != std::end(idempotent);
+}
+
+failure failure_of_key(key_error e) {
+  switch (e) {
+    case key_error::missing: return failure::key_missing;
+    case key_error::empty: return failure::key_empty;
+    case key_error::too_long: return failure::key_too_long;
+    case key_error::duplicate: return failure::key_repeated;
+    case key_error::list: return failure::key_is_list;
+  }
+  return failure::key_missing;
+}
+
+/// The cell's side failed before its answer began.
+failure failure_of_upstream(edge::stream_fault fault) {
+  switch (fault) {
+    case edge::stream_fault::malformed:
+    case edge::stream_fault::too_large: return failure::bad_answer;
+    case edge::stream_fault::timed_out: return failure::answer_timeout;
+    case edge::stream_fault::no_descriptor: return failure::no_descriptor;
+    case edge::stream_fault::none:
+    case edge::stream_fault::closed:
+    case edge::stream_fault::cancelled: return failure::upstream_closed;
+  }
+  return failure::upstream_closed;
+}
+
+/// The client's side failed while its content was read.
+failure failure_of_body(edge::stream_fault fault) {
+  switch (fault) {
+    case edge::stream_fault::malformed: return failure::body_malformed;
+    case edge::stream_fault::timed_out: return failure::body_idle;
+    case edge::stream_fault::too_large: return failure::body_too_large;
+    case edge::stream_fault::no_descriptor:
+    case edge::stream_fault::none:
+    case edge::stream_fault::closed:
+    case edge::stream_fault::cancelled: return failure::client_left;
+  }
+  return failure::client_left;
+}
+
+}  // namespace
+
+/// One request on its way: what `forwarder::serve` keeps while it waits, and the steps it takes.
+class forwarding final : public edge::leaving_watcher {
+ public:
+  forwarding(forwarder& owner, edge::exchange& x)
+      : f_(owner), x_(x), listener_(owner.settings_.listeners[x.facts.listener]), started_(owner.clock_) {
+    ++f_.active_;
+  }
+  forwarding(const forwarding&) = delete;
+  forwarding& operator=(const forwarding&) = delete;
+  ~forwarding();
+
+  io::task<void> run();
+
+ private:
+  enum class attempt_end : std::uint8_t { done, retry_same, retry_other };
+
+  [[nodiscard]] std::optional<failure> route();
+  void prepare_request();
+  io::task<attempt_end> attempt(cell_state& cell, std::size_t endpoint_index, bool fresh, bool may_retry);
+  io::task<void> send_request_body();
+  io::task<void> relay_answer();
+  io::task<void> relay_answer_or_refuse();
+  io::task<void> relay_tunnel(bool upwards);
+  io::task<void> refuse(failure why);
+  void note_answer(const response_view& head);
+  void finish_attempt();
+
+  void on_client_left() override {
+    left_ = true;
+    if (upstream_ != nullptr) upstream_->cancel();
+  }
+
+  [[nodiscard]] time_point now() const { return f_.clock_.now; }
+  [[nodiscard]] time_point within(const std::optional<duration>& limit) const {
+    const time_point at = limit ? now() + *limit : time_point::max();
+    return std::min(at, total_deadline_);
+  }
+  [[nodiscard]] bool total_is_over() const { return now() >= total_deadline_; }
+  [[nodiscard]] const timeout_policy& timeouts() const { return placement_->policy.timeouts; }
+  [[nodiscard]] bool is_replayable() const { return first_.end && is_idempotent(x_.request.method); }
+  [[nodiscard]] std::string_view request_id_header() const { return f_.settings_.http.request_id.header; }
+
+  /// Whether something moved on the other side so lately that a wait which timed out goes on.
+  [[nodiscard]] bool moved_lately() const {
+    return timeouts().stream_idle && now() < moved_at_ + *timeouts().stream_idle && !total_is_over();
+  }
+  void add_decision_fields(added_fields& added, std::uint16_t status) const;
+  [[nodiscard]] bool shows_decision(std::uint16_t status) const;
+
+  forwarder& f_;
+  edge::exchange& x_;
+  const listener_facts& listener_;
+  const io::loop_clock started_;
+  bool trusted_ = false;
+  bool debug_ = false;
+  bool left_ = false;
+
+  // The decision, and what it leads to.
+  std::optional<decision> decision_;
+  local_ref<route_view> view_;
+  placement_view* placement_ = nullptr;
+  endpoint_state* endpoint_ = nullptr;
+  fixed_text<1024> route_decision_;
+
+  // The request on its way up.
+  edit_texts texts_;
+  std::string_view request_id_;
+  added_fields request_added_;
+  edge::body_piece first_;
+  time_point total_deadline_ = time_point::max();
+
+  // The attempt that runs.
+  edge::upstream_stream* upstream_ = nullptr;
+  bool request_sent_ = false;
+  bool answer_begun_ = false;  // its head is on its way to the client, or was refused
+  bool head_came_ = false;
+  edge::stream_fault attempt_fault_ = edge::stream_fault::none;
+  std::optional<failure> body_failure_;
+  time_point request_sent_at_;
+  time_point moved_at_;
+  std::uint16_t attempt_status_ = 0;
+
+  // For log and metrics.
+  std::uint16_t status_ = 0;
+  std::optional<failure> failure_;
+  request_outcome outcome_ = request_outcome::refused;
+  std::uint32_t attempts_ = 0;
+  std::uint64_t bytes_in_ = 0;
+  std::uint64_t bytes_out_ = 0;
+  std::optional<duration> upstream_elapsed_;
+  std::optional<duration> ttfb_;
+  std::optional<retry_reason> retried_;
+};
+
+forwarding::~forwarding() {
+  --f_.active_;
+  x_.watch_leaving(nullptr);
+  if (left_ && outcome_ != request_outcome::forwarded) {
+    status_ = outcome_of(failure::client_left).status;
+    outcome_ = request_outcome::client_gone;
+    failure_ = failure::client_left;
+  }
+  const duration elapsed = now() - started_.now;
+  finished_request counted;
+  counted.listener = listener_.label;
+  counted.placement = placement_ == nullptr ? 0 : placement_->label;
+  counted.method = classify_method(x_.request.method);
+  counted.status = status_;
+  counted.outcome = outcome_;
+  counted.elapsed = elapsed;
+  f_.metrics_.request_finished(counted);
+  if (placement_ != nullptr) f_.metrics_.request_ended(placement_->label);
+  if (retried_ && placement_ != nullptr) {
+    f_.metrics_.retried(placement_->label, *retried_, failure_ ? retry_result::failed : retry_result::answered);
+  }
+  if (f_.log_ == nullptr) return;
+
+  process::access_record record;
+  record.timestamp = started_.wall;
+  record.request_id = request_id_;
+  record.method = x_.request.method;
+  const std::string_view target = x_.request.target;
+  const std::size_t question = target.find('?');
+  record.path = target.substr(0, question);
+  if (question != std::string_view::npos) record.query = target.substr(question + 1);
+  if (decision_ && f_.settings_.decision.log) {
+    record.routing_key = decision_->key;
+    record.placement_key = placement_->id;
+    record.route_reason = to_string(decision_->why);
+    record.cell = placement_->cell->id;
+    record.generation = decision_->generation.value;
+    record.key_source = to_string(decision_->source);
+  }
+  if (endpoint_ != nullptr) {
+    record.upstream_url = endpoint_->url;
+    record.endpoint = endpoint_->id;
+  }
+  record.status_code = status_;
+  record.elapsed = elapsed;
+  record.attempts = attempts_;
+  record.listener = listener_.name;
+  record.protocol = edge::to_string(x_.facts.version);
+  record.host = x_.request.authority;
+  record.bytes_in = bytes_in_;
+  record.bytes_out = bytes_out_;
+  std::array<char, 46> client_text;
+  record.client_ip = client_address(x_.request.fields, x_.facts.peer, listener_.trusted_proxies, client_text);
+  if (const field* f = find_field(x_.request.fields, field_name::user_agent)) record.user_agent = f->value;
+  if (const field* f = find_field(x_.request.fields, field_name::referer)) record.referer = f->value;
+  record.upstream_elapsed = upstream_elapsed_;
+  record.ttfb = ttfb_;
+  if (failure_) record.proxy_error = outcome_of(*failure_).error;
+  f_.log_->push(record);
+}
+
+bool forwarding::shows_decision(std::uint16_t status) const {
+  switch (f_.settings_.decision.headers) {
+    case wire::decision_headers::always: return true;
+    case wire::decision_headers::errors: return status >= 400 || debug_;
+    case wire::decision_headers::debug: return debug_;
+    case wire::decision_headers::never: return false;
+  }
+  return false;
+}
+
+void forwarding::add_decision_fields(added_fields& added, std::uint16_t status) const {
+  if (decision_ && shows_decision(status)) {
+    added.add("X-Routed-To", placement_->id);
+    added.add("X-Route-Reason", to_string(decision_->why));
+    if (!route_decision_.view().empty()) added.add("X-Route-Decision", route_decision_.view());
+  }
+  if (!request_id_.empty()) added.add(request_id_header(), request_id_);
+}
+
+std::optional<failure> forwarding::route() {
+  const std::vector<std::string>& methods = f_.settings_.http.methods;
+  if (!methods.empty() && std::ranges::find(methods, x_.request.method) == methods.end()) return failure::method_refused;
+  const auto key = read_routing_key(x_.request.fields, f_.settings_.key);
+  if (!key) return failure_of_key(key.error());
+  f_.refresh();
+  const routing_table& table = f_.tables_.current().value;
+  const auto made = table.route(*key, key_origin{key_source::header, f_.settings_.key.name});
+  if (!made) return failure::unknown_key;
+  view_ = f_.view_;
+  decision_ = *made;
+  placement_ = &view_->placement_at(made->placement);
+  if (f_.settings_.decision.route_decision || debug_) write_route_decision(route_decision_, *made, table.fleet());
+  f_.metrics_.request_started(placement_->label);
+  f_.metrics_.route_hit(0, f_.reason_labels_[static_cast<std::size_t>(made->why)]);
+  return std::nullopt;
+}
+
+void forwarding::prepare_request() {
+  edit_forwarded(x_.request, x_.facts.peer, x_.facts.local_port, trusted_, texts_, request_added_);
+  request_added_.add(request_id_header(), request_id_);
+  request_added_.add("X-Cell-Key", decision_->key);
+  request_added_.add("X-Cell-Placement", placement_->id);
+}
+
+io::task<void> forwarding::run() {
+  if (x_.refused.status != 0) {
+    random_numbers& ids = f_.ids_;
+    request_id_ = take_request_id({}, f_.settings_.http.request_id, ids, texts_.made_request_id);
+    co_await refuse(failure::malformed_request);
+    co_return;
+  }
+  trusted_ = !listener_.trusted_proxies.empty() && is_trusted(x_.facts.peer, listener_.trusted_proxies);
+  if (trusted_) {
+    debug_ = std::ranges::any_of(
+        x_.request.fields, [](const field& f) { return f.value == "1" && same_name(f.name, "X-Debug-Route"); });
+  }
+  request_id_ = take_request_id(x_.request.fields, f_.settings_.http.request_id, f_.ids_, texts_.made_request_id);
+  if (const std::optional<failure> refused = route()) {
+    co_await refuse(*refused);
+    co_return;
+  }
+  first_ = x_.first_body();
+  bytes_in_ = first_.size_bytes;
+  const std::optional<std::uint64_t>& body_max = placement_->policy.request_body_max;
+  if (first_.fault != edge::stream_fault::none) {
+    co_await refuse(failure_of_body(first_.fault));
+    co_return;
+  }
+  if (body_max && std::max<std::uint64_t>(x_.request.body.length_bytes.value_or(0), bytes_in_) > *body_max) {
+    co_await refuse(failure::body_too_large);
+    co_return;
+  }
+  prepare_request();
+  if (timeouts().total) total_deadline_ = now() + *timeouts().total;
+  x_.watch_leaving(this);
+  if (x_.has_left()) {
+    left_ = true;
+    x_.abort();
+    co_return;
+  }
+
+  cell_state& cell = *placement_->cell;
+  std::optional<std::size_t> chosen = cell.balancer.pick();
+  if (!chosen) {
+    co_await refuse(failure::no_endpoint);
+    co_return;
+  }
+  bool fresh = false;
+  std::uint32_t retries_left = placement_->policy.retries.attempts;
+  for (;;) {
+    const attempt_end end = co_await attempt(cell, *chosen, fresh, retries_left > 0);
+    if (end == attempt_end::done) co_return;
+    --retries_left;
+    fresh = true;
+    if (end == attempt_end::retry_other) {
+      chosen = cell.balancer.pick_other_than(*chosen);
+      fresh = false;
+      if (!chosen) {
+        co_await refuse(*failure_);
+        co_return;
+      }
+      failure_.reset();
+    }
+  }
+}
+
+void forwarding::finish_attempt() {
+  finished_attempt done;
+  done.placement = placement_->label;
+  done.cell = placement_->cell->label;
+  done.endpoint = endpoint_->label;
+  done.status = attempt_status_;
+  done.latency = upstream_elapsed_;
+  if (left_) {
+    done.outcome = attempt_outcome::cancelled;  // a client's leaving is never an upstream's failure
+  } else if (attempt_fault_ != edge::stream_fault::none || (failure_ && outcome_of(*failure_).upstream)) {
+    done.outcome = attempt_outcome::failed;
+    const failure why = failure_.value_or(failure_of_upstream(attempt_fault_));
+    done.error = outcome_of(why).upstream;
+  }
+  f_.metrics_.attempt_finished(done);
+}
+
+io::task<forwarding::attempt_end> forwarding::attempt(cell_state& cell, std::size_t endpoint_index, bool fresh,
+                                                      bool may_retry) {
+  endpoint_ = &*cell.endpoints[endpoint_index];
+  ++attempts_;
+  attempt_fault_ = edge::stream_fault::none;
+  attempt_status_ = 0;
+  request_sent_ = head_came_ = false;
+  edge::upstream_source* const source = endpoint_->source();
+  if (source == nullptr) {
+    failure_ = failure::name_not_resolved;
+    finish_attempt();
+    co_await refuse(failure::name_not_resolved);
+    co_return attempt_end::done;
+  }
+  const edge::upstream_handle handle = source->take(fresh);
+  upstream_ = handle.get();
+  struct forget {
+    edge::upstream_stream*& stream;
+    ~forget() { stream = nullptr; }
+  } const forget_at_end{upstream_};
+
+  const bool reused = upstream_->is_reused();
+  if (!reused) {
+    const edge::stream_fault fault = co_await upstream_->connect(within(timeouts().connect));
+    if (fault != edge::stream_fault::none) {
+      if (left_) {
+        attempt_fault_ = fault;
+        finish_attempt();
+        x_.abort();
+        co_return attempt_end::done;
+      }
+      const failure why = fault == edge::stream_fault::timed_out       ? failure::connect_timeout
+                          : fault == edge::stream_fault::no_descriptor ? failure::no_descriptor
+                                                                       : failure::connect_refused;
+      failure_ = why;
+      attempt_fault_ = fault;
+      finish_attempt();
+      if (may_retry && !total_is_over()) {
+        retried_ = retry_reason::connect_failed;
+        co_return attempt_end::retry_other;
+      }
+      co_await refuse(why);
+      co_return attempt_end::done;
+    }
+  }
+
+  edge::outgoing_request out;
+  out.view = &x_.request;
+  out.added = request_added_.span();
+  out.authority = placement_->policy.host == host_policy::upstream ? std::string_view(endpoint_->authority)
+                                                                  : x_.request.authority;
+  moved_at_ = now();
+  attempt_fault_ = co_await upstream_->send_head(out, first_, within(timeouts().stream_idle));
+  if (attempt_fault_ == edge::stream_fault::none) {
+    if (first_.end) {
+      request_sent_ = true;
+      request_sent_at_ = now();
+      co_await relay_answer();
+    } else {
+      co_await io::join(send_request_body(), relay_answer_or_refuse());
+    }
+  }
+  finish_attempt();
+  if (attempt_fault_ == edge::stream_fault::none || answer_begun_) co_return attempt_end::done;
+  if (left_) {
+    x_.abort();
+    co_return attempt_end::done;
+  }
+  if (reused && may_retry && attempt_fault_ == edge::stream_fault::closed && !upstream_->has_answered() &&
+      is_replayable() && !total_is_over()) {
+    retried_ = retry_reason::reused_connection_ended;
+    failure_.reset();
+    co_return attempt_end::retry_same;
+  }
+  co_await refuse(total_is_over() ? failure::total_timeout : failure_of_upstream(attempt_fault_));
+  co_return attempt_end::done;
+}
+
+io::task<void> forwarding::send_request_body() {
+  const std::optional<std::uint64_t>& body_max = placement_->policy.request_body_max;
+  for (;;) {
+    // A client that waits for 100 is not late before it was told to go on.
+    const std::optional<duration>& patience =
+        x_.request.expects_continue && bytes_in_ == 0 ? timeouts().stream_idle : timeouts().request_body_idle;
+    edge::body_piece piece = co_await x_.read_body(within(patience));
+    bytes_in_ += piece.size_bytes;
+    moved_at_ = now();
+    if (piece.fault == edge::stream_fault::none && body_max && bytes_in_ > *body_max) {
+      piece.fault = edge::stream_fault::too_large;
+    }
+    if (piece.fault != edge::stream_fault::none) {
+      if (piece.fault == edge::stream_fault::cancelled && !left_) co_return;  // the answer did not need the rest
+      body_failure_ = failure_of_body(piece.fault);
+      if (*body_failure_ == failure::client_left) left_ = true;
+      if (upstream_ != nullptr) upstream_->cancel();
+      co_return;
+    }
+    const std::span<const field> trailers = piece.end ? x_.trailers() : std::span<field>{};
+    const edge::stream_fault fault = co_await upstream_->send_body(piece, trailers, within(timeouts().stream_idle));
+    moved_at_ = now();
+    if (fault != edge::stream_fault::none) co_return;  // the answer tells why, or that there is none
+    if (piece.end) {
+      request_sent_ = true;
+      request_sent_at_ = now();
+      co_return;
+    }
+  }
+}
+
+io::task<void> forwarding::relay_answer_or_refuse() {
+  co_await relay_answer();
+  // The client's content is still being read: an answer of our own has to be given here, and ends the reading.
+  if (attempt_fault_ != edge::stream_fault::none && !answer_begun_ && !left_) {
+    co_await refuse(body_failure_   ? *body_failure_
+                    : total_is_over() ? failure::total_timeout
+                                      : failure_of_upstream(attempt_fault_));
+  }
+  if (!request_sent_ && (attempt_fault_ != edge::stream_fault::none || upstream_->closes_after_answer())) {
+    x_.stop_reading();
+  }
+}
+
+void forwarding::note_answer(const response_view& head) {
+  head_came_ = true;
+  attempt_status_ = head.status;
+  if (request_sent_) upstream_elapsed_ = now() - request_sent_at_;
+  ttfb_ = now() - started_.now;
+  status_ = head.status;
+  answer_begun_ = true;
+}
+
+io::task<void> forwarding::relay_answer() {
+  edge::answer_head answer;
+  for (;;) {
+    const time_point deadline = request_sent_ && timeouts().response_header
+                                    ? std::min(request_sent_at_ + *timeouts().response_header, total_deadline_)
+                                    : within(request_sent_ ? std::nullopt : timeouts().stream_idle);
+    answer = co_await upstream_->read_head(deadline);
+    if (answer.fault == edge::stream_fault::timed_out && !total_is_over()) {
+      const bool sent_since = request_sent_ && timeouts().response_header &&
+                              now() < request_sent_at_ + *timeouts().response_header;
+      if (sent_since || (!request_sent_ && moved_lately())) continue;
+    }
+    if (answer.fault != edge::stream_fault::none) {
+      attempt_fault_ = answer.fault;
+      co_return;
+    }
+    const std::uint16_t status = answer.head->status;
+    if (status >= 200 || status == 101) break;
+    edge::outgoing_response interim;
+    interim.view = answer.head;
+    remove_decision_fields(answer.head->fields, request_id_header());
+    const edge::stream_fault fault = co_await x_.send_interim(interim, within(timeouts().stream_idle));
+    if (fault != edge::stream_fault::none) {
+      left_ = true;
+      attempt_fault_ = edge::stream_fault::cancelled;
+      co_return;
+    }
+  }
+
+  response_view& head = *answer.head;
+  note_answer(head);
+  const bool tunnel = head.status == 101;
+  remove_decision_fields(head.fields, request_id_header());
+  added_fields added;
+  add_decision_fields(added, head.status);
+  added.add("Proxy-Status", "cellroute");
+  edge::outgoing_response out;
+  out.view = &head;
+  out.added = added.span();
+  edge::body_piece piece = tunnel ? edge::body_piece{} : upstream_->first_body();
+  if (piece.fault != edge::stream_fault::none) {  // content that breaks its framing at once: nothing was sent yet
+    attempt_fault_ = piece.fault;
+    answer_begun_ = false;
+    co_return;
+  }
+  bytes_out_ += piece.size_bytes;
+  edge::stream_fault sent = co_await x_.send_head(out, piece, within(timeouts().stream_idle));
+  if (tunnel && sent == edge::stream_fault::none) {
+    x_.become_tunnel();
+    upstream_->become_tunnel();
+    outcome_ = request_outcome::forwarded;
+    co_await io::join(relay_tunnel(true), relay_tunnel(false));
+    co_return;
+  }
+  while (sent == edge::stream_fault::none && !piece.end) {
+    piece = co_await upstream_->read_body(within(timeouts().stream_idle));
+    if (piece.fault == edge::stream_fault::timed_out && moved_lately()) continue;
+    if (piece.fault != edge::stream_fault::none) {
+      attempt_fault_ = piece.fault;
+      failure_ = total_is_over()                                         ? failure::total_timeout
+                 : piece.fault == edge::stream_fault::timed_out          ? failure::stream_idle
+                 : body_failure_                                         ? *body_failure_
+                                                                         : failure_of_upstream(piece.fault);
+      outcome_ = request_outcome::cut;
+      x_.abort();
+      co_return;
+    }
+    moved_at_ = now();
+    bytes_out_ += piece.size_bytes;
+    const std::span<const field> trailers = piece.end ? upstream_->trailers() : std::span<field>{};
+    sent = co_await x_.send_body(piece, trailers, within(timeouts().stream_idle));
+    moved_at_ = now();
+  }
+  if (sent != edge::stream_fault::none) {
+    left_ = true;
+    x_.abort();
+    co_return;
+  }
+  outcome_ = request_outcome::forwarded;
+}
+
+io::task<void> forwarding::relay_tunnel(bool upwards) {
+  for (;;) {
+    edge::body_piece piece;
+    if (upwards) {
+      piece = co_await x_.read_body(within(timeouts().stream_idle));
+    } else {
+      piece = co_await upstream_->read_body(within(timeouts().stream_idle));
+    }
+    if (piece.fault == edge::stream_fault::timed_out && moved_lately()) continue;
+    (upwards ? bytes_in_ : bytes_out_) += piece.size_bytes;
+    moved_at_ = now();
+    edge::stream_fault fault = piece.fault;
+    if (fault == edge::stream_fault::none) {
+      if (upwards) {
+        fault = co_await upstream_->send_body(piece, {}, within(timeouts().stream_idle));
+      } else {
+        fault = co_await x_.send_body(piece, {}, within(timeouts().stream_idle));
+      }
+    }
+    moved_at_ = now();
+    if (fault != edge::stream_fault::none) {  // nothing more can pass in one direction: the other has no use either
+      upstream_->cancel();
+      x_.stop_reading();
+      x_.abort();
+      co_return;
+    }
+    if (piece.end) co_return;
+  }
+}
+
+io::task<void> forwarding::refuse(failure why) {
+  if (why == failure::client_left) left_ = true;
+  if (left_) {
+    x_.abort();
+    co_return;
+  }
+  const failure_outcome what = outcome_of(why);
+  failure_ = why;
+  outcome_ = what.upstream ? request_outcome::upstream_error : request_outcome::refused;
+  status_ = why == failure::malformed_request ? x_.refused.status : what.status;
+  answer_begun_ = true;
+
+  const std::string_view message = why == failure::malformed_request ? x_.refused.details : what.message;
+  added_fields added;
+  add_decision_fields(added, status_);
+  local_answer answer(status_, what.code, what.error, message, request_id_, wants_json(x_.request.fields));
+  answer.add_to(added);
+  if (why == failure::method_refused) added.add("Allow", f_.allowed_methods_);
+  response_view view = answer.view();
+  edge::outgoing_response out;
+  out.view = &view;
+  out.added = added.span();
+  out.close = !x_.settle_body();
+  edge::body_piece body = answer.body();
+  bytes_out_ += body.size_bytes;
+  ttfb_ = now() - started_.now;
+  const edge::stream_fault sent = co_await x_.send_head(out, body, now() + 10s);
+  if (sent != edge::stream_fault::none) x_.abort();
+}
+
+forwarder::forwarder(const io::loop_clock& clock, published<routing_table>& tables, endpoint_maker& maker,
+                     label_names& names, reactor_metrics& metrics, process::access_ring* log, forward_settings settings,
+                     std::uint64_t seed)
+    : clock_(clock),
+      tables_(tables),
+      maker_(maker),
+      names_(names),
+      metrics_(metrics),
+      log_(log),
+      settings_(std::move(settings)),
+      ids_(seed) {
+  for (std::size_t i = 0; i < reason_labels_.size() && i <= static_cast<std::size_t>(reason::route); ++i) {
+    reason_labels_[i] = names_.intern(label_kind::reason, to_string(static_cast<reason>(i)));
+  }
+  for (const std::string& method : settings_.http.methods) {
+    if (!allowed_methods_.empty()) allowed_methods_ += ", ";
+    allowed_methods_ += method;
+  }
+  refresh();
+}
+
+void forwarder::refresh() {
+  const snapshot<routing_table>& current = tables_.current();
+  if (view_ && view_->generation() == current.generation) return;
+  view_ = make_local<route_view>(current.value, view_ ? &*view_ : nullptr, maker_, names_);
+}
+
+io::task<void> forwarder::serve(edge::exchange& x) {
+  forwarding request(*this, x);
+  co_await request.run();
+}
+
+}  // namespace cellroute::proxy

@@ -1,0 +1,122 @@
+#include "adapters/proxy/local_answer.hpp"
+
+#include <algorithm>
+
+namespace cellroute::proxy {
+namespace {
+
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
+bool is_json_range(std::string_view range) {
+  const std::size_t semicolon = range.find(';');
+  const std::string_view type = trimmed(range.substr(0, semicolon));
+  const bool json = same_name(type, "application/json") || (type.size() > 5 && same_name(type.substr(type.size() - 5), "+json"));
+  if (!json || semicolon == std::string_view::npos) return json;
+  const std::string_view parameters = range.substr(semicolon);
+  const std::size_t q = parameters.find("q=0");
+  if (q == std::string_view::npos) return true;
+  // q=0, q=0.0 and so on refuse; q=0.5 does not.
+  return parameters.find_first_of("123456789", q + 3) != std::string_view::npos;
+}
+
+}  // namespace
+
+bool wants_json(std::span<const field> fields) {
+  for (const field& f : fields) {
+    if (f.id != field_name::accept) continue;
+    std::string_view rest = f.value;
+    while (!rest.empty()) {
+      const std::size_t comma = rest.find(',');
+      if (is_json_range(rest.substr(0, comma))) return true;
+      rest = comma == std::string_view::npos ? std::string_view{} : rest.substr(comma + 1);
+    }
+  }
+  return false;
+}
+
+local_answer::local_answer(std::uint16_t status, std::string_view code, std::string_view error, std::string_view message,
+                           std::string_view request_id, bool json)
+    : status_(status), json_(json) {
+  const auto body = [this](std::string_view text) { append(body_, body_bytes_, text); };
+  if (json) {
+    body("{\"error\":{\"code\":\"");
+    body(code);
+    body("\",\"message\":\"");
+    body(message);
+    body("\",\"request_id\":\"");
+    append_escaped(request_id);
+    body("\"}}\n");
+  } else {
+    body(message);
+    body("\n");
+  }
+  const auto proxy_status = [this](std::string_view text) { append(proxy_status_, proxy_status_bytes_, text); };
+  proxy_status("cellroute; error=");
+  proxy_status(error);
+  proxy_status("; details=\"");
+  proxy_status(message);
+  proxy_status("\"");
+}
+
+void local_answer::append(std::array<char, 768>& to, std::size_t& size, std::string_view text) {
+  const std::size_t room = to.size() - size;
+  const std::string_view part = text.substr(0, room);
+  std::copy(part.begin(), part.end(), to.begin() + static_cast<std::ptrdiff_t>(size));
+  size += part.size();
+}
+
+void local_answer::append_escaped(std::string_view text) {
+  for (const char c : text) {  // visible ASCII only: see take_request_id
+    if (c == '"' || c == '\\') append(body_, body_bytes_, "\\");
+    append(body_, body_bytes_, {&c, 1});
+  }
+}
+
+void local_answer::add_to(added_fields& added) const {
+  added.add("Content-Type", json_ ? "application/json" : "text/plain; charset=utf-8");
+  added.add("Proxy-Status", {proxy_status_.data(), proxy_status_bytes_});
+}
+
+response_view local_answer::view() const {
+  response_view view;
+  view.status = status_;
+  view.reason = reason_phrase(status_);
+  view.body.has_body = true;
+  view.body.length_bytes = body_bytes_;
+  return view;
+}
+
+edge::body_piece local_answer::body() {
+  edge::body_piece piece;
+  piece.data = body_.data();
+  piece.size_bytes = body_bytes_;
+  piece.end = true;
+  return piece;
+}
+
+std::string_view reason_phrase(std::uint16_t status) {
+  switch (status) {
+    case 200: return "OK";
+    case 400: return "Bad Request";
+    case 404: return "Not Found";
+    case 405: return "Method Not Allowed";
+    case 408: return "Request Timeout";
+    case 413: return "Content Too Large";
+    case 414: return "URI Too Long";
+    case 417: return "Expectation Failed";
+    case 431: return "Request Header Fields Too Large";
+    case 500: return "Internal Server Error";
+    case 501: return "Not Implemented";
+    case 502: return "Bad Gateway";
+    case 503: return "Service Unavailable";
+    case 504: return "Gateway Timeout";
+    case 505: return "HTTP Version Not Supported";
+    default: return "";
+  }
+}
+
+}  // namespace cellroute::proxy

@@ -1,0 +1,95 @@
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <optional>
+#include <random>
+#include <string>
+
+#include "adapters/process/fd_limit.hpp"
+#include "adapters/proxy/router.hpp"
+#include "adapters/wire/configuration.hpp"
+#include "adapters/wire/overrides.hpp"
+
+namespace {
+
+enum exit_code : int { exit_ok = 0, exit_invalid = 1, exit_usage = 2 };
+
+void print_error(const std::string& text) { std::fprintf(stderr, "cellroute-router: %s\n", text.c_str()); }
+
+std::uint64_t random_seed() {
+  std::random_device device;
+  return static_cast<std::uint64_t>(device()) << 32 | device();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using namespace cellroute;
+  CLI::App app("Routes each request to the cell of its routing key.", "cellroute-router");
+  app.footer(
+      "Examples:\n"
+      "  cellroute-router --config cellroute.yaml\n"
+      "  PORT=8080 CONFIG_PATH=cellroute.yaml cellroute-router\n\n"
+      "Flags win over the environment, the environment over the file.\n"
+      "Exit codes: 0 stopped as asked; 1 invalid configuration, or a port that cannot be had; 2 usage, or no configuration.\n"
+      "SIGTERM and SIGINT drain; a second one ends at once.");
+  std::string config_path;
+  std::string listen;
+  std::string admin;
+  bool show_version = false;
+  const std::string version = CELLROUTE_VERSION;
+  const std::string commit = CELLROUTE_COMMIT;
+  app.add_option("-c,--config", config_path, "the configuration, YAML or JSON; else CONFIG_PATH of the environment");
+  app.add_option("--listen", listen, "address of the first listener, like :8080; else PORT of the environment");
+  app.add_option("--admin", admin, "address of the admin listener, like 127.0.0.1:9901");
+  app.add_flag("-V,--version", show_version, "print the version and end");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? exit_ok : exit_usage;
+  }
+  if (show_version) {
+    std::printf("cellroute-router %s (%s)\n", version.c_str(), commit.c_str());
+    return exit_ok;
+  }
+  if (config_path.empty()) {
+    if (const char* const path = std::getenv("CONFIG_PATH")) config_path = path;
+  }
+  if (config_path.empty()) {
+    print_error("no configuration: name one with --config FILE or CONFIG_PATH");
+    return exit_usage;
+  }
+  const auto text = wire::read_file(config_path);
+  if (!text) {
+    print_error(config_path + ": " + std::string(wire::to_string(text.error())));
+    return text.error() == wire::file_error::missing ? exit_usage : exit_invalid;
+  }
+  auto configuration = wire::read_configuration(*text, config_path);
+  if (!configuration) {
+    for (const wire::diagnostic& d : configuration.error()) std::fprintf(stderr, "%s\n", wire::to_string(d).c_str());
+    return exit_invalid;
+  }
+  wire::overrides flags;
+  wire::overrides environment;
+  if (!listen.empty()) flags.listen = listen;
+  if (!admin.empty()) flags.admin = admin;
+  if (const char* const port = std::getenv("PORT")) environment.port = port;
+  const auto effective = wire::effective(configuration->local, flags, environment);
+  if (!effective) {
+    print_error(effective.error());
+    return exit_usage;
+  }
+  configuration->local = *effective;
+  if (const auto limit = process::raise_fd_limit(); !limit) print_error("the limit of descriptors stays as it was");
+  std::signal(SIGPIPE, SIG_IGN);
+
+  proxy::router router(*std::move(configuration),
+                       proxy::router_options{version, commit, random_seed(), true});
+  if (const auto started = router.start(); !started) {
+    print_error(started.error().what);
+    return exit_invalid;
+  }
+  router.run();
+  return exit_ok;
+}

@@ -1,0 +1,81 @@
+#include "adapters/proxy/route_view.hpp"
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+namespace cellroute::proxy {
+namespace {
+
+std::string authority_of(const endpoint& e) {
+  const bool v6 = e.host.find(':') != std::string::npos;
+  return (v6 ? "[" + e.host + "]" : e.host) + ":" + std::to_string(e.port);
+}
+
+}  // namespace
+
+local_ref<endpoint_state> route_view::endpoint_of(const endpoint& e, const upstream_policy& policy,
+                                                  const route_view* before, endpoint_maker& maker,
+                                                  label_names& names) {
+  const std::string authority = authority_of(e);
+  const std::string id = e.id.empty() ? authority : e.id;
+  const auto is_same = [&](const local_ref<endpoint_state>& state) {
+    return state->authority == authority && state->id == id && state->pool == policy.pool;
+  };
+  const std::vector<local_ref<endpoint_state>>* const places[] = {&endpoints_, before == nullptr ? nullptr : &before->endpoints_};
+  for (const auto* known : places) {
+    if (known == nullptr) continue;
+    const auto found = std::find_if(known->begin(), known->end(), is_same);
+    if (found != known->end()) return *found;
+  }
+  local_ref<endpoint_state> made = maker.make(e, policy);
+  made->url = "http://" + authority;
+  made->authority = authority;
+  made->id = id;
+  made->pool = policy.pool;
+  made->label = names.intern(label_kind::endpoint, id);
+  return made;
+}
+
+route_view::route_view(const routing_table& table, const route_view* before, endpoint_maker& maker, label_names& names)
+    : generation_(table.generation().value) {
+  // Connections belong to a cell and a pool policy: placements that share both share the connections.
+  std::map<std::pair<std::size_t, std::tuple<std::uint32_t, duration, std::uint64_t>>, local_ref<cell_state>> made;
+  for (std::size_t i = 0; i < table.placements().size(); ++i) {
+    const placement& p = table.placements()[i];
+    const std::size_t cell_index = table.fleet().cell_of(i);
+    const cell& c = table.cells()[cell_index];
+    const pool_policy& pool = p.policy.pool;
+    local_ref<cell_state>& state = made[{cell_index, {pool.idle_max, pool.idle_timeout, pool.requests_max}}];
+    const label_id placement_label = names.intern(label_kind::placement, p.id.value);
+    if (!state) {
+      std::vector<local_ref<endpoint_state>> endpoints;
+      std::vector<std::uint32_t> weights;
+      for (const endpoint& e : c.endpoints) {
+        endpoints.push_back(endpoint_of(e, p.policy, before, maker, names));
+        weights.push_back(e.weight);
+        const bool is_new = std::find_if(endpoints_.begin(), endpoints_.end(), [&](const auto& known) {
+                              return &*known == &*endpoints.back();
+                            }) == endpoints_.end();
+        if (is_new) {
+          endpoints.back()->placement_label = placement_label;
+          endpoints_.push_back(endpoints.back());
+        }
+      }
+      state = make_local<cell_state>();
+      state->id = c.id.value;
+      state->label = names.intern(label_kind::cell, c.id.value);
+      state->endpoints = std::move(endpoints);
+      if (before != nullptr) {
+        const auto same = std::find_if(before->cells_.begin(), before->cells_.end(),
+                                       [&](const auto& known) { return known->id == state->id; });
+        if (same != before->cells_.end()) state->balancer = (*same)->balancer;
+      }
+      state->balancer.rebuild(weights);
+      cells_.push_back(state);
+    }
+    placements_.push_back({p.id.value, placement_label, state, p.policy});
+  }
+}
+
+}  // namespace cellroute::proxy

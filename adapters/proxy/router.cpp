@@ -1,0 +1,355 @@
+#include "adapters/proxy/router.hpp"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <set>
+#include <thread>
+#include <utility>
+
+#include "adapters/process/process_usage.hpp"
+
+namespace cellroute::proxy {
+namespace {
+
+constexpr duration cut_timeout = 1s;         // what is cut ends within a turn of its loop
+constexpr duration first_names_timeout = 5s;  // how long a start waits for the names of endpoints
+
+http1::head_limits limits_of(const wire::http_settings& http) {
+  return {http.head_bytes_max, http.field_bytes_max, http.fields_max, http.target_bytes_max};
+}
+
+/// The address to listen on; an empty host is every address of both families.
+std::optional<io::socket_address> listen_address(const wire::socket_address& address) {
+  return io::parse_address(address.host.empty() ? "::" : address.host, address.port);
+}
+
+process::log_level level_of(wire::log_level level) {
+  switch (level) {
+    case wire::log_level::debug: return process::log_level::debug;
+    case wire::log_level::info: return process::log_level::info;
+    case wire::log_level::warn: return process::log_level::warn;
+    case wire::log_level::error: return process::log_level::error;
+  }
+  return process::log_level::info;
+}
+
+std::string output_of(const wire::access_output& output) {
+  switch (output.sink) {
+    case wire::access_sink::standard_output: return "stdout";
+    case wire::access_sink::standard_error: return "stderr";
+    case wire::access_sink::off: return "off";
+    case wire::access_sink::file: return output.file;
+  }
+  return "stdout";
+}
+
+wall_time read_wall_clock() {
+  io::loop_clock clock;
+  clock.read();
+  return clock.wall;
+}
+
+start_error listen_failed(const io::socket_address& address, int error) {
+  const std::string_view advice = error == EADDRINUSE ? "end the process that listens there, or choose another address"
+                                  : error == EACCES   ? "ports below 1024 need a privilege: choose another"
+                                                      : "check the address";
+  return {fmt::format("cannot listen on {}: {}; {}", io::to_string(address), std::strerror(error), advice)};
+}
+
+/// Descriptors that listen, one a worker. The first is opened alone on its port, so that two routers by mistake on one
+/// port are an error and not a lottery.
+expected<std::vector<int>, start_error> open_descriptors(io::socket_address& address, bool any_host, std::size_t count) {
+  io::listen_options alone;
+  alone.reuse_port = false;
+  expected<int, int> probe = io::open_listener(address, alone);
+  if (!probe && any_host && probe.error() == EAFNOSUPPORT) {  // a host without IPv6
+    address = {{}, address.port, false};
+    probe = io::open_listener(address, alone);
+  }
+  if (!probe) return unexpected(listen_failed(address, probe.error()));
+  address.port = io::local_address(*probe).port;
+  if (count == 1) return std::vector<int>{*probe};
+  ::close(*probe);
+  std::vector<int> opened;
+  for (std::size_t i = 0; i < count; ++i) {
+    const expected<int, int> one = io::open_listener(address, io::listen_options{});
+    if (!one) {
+      for (const int descriptor : opened) ::close(descriptor);
+      return unexpected(listen_failed(address, one.error()));
+    }
+    opened.push_back(*one);
+  }
+  return opened;
+}
+
+}  // namespace
+
+/// The admin listener's connections are not the data plane's: they are not counted as its.
+class router::null_observer final : public edge::listener_observer {
+ public:
+  void on_opened(std::uint16_t) override {}
+  void on_closed(std::uint16_t) override {}
+  void on_dropped(std::uint16_t, edge::drop_reason) override {}
+};
+
+router::router(wire::configuration configuration, router_options options)
+    : configuration_(std::move(configuration)),
+      options_(std::move(options)),
+      signals_(reactor_.context()),
+      resolver_(reactor_.context(), name_table_, *this),
+      admin_observer_(std::make_unique<null_observer>()),
+      started_at_(read_wall_clock()),
+      applied_at_(started_at_) {
+  reactor_.add_tick_listener(*this);
+}
+
+router::~router() {
+  for (const auto& w : workers_) w->stop();
+  for (const auto& w : workers_) w->join();
+  log_.reset();  // writes what the rings of the workers still hold
+  admin_listener_.reset();
+  admin_.reset();
+  workers_.clear();
+  reactor_.remove_tick_listener(*this);
+}
+
+void router::event(process::log_level level, std::string_view name, std::string_view message,
+                   std::initializer_list<process::event_pair> pairs) {
+  if (log_) log_->event(read_wall_clock(), level, name, message, pairs);
+}
+
+expected<void, start_error> router::start() {
+  io::loop_clock begin;
+  begin.read();
+  if (auto r = open_log(); !r) return r;
+  if (auto r = compile_table(); !r) return r;
+  resolve_names();
+  if (auto r = open_listeners(); !r) return r;
+  if (auto r = open_admin(); !r) return r;
+  if (options_.stop_on_signals) {
+    signals_.add(SIGINT);
+    signals_.add(SIGTERM);
+    wait_for_signal();
+  }
+  io::loop_clock end;
+  end.read();
+  applied_at_ = end.wall;
+  apply_elapsed_ = end.now - begin.now;
+  for (const auto& w : workers_) w->start();
+  state_.store(readiness::ready, std::memory_order_relaxed);
+  const routing_table& table = reader<routing_table>(*tables_).current().value;
+  event(process::log_level::info, "config_applied", "the configuration is in use",
+        {{"source", configuration_.file},
+         {"version", std::string_view(table.version())},
+         {"generation", table.generation().value},
+         {"keys", std::uint64_t{table.keys().size()}},
+         {"placements", std::uint64_t{table.placements().size()}}});
+  for (std::size_t i = 0; i < addresses_.size(); ++i) {
+    event(process::log_level::info, "listening", "requests are taken",
+          {{"listener", std::string_view(forward_settings_.listeners[i].name)}, {"address", io::to_string(addresses_[i])}});
+  }
+  event(process::log_level::info, "listening", "administration", {{"listener", "admin"}, {"address", io::to_string(admin_address_)}});
+  return {};
+}
+
+expected<void, start_error> router::open_log() {
+  process::log_settings settings;
+  settings.output = output_of(configuration_.local.log.access.output);
+  settings.layout.preset = configuration_.local.log.access.preset == wire::access_preset::m1 ? process::access_preset::m1
+                                                                                            : process::access_preset::full;
+  settings.level = level_of(configuration_.local.log.level);
+  settings.now = &read_wall_clock;
+  auto opened = process::log_writer::open(std::move(settings));
+  if (!opened) return unexpected(start_error{"cannot open the log: " + to_string(opened.error())});
+  log_ = *std::move(opened);
+  return {};
+}
+
+expected<void, start_error> router::compile_table() {
+  auto compiled = routing_table::compile(configuration_.spec, generation_number{1}, options_.seed);
+  if (!compiled) {  // the configuration was checked when it was read; what is left is size
+    const violation& first = compiled.error().front();
+    return unexpected(start_error{fmt::format("{}: {}", first.path, first.what)});
+  }
+  tables_.emplace(snapshot<routing_table>{1, *std::move(compiled)});
+  return {};
+}
+
+expected<void, publish_error> router::publish(routing_table table) {
+  const std::uint64_t generation = table.generation().value;
+  return tables_->publish(snapshot<routing_table>{generation, std::move(table)});
+}
+
+void router::resolve_names() {
+  std::set<std::string> hosts;
+  for (const cell& c : configuration_.spec.cells) {
+    for (const endpoint& e : c.endpoints) {
+      if (!io::parse_address(e.host, e.port)) hosts.insert(e.host);
+    }
+  }
+  if (hosts.empty()) return;
+  resolver_.watch(std::move(hosts));
+  // A name that has no address yet is no reason not to start: the others are served, and it is asked for again.
+  const time_point until = reactor_.now() + first_names_timeout;
+  io::loop_clock clock;
+  for (clock.read(); resolver_.pending() > 0 && clock.now < until; clock.read()) reactor_.context().run_one_for(100ms);
+}
+
+expected<void, start_error> router::open_listeners() {
+  const wire::settings& local = configuration_.local;
+  forward_settings_.http = local.http;
+  forward_settings_.decision = local.decision;
+  forward_settings_.key.name = configuration_.key.header;
+  if (!same_name(forward_settings_.key.name, key_header{}.name)) forward_settings_.key.id = field_name::other;
+  for (const wire::listener_settings& l : local.listeners) {
+    forward_settings_.listeners.push_back({l.name, names_.intern(label_kind::listener, l.name), l.trusted_proxies});
+  }
+  const std::size_t worker_count =
+      local.process.workers != 0 ? local.process.workers : std::max(1u, std::thread::hardware_concurrency());
+  random_numbers seeds(options_.seed);
+  for (std::size_t i = 0; i < worker_count; ++i) {
+    workers_.push_back(std::make_unique<worker>(*tables_, name_table_, names_, forward_settings_, limits_of(local.http),
+                                                log_->wants_access(), seeds()));
+    if (log_->wants_access()) log_->add_ring(workers_.back()->ring());
+  }
+  for (std::size_t i = 0; i < local.listeners.size(); ++i) {
+    const wire::listener_settings& l = local.listeners[i];
+    std::optional<io::socket_address> address = listen_address(l.address);
+    if (!address) return unexpected(start_error{fmt::format("listener {}: {} is no address", l.name, l.address.host)});
+    const auto descriptors = open_descriptors(*address, l.address.host.empty(), worker_count);
+    if (!descriptors) return unexpected(descriptors.error());
+    addresses_.push_back(*address);
+    counts_.push_back(std::make_unique<edge::connection_count>());
+    edge::listener_options options;
+    options.index = static_cast<std::uint16_t>(i);
+    options.address = *address;
+    options.half_close = l.half_close;
+    options.connections_max = l.limits.connections_max;
+    // The kernel spreads connections over the workers: each has its share of the rate.
+    const auto share = static_cast<std::uint32_t>(worker_count);
+    options.accept_rate = std::max(1u, l.limits.accept_rate / share);
+    options.accept_burst = std::max(1u, l.limits.accept_burst / share);
+    options.limits = limits_of(local.http);
+    options.header_timeout = local.http.header_timeout;
+    options.keep_alive_timeout = local.http.keep_alive_timeout;
+    for (std::size_t w = 0; w < workers_.size(); ++w) {
+      const int error = workers_[w]->add_listener(options, (*descriptors)[w], *counts_.back());
+      if (error != 0) return unexpected(listen_failed(*address, error));
+    }
+  }
+  return {};
+}
+
+expected<void, start_error> router::open_admin() {
+  std::optional<io::socket_address> address = listen_address(configuration_.local.admin.address);
+  if (!address) return unexpected(start_error{"admin.address is no address"});
+  const auto descriptors = open_descriptors(*address, configuration_.local.admin.address.host.empty(), 1);
+  if (!descriptors) return unexpected(descriptors.error());
+  admin_address_ = *address;
+  const admin_source& facts = *this;
+  admin_.emplace(reactor_.clock(), *tables_, facts,
+                 admin_options{configuration_.local.metrics.path, forward_settings_.key, options_.version, options_.commit});
+  edge::listener_options options;
+  options.address = *address;
+  options.connections_max = 1000;
+  admin_listener_.emplace(reactor_, options, *admin_, *admin_observer_, admin_count_);
+  if (const int error = admin_listener_->open(descriptors->front()); error != 0) {
+    return unexpected(listen_failed(*address, error));
+  }
+  return {};
+}
+
+void router::run() { reactor_.run(); }
+
+void router::stop() { reactor_.stop(); }
+
+void router::wait_for_signal() {
+  signals_.async_wait([this](const asio::error_code& error, int) {
+    if (error) return;
+    if (drain_step_ != drain_step::none) {
+      event(process::log_level::warn, "drain_cut", "a second signal: ending at once");
+      stop();
+      return;
+    }
+    begin_drain();
+    wait_for_signal();
+  });
+}
+
+void router::begin_drain() {
+  reactor_.post([this] {
+    if (drain_step_ != drain_step::none) return;
+    drain_step_ = drain_step::unready;
+    drain_step_until_ = reactor_.now() + configuration_.local.process.drain_unready_for;
+    state_.store(readiness::draining, std::memory_order_relaxed);
+    event(process::log_level::info, "drain_started", "not ready any more; requests are still taken for a while");
+  });
+}
+
+void router::on_tick(time_point now) {
+  tables_->collect();
+  std::size_t open = 0;
+  for (const auto& w : workers_) open += w->open_connections();
+  switch (drain_step_) {
+    case drain_step::none: return;
+    case drain_step::unready:
+      if (now < drain_step_until_) return;
+      drain_step_ = drain_step::draining;
+      drain_step_until_ = now + configuration_.local.process.drain_timeout;
+      for (const auto& w : workers_) w->drain();
+      event(process::log_level::info, "drain_closing", "no new connection is taken", {{"connections", open}});
+      return;
+    case drain_step::draining:
+      if (open == 0) {
+        event(process::log_level::info, "drain_done", "every connection has ended");
+        stop();
+      } else if (now >= drain_step_until_) {
+        drain_step_ = drain_step::cutting;
+        drain_step_until_ = now + cut_timeout;
+        for (const auto& w : workers_) w->cut();
+        event(process::log_level::warn, "drain_cut", "what still ran was cut", {{"connections", open}});
+      }
+      return;
+    case drain_step::cutting:
+      if (open == 0 || now >= drain_step_until_) stop();
+      return;
+  }
+}
+
+void router::on_address(const std::string& host, const io::socket_address& address) {
+  for (const auto& w : workers_) w->set_address(host, address);
+  event(process::log_level::info, "name_resolved", "a cell's name has an address", {{"host", std::string_view(host)}, {"address", io::host_text(address)}});
+}
+
+void router::on_unresolved(const std::string& host, const std::string& why) {
+  event(process::log_level::warn, "name_unresolved", "a cell's name has no address; its requests are answered 502",
+        {{"host", std::string_view(host)}, {"reason", std::string_view(why)}});
+}
+
+std::string router::metrics() const {
+  std::vector<const reactor_metrics*> parts;
+  for (const auto& w : workers_) parts.push_back(&w->metrics());
+  router_facts facts;
+  facts.version = options_.version;
+  facts.commit = options_.commit;
+  facts.started = started_at_;
+  facts.now = read_wall_clock();
+  facts.config.source = "file";
+  reader<routing_table> tables(const_cast<published<routing_table>&>(*tables_));
+  const snapshot<routing_table>& current = tables.current();
+  facts.config.generation = current.generation;
+  facts.config.keys = current.value.keys().size();
+  facts.config.bytes = current.value.keys().memory_bytes();
+  facts.config.last_applied = applied_at_;
+  facts.config.last_apply_duration = apply_elapsed_;
+  facts.config.applies = {{"applied", "file", 1}, {"rejected", "file", 0}};
+  facts.log = log_->counts();
+  facts.usage = process::read_process_usage();
+  return render_metrics(parts, names_, facts);
+}
+
+}  // namespace cellroute::proxy

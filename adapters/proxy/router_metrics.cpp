@@ -1,0 +1,481 @@
+#include "adapters/proxy/router_metrics.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <charconv>
+
+#include "adapters/process/exposition.hpp"
+
+namespace cellroute::proxy {
+namespace {
+
+using process::label;
+using process::metric_type;
+
+constexpr std::string_view overflow_name = "_overflow";
+
+/// Packs the labels of one series into one number; each has as many bits as the family gives it, and what does not fit
+/// becomes the highest value, which is the overflow name's.
+template <unsigned... Bits>
+struct packing {
+  static_assert((Bits + ...) < 64);
+  using labels = std::array<std::uint32_t, sizeof...(Bits)>;
+
+  static constexpr std::uint64_t pack(const labels& values) {
+    std::uint64_t packed = 0;
+    std::size_t i = 0;
+    ((packed = packed << Bits | std::min(values[i++], (1u << Bits) - 1)), ...);
+    return packed;
+  }
+  static constexpr labels unpack(std::uint64_t packed) {
+    constexpr std::array<unsigned, sizeof...(Bits)> bits = {Bits...};
+    labels values{};
+    for (std::size_t i = values.size(); i-- > 0; packed >>= bits[i]) {
+      values[i] = static_cast<std::uint32_t>(packed & ((1u << bits[i]) - 1));
+    }
+    return values;
+  }
+};
+
+constexpr unsigned bits_of(label_kind kind) { return static_cast<unsigned>(std::bit_width(label_max(kind))); }
+constexpr unsigned listener_bits = bits_of(label_kind::listener);
+constexpr unsigned route_bits = bits_of(label_kind::route);
+constexpr unsigned placement_bits = bits_of(label_kind::placement);
+constexpr unsigned cell_bits = bits_of(label_kind::cell);
+constexpr unsigned endpoint_bits = bits_of(label_kind::endpoint);
+constexpr unsigned reason_bits = bits_of(label_kind::reason);
+constexpr unsigned method_bits = 4;
+constexpr unsigned status_bits = 10;
+constexpr unsigned enum_bits = 4;
+
+using request_labels = packing<listener_bits, route_bits, placement_bits, method_bits, status_bits, enum_bits>;
+using request_duration_labels = packing<route_bits, placement_bits, enum_bits>;
+using placement_labels = packing<placement_bits>;
+using attempt_labels = packing<placement_bits, cell_bits, endpoint_bits, 3, 2>;
+using attempt_error_labels = packing<placement_bits, cell_bits, enum_bits>;
+using attempt_latency_labels = packing<placement_bits, cell_bits>;
+using route_hit_labels = packing<route_bits, reason_bits>;
+using retry_labels = packing<placement_bits, enum_bits, enum_bits>;
+using connection_labels = packing<listener_bits, enum_bits>;
+using listener_labels = packing<listener_bits>;
+using upstream_connection_labels = packing<placement_bits, enum_bits>;
+
+template <class Enum>
+constexpr std::uint32_t number(Enum value) {
+  return static_cast<std::uint32_t>(value);
+}
+
+// The ten that HTTP defines or is about to, the frequent ones first.
+// Source: OpenTelemetry semantic conventions, `http.request.method`.
+constexpr std::array<std::string_view, 11> methods = {"GET",     "POST",  "PUT",     "HEAD",  "DELETE", "PATCH",
+                                                      "OPTIONS", "TRACE", "CONNECT", "QUERY", "_OTHER"};
+
+constexpr std::array<std::string_view, 6> status_classes = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
+
+}  // namespace
+
+label_id label_names::intern(label_kind kind, std::string_view name) {
+  if (name.empty()) return 0;
+  const std::lock_guard lock(mutex_);
+  auto& ids = ids_[number(kind)];
+  if (const auto known = ids.find(name); known != ids.end()) return known->second;
+  const auto id = static_cast<label_id>(ids.size() + 1);
+  if (id >= label_max(kind)) return label_max(kind);  // not kept: the names of a busy API must not grow us either
+  ids.emplace(name, id);
+  return id;
+}
+
+std::vector<std::string> label_names::names(label_kind kind) const {
+  const std::lock_guard lock(mutex_);
+  const auto& ids = ids_[number(kind)];
+  std::vector<std::string> names(ids.size() + 1);
+  for (const auto& [name, id] : ids) names[id] = name;
+  return names;
+}
+
+method_label classify_method(std::string_view method) {
+  const auto known = std::find(methods.begin(), methods.end() - 1, method);
+  return static_cast<method_label>(known - methods.begin());
+}
+
+std::string_view to_string(method_label method) { return methods[std::min<std::size_t>(number(method), 10)]; }
+
+std::string_view to_string(request_outcome outcome) {
+  switch (outcome) {
+    case request_outcome::forwarded:
+      return "forwarded";
+    case request_outcome::refused:
+      return "refused";
+    case request_outcome::upstream_error:
+      return "upstream_error";
+    case request_outcome::cut:
+      return "cut";
+    case request_outcome::client_gone:
+      return "client_gone";
+  }
+  return {};
+}
+
+std::string_view to_string(attempt_outcome outcome) {
+  switch (outcome) {
+    case attempt_outcome::answered:
+      return "answered";
+    case attempt_outcome::failed:
+      return "failed";
+    case attempt_outcome::cancelled:
+      return "cancelled";
+  }
+  return {};
+}
+
+std::string_view to_string(upstream_error error) {
+  switch (error) {
+    case upstream_error::dns_error:
+      return "dns_error";
+    case upstream_error::connection_refused:
+      return "connection_refused";
+    case upstream_error::connection_timeout:
+      return "connection_timeout";
+    case upstream_error::connection_terminated:
+      return "connection_terminated";
+    case upstream_error::connection_read_timeout:
+      return "connection_read_timeout";
+    case upstream_error::http_protocol_error:
+      return "http_protocol_error";
+    case upstream_error::http_response_timeout:
+      return "http_response_timeout";
+    case upstream_error::tls_protocol_error:
+      return "tls_protocol_error";
+    case upstream_error::tls_certificate_error:
+      return "tls_certificate_error";
+  }
+  return {};
+}
+
+std::string_view to_string(drop_reason reason) {
+  switch (reason) {
+    case drop_reason::connection_limit:
+      return "connection_limit";
+    case drop_reason::accept_rate:
+      return "accept_rate";
+    case drop_reason::descriptor_limit:
+      return "descriptor_limit";
+    case drop_reason::draining:
+      return "draining";
+  }
+  return {};
+}
+
+std::string_view to_string(protocol_label protocol) {
+  switch (protocol) {
+    case protocol_label::http1:
+      return "http1";
+    case protocol_label::http2:
+      return "http2";
+    case protocol_label::http3:
+      return "http3";
+    case protocol_label::tcp:
+      return "tcp";
+    case protocol_label::tunnel:
+      return "tunnel";
+  }
+  return {};
+}
+
+std::string_view to_string(upstream_state state) {
+  switch (state) {
+    case upstream_state::connecting:
+      return "connecting";
+    case upstream_state::active:
+      return "active";
+    case upstream_state::idle:
+      return "idle";
+  }
+  return {};
+}
+
+std::string_view to_string(retry_reason reason) {
+  switch (reason) {
+    case retry_reason::connect_failed:
+      return "connect_failed";
+    case retry_reason::reused_connection_ended:
+      return "reused_connection_ended";
+  }
+  return {};
+}
+
+std::string_view to_string(retry_result result) {
+  switch (result) {
+    case retry_result::answered:
+      return "answered";
+    case retry_result::failed:
+      return "failed";
+    case retry_result::refused:
+      return "refused";
+  }
+  return {};
+}
+
+reactor_metrics::reactor_metrics(series_limits limits)
+    : requests_(limits.requests),
+      request_durations_(limits.placements),
+      active_requests_(limits.placements),
+      attempts_(limits.attempts),
+      attempt_errors_(limits.placements),
+      attempt_latencies_(limits.placements),
+      route_hits_(limits.placements),
+      retries_(limits.placements),
+      active_connections_(limits.listeners),
+      connections_opened_(limits.listeners),
+      connections_dropped_(limits.listeners),
+      upstream_connections_(limits.placements) {}
+
+void reactor_metrics::request_started(label_id placement) noexcept {
+  active_requests_.at(placement_labels::pack({placement})).add(1);
+}
+
+void reactor_metrics::request_ended(label_id placement) noexcept {
+  active_requests_.at(placement_labels::pack({placement})).add(-1);
+}
+
+void reactor_metrics::request_finished(const finished_request& request) noexcept {
+  requests_
+      .at(request_labels::pack({request.listener, request.route, request.placement, number(request.method),
+                                request.status, number(request.outcome)}))
+      .add();
+  request_durations_.at(request_duration_labels::pack({request.route, request.placement, number(request.outcome)}))
+      .record(request.elapsed);
+}
+
+void reactor_metrics::attempt_finished(const finished_attempt& attempt) noexcept {
+  const auto status_class = std::min<std::uint32_t>(attempt.status / 100u, status_classes.size() - 1);
+  attempts_
+      .at(attempt_labels::pack(
+          {attempt.placement, attempt.cell, attempt.endpoint, status_class, number(attempt.outcome)}))
+      .add();
+  if (attempt.error) {
+    attempt_errors_.at(attempt_error_labels::pack({attempt.placement, attempt.cell, number(*attempt.error)})).add();
+  }
+  if (attempt.latency) {
+    attempt_latencies_.at(attempt_latency_labels::pack({attempt.placement, attempt.cell})).record(*attempt.latency);
+  }
+}
+
+void reactor_metrics::route_hit(label_id route, label_id reason) noexcept {
+  route_hits_.at(route_hit_labels::pack({route, reason})).add();
+}
+
+void reactor_metrics::retried(label_id placement, retry_reason reason, retry_result result) noexcept {
+  retries_.at(retry_labels::pack({placement, number(reason), number(result)})).add();
+}
+
+void reactor_metrics::connection_opened(label_id listener, protocol_label protocol) noexcept {
+  connections_opened_.at(listener_labels::pack({listener})).add();
+  active_connections_.at(connection_labels::pack({listener, number(protocol)})).add(1);
+}
+
+void reactor_metrics::connection_closed(label_id listener, protocol_label protocol) noexcept {
+  active_connections_.at(connection_labels::pack({listener, number(protocol)})).add(-1);
+}
+
+void reactor_metrics::connection_dropped(label_id listener, drop_reason reason) noexcept {
+  connections_dropped_.at(connection_labels::pack({listener, number(reason)})).add();
+}
+
+void reactor_metrics::upstream_connection_moved(label_id placement, std::optional<upstream_state> from,
+                                                std::optional<upstream_state> to) noexcept {
+  if (from) upstream_connections_.at(upstream_connection_labels::pack({placement, number(*from)})).add(-1);
+  if (to) upstream_connections_.at(upstream_connection_labels::pack({placement, number(*to)})).add(1);
+}
+
+/// One rendering: sums every family over the reactors and gives the packed labels their names back.
+class metrics_page {
+ public:
+  metrics_page(std::span<const reactor_metrics* const> reactors, const label_names& names, std::string& text)
+      : reactors_(reactors), text_(text) {
+    for (std::size_t kind = 0; kind < names_.size(); ++kind) names_[kind] = names.names(static_cast<label_kind>(kind));
+  }
+
+  void write_requests();
+  void write_upstreams();
+  void write_connections();
+  void write_process(const router_facts& facts);
+
+ private:
+  /// Sums one family and writes a sample a series; `print` turns unpacked labels into text.
+  template <class Packing, class Series, class Print>
+  void write(process::series_table<Series> reactor_metrics::* family, const Print& print) {
+    using sum_type = decltype(Series().value());
+    std::map<std::uint64_t, sum_type> sums;
+    for (const reactor_metrics* reactor : reactors_) {
+      (reactor->*family).for_each([&](std::uint64_t labels, const Series& series) { sums[labels] += series.value(); });
+    }
+    for (const auto& [packed, sum] : sums) {
+      auto labels = print(Packing::unpack(packed));
+      if (packed == process::series_table<Series>::overflow_labels) {
+        for (label& one : labels) one.value = overflow_name;
+      }
+      text_.sample(std::span<const label>(labels), sum);
+    }
+  }
+
+  [[nodiscard]] std::string_view name(label_kind kind, label_id id) const {
+    const auto& known = names_[number(kind)];
+    return id < known.size() ? std::string_view(known[id]) : overflow_name;
+  }
+  [[nodiscard]] label placement(label_id id) const { return {"placement", name(label_kind::placement, id)}; }
+  [[nodiscard]] label cell(label_id id) const { return {"cell", name(label_kind::cell, id)}; }
+  [[nodiscard]] label route(label_id id) const { return {"route", name(label_kind::route, id)}; }
+  [[nodiscard]] label listener(label_id id) const { return {"listener", name(label_kind::listener, id)}; }
+
+  template <class Enum>
+  [[nodiscard]] static std::string_view word(std::uint32_t value) {
+    return to_string(static_cast<Enum>(value));
+  }
+
+  std::span<const reactor_metrics* const> reactors_;
+  std::array<std::vector<std::string>, 6> names_;
+  process::exposition text_;
+};
+
+void metrics_page::write_requests() {
+  std::array<char, 8> digits{};
+  text_.family("gateway_requests_total", metric_type::counter, "Requests by how they ended.");
+  write<request_labels>(&reactor_metrics::requests_, [&](const request_labels::labels& l) {
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), l[4]).ptr;
+    return std::array{listener(l[0]),
+                      route(l[1]),
+                      placement(l[2]),
+                      label{"method", word<method_label>(l[3])},
+                      label{"code", std::string_view(digits.data(), static_cast<std::size_t>(end - digits.data()))},
+                      label{"outcome", word<request_outcome>(l[5])}};
+  });
+
+  text_.family("gateway_request_duration_seconds", metric_type::histogram,
+               "From a request's head to the last byte of its answer.");
+  write<request_duration_labels>(&reactor_metrics::request_durations_, [&](const request_duration_labels::labels& l) {
+    return std::array{route(l[0]), placement(l[1]), label{"outcome", word<request_outcome>(l[2])}};
+  });
+
+  text_.family("gateway_active_requests", metric_type::gauge, "Requests with a placement that have not ended.");
+  write<placement_labels>(&reactor_metrics::active_requests_,
+                          [&](const placement_labels::labels& l) { return std::array{placement(l[0])}; });
+
+  text_.family("gateway_route_hits_total", metric_type::counter, "Decisions by route and reason.");
+  write<route_hit_labels>(&reactor_metrics::route_hits_, [&](const route_hit_labels::labels& l) {
+    return std::array{route(l[0]), label{"reason", name(label_kind::reason, l[1])}};
+  });
+}
+
+void metrics_page::write_upstreams() {
+  text_.family("gateway_upstream_requests_total", metric_type::counter, "Attempts by how they ended.");
+  write<attempt_labels>(&reactor_metrics::attempts_, [&](const attempt_labels::labels& l) {
+    return std::array{placement(l[0]), cell(l[1]), label{"endpoint", name(label_kind::endpoint, l[2])},
+                      label{"code_class", status_classes[std::min<std::size_t>(l[3], status_classes.size() - 1)]},
+                      label{"outcome", word<attempt_outcome>(l[4])}};
+  });
+
+  text_.family("gateway_upstream_errors_total", metric_type::counter, "Attempts that failed, by Proxy-Status token.");
+  write<attempt_error_labels>(&reactor_metrics::attempt_errors_, [&](const attempt_error_labels::labels& l) {
+    return std::array{placement(l[0]), cell(l[1]), label{"reason", word<upstream_error>(l[2])}};
+  });
+
+  text_.family("gateway_upstream_latency_seconds", metric_type::histogram,
+               "From a request's being sent to the head of the cell's answer.");
+  write<attempt_latency_labels>(&reactor_metrics::attempt_latencies_, [&](const attempt_latency_labels::labels& l) {
+    return std::array{placement(l[0]), cell(l[1])};
+  });
+
+  text_.family("gateway_retries_total", metric_type::counter, "Attempts after the first.");
+  write<retry_labels>(&reactor_metrics::retries_, [&](const retry_labels::labels& l) {
+    return std::array{placement(l[0]), label{"reason", word<retry_reason>(l[1])},
+                      label{"result", word<retry_result>(l[2])}};
+  });
+
+  text_.family("gateway_upstream_connections", metric_type::gauge, "Connections to cells.");
+  write<upstream_connection_labels>(&reactor_metrics::upstream_connections_,
+                                    [&](const upstream_connection_labels::labels& l) {
+                                      return std::array{placement(l[0]), label{"state", word<upstream_state>(l[1])}};
+                                    });
+}
+
+void metrics_page::write_connections() {
+  text_.family("gateway_active_connections", metric_type::gauge, "Connections of clients.");
+  write<connection_labels>(&reactor_metrics::active_connections_, [&](const connection_labels::labels& l) {
+    return std::array{listener(l[0]), label{"protocol", word<protocol_label>(l[1])}};
+  });
+
+  text_.family("gateway_connections_opened_total", metric_type::counter, "Connections accepted and served.");
+  write<listener_labels>(&reactor_metrics::connections_opened_,
+                         [&](const listener_labels::labels& l) { return std::array{listener(l[0])}; });
+
+  text_.family("gateway_connections_dropped_total", metric_type::counter, "Connections closed before any byte.");
+  write<connection_labels>(&reactor_metrics::connections_dropped_, [&](const connection_labels::labels& l) {
+    return std::array{listener(l[0]), label{"reason", word<drop_reason>(l[1])}};
+  });
+}
+
+void metrics_page::write_process(const router_facts& facts) {
+  const auto seconds = [](auto time) { return static_cast<double>(duration(time).count()) / 1e9; };
+
+  text_.family("gateway_build_info", metric_type::gauge, "Which build this is; always 1.")
+      .sample({{"version", facts.version}, {"commit", facts.commit}}, std::uint64_t{1});
+
+  const config_facts& config = facts.config;
+  text_.family("gateway_config_generation", metric_type::gauge, "Generation of the current snapshot.")
+      .sample({{"source", config.source}}, config.generation);
+  text_.family("gateway_config_keys", metric_type::gauge, "Routing keys in the table.").sample({}, config.keys);
+  text_.family("gateway_config_bytes", metric_type::gauge, "Memory of the key table.").sample({}, config.bytes);
+  if (config.last_applied) {
+    text_
+        .family("gateway_config_last_applied_timestamp_seconds", metric_type::gauge,
+                "When the snapshot became current.")
+        .sample({}, seconds(config.last_applied->time_since_epoch()));
+    text_.family("gateway_config_age_seconds", metric_type::gauge, "Time since then.")
+        .sample({}, seconds(std::max(facts.now - *config.last_applied, duration::zero())));
+  }
+  if (config.last_apply_duration) {
+    text_.family("gateway_config_apply_duration_seconds", metric_type::gauge, "How long the last apply took.")
+        .sample({}, seconds(*config.last_apply_duration));
+  }
+  text_.family("gateway_config_apply_total", metric_type::counter, "Configurations applied or rejected.");
+  for (const apply_count& apply : config.applies) {
+    text_.sample({{"result", apply.result}, {"source", apply.source}}, apply.count);
+  }
+
+  text_
+      .family("gateway_access_log_lines_total", metric_type::counter,
+              "Log lines written, lost to a failed write, or dropped because a ring was full.")
+      .sample({{"result", "written"}}, facts.log.lines_written)
+      .sample({{"result", "lost"}}, facts.log.lines_lost)
+      .sample({{"result", "dropped"}}, facts.log.records_dropped);
+  text_.family("gateway_access_log_bytes_total", metric_type::counter, "Bytes of log lines written.")
+      .sample({}, facts.log.bytes_written);
+  text_.family("gateway_log_events_dropped_total", metric_type::counter, "Events dropped because their queue was full.")
+      .sample({}, facts.log.events_dropped);
+
+  text_.family("process_start_time_seconds", metric_type::gauge, "When the process started, in seconds since 1970.")
+      .sample({}, seconds(facts.started.time_since_epoch()));
+  const process::process_usage& usage = facts.usage;
+  text_.family("process_resident_memory_bytes", metric_type::gauge, "Resident memory.");
+  if (usage.resident_bytes) text_.sample({}, *usage.resident_bytes);
+  text_.family("process_open_fds", metric_type::gauge, "Open file descriptors.");
+  if (usage.open_fds) text_.sample({}, *usage.open_fds);
+  text_.family("process_max_fds", metric_type::gauge, "File descriptors that may be open.");
+  if (usage.max_fds) text_.sample({}, *usage.max_fds);
+  text_.family("process_cpu_seconds_total", metric_type::counter, "CPU time, user and system.");
+  if (usage.cpu_seconds) text_.sample({}, *usage.cpu_seconds);
+}
+
+std::string render_metrics(std::span<const reactor_metrics* const> reactors, const label_names& names,
+                           const router_facts& facts) {
+  std::string text;
+  metrics_page page(reactors, names, text);
+  page.write_requests();
+  page.write_upstreams();
+  page.write_connections();
+  page.write_process(facts);
+  return text;
+}
+
+}  // namespace cellroute::proxy

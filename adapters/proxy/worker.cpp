@@ -1,0 +1,95 @@
+#include "adapters/proxy/worker.hpp"
+
+#include <map>
+#include <utility>
+
+namespace cellroute::proxy {
+namespace {
+
+constexpr duration sweep_every = 1s;
+
+drop_reason counted_as(edge::drop_reason reason) {
+  switch (reason) {
+    case edge::drop_reason::connections_max: return drop_reason::connection_limit;
+    case edge::drop_reason::accept_rate: return drop_reason::accept_rate;
+    case edge::drop_reason::no_descriptor: return drop_reason::descriptor_limit;
+  }
+  return drop_reason::connection_limit;
+}
+
+}  // namespace
+
+worker::worker(published<routing_table>& tables, const name_table& addresses, label_names& names,
+               const forward_settings& settings, http1::head_limits limits, bool logs, std::uint64_t seed)
+    : settings_(settings), directory_(reactor_, addresses, limits), swept_at_(reactor_.now()) {
+  forwarder_.emplace(reactor_.clock(), tables, directory_, names, metrics_, logs ? &ring_ : nullptr, settings, seed);
+  reactor_.add_tick_listener(*this);
+}
+
+worker::~worker() {
+  stop();
+  join();
+  reactor_.remove_tick_listener(*this);
+}
+
+int worker::add_listener(edge::listener_options options, int descriptor, edge::connection_count& count) {
+  listeners_.push_back(std::make_unique<edge::listener>(reactor_, options, *forwarder_, *this, count));
+  return listeners_.back()->open(descriptor);
+}
+
+void worker::start() {
+  thread_ = std::thread([this] { reactor_.run(); });
+}
+
+void worker::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+void worker::drain() {
+  reactor_.post([this] {
+    for (const auto& l : listeners_) l->drain();
+  });
+}
+
+void worker::cut() {
+  reactor_.post([this] {
+    for (const auto& l : listeners_) l->cut();
+  });
+}
+
+void worker::stop() { reactor_.stop(); }
+
+void worker::set_address(std::string host, io::socket_address address) {
+  reactor_.post([this, host = std::move(host), address] {
+    for (const local_ref<endpoint_state>& e : forwarder_->view().endpoints()) {
+      auto& endpoint = static_cast<pooled_endpoint&>(*e);
+      if (endpoint.host() == host) endpoint.set_address(address);
+    }
+  });
+}
+
+void worker::on_opened(std::uint16_t listener) {
+  open_.fetch_add(1, std::memory_order_relaxed);
+  metrics_.connection_opened(settings_.listeners[listener].label, protocol_label::http1);
+}
+
+void worker::on_closed(std::uint16_t listener) {
+  open_.fetch_sub(1, std::memory_order_relaxed);
+  metrics_.connection_closed(settings_.listeners[listener].label, protocol_label::http1);
+}
+
+void worker::on_dropped(std::uint16_t listener, edge::drop_reason reason) {
+  metrics_.connection_dropped(settings_.listeners[listener].label, counted_as(reason));
+}
+
+void worker::on_tick(time_point now) {
+  forwarder_->refresh();
+  if (now - swept_at_ < sweep_every) return;
+  swept_at_ = now;
+  for (const local_ref<endpoint_state>& e : forwarder_->view().endpoints()) {
+    edge::http1_pool* const pool = static_cast<pooled_endpoint&>(*e).connections();
+    if (pool != nullptr) pool->sweep(now);
+  }
+}
+
+}  // namespace cellroute::proxy

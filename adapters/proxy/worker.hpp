@@ -1,0 +1,63 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "adapters/edge/listener.hpp"
+#include "adapters/io/reactor.hpp"
+#include "adapters/process/access_ring.hpp"
+#include "adapters/proxy/forwarder.hpp"
+#include "adapters/proxy/upstream_directory.hpp"
+
+namespace cellroute::proxy {
+
+/// One core of the data plane: a reactor with its listeners, connections, counters and log ring, on a thread of its own.
+///
+/// Threads: made and destroyed by one thread; between `start` and the end of `join`, only the members that say so may be
+///          called from outside.
+class worker final : public edge::listener_observer, public io::tick_listener {
+ public:
+  worker(published<routing_table>& tables, const name_table& addresses, label_names& names,
+         const forward_settings& settings, http1::head_limits limits, bool logs, std::uint64_t seed);
+  ~worker();
+  worker(const worker&) = delete;
+  worker& operator=(const worker&) = delete;
+
+  /// Before `start`. Takes the descriptor, which listens already, over. Returns errno.
+  [[nodiscard]] int add_listener(edge::listener_options options, int descriptor, edge::connection_count& count);
+  void start();
+  void join();
+
+  // These may be called by any thread.
+  void drain();  ///< no new connection, no new request
+  void cut();    ///< ends what still runs
+  void stop();
+  void set_address(std::string host, io::socket_address address);
+  [[nodiscard]] std::size_t open_connections() const { return open_.load(std::memory_order_relaxed); }
+  [[nodiscard]] const reactor_metrics& metrics() const { return metrics_; }
+  [[nodiscard]] process::access_ring& ring() { return ring_; }
+
+ private:
+  void on_opened(std::uint16_t listener) override;
+  void on_closed(std::uint16_t listener) override;
+  void on_dropped(std::uint16_t listener, edge::drop_reason reason) override;
+  void on_tick(time_point now) override;
+
+  io::reactor reactor_;
+  const forward_settings& settings_;
+  reactor_metrics metrics_;
+  process::access_ring ring_;
+  upstream_directory directory_;
+  std::optional<forwarder> forwarder_;
+  std::vector<std::unique_ptr<edge::listener>> listeners_;
+  std::atomic<std::size_t> open_{0};
+  time_point swept_at_;
+  std::thread thread_;
+};
+
+}  // namespace cellroute::proxy

@@ -1,0 +1,18 @@
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "adapters/tool/tool.hpp"
+
+int main(int argc, char** argv) {
+  cellroute::tool::surroundings around{CELLROUTE_VERSION, CELLROUTE_COMMIT, std::nullopt};
+  if (const char* path = std::getenv("CONFIG_PATH"); path != nullptr && *path != '\0') around.config_path = path;
+  const std::vector<std::string> arguments(argv + (argc > 0), argv + argc);
+  const auto done = cellroute::tool::run(arguments, around);
+  std::fwrite(done.output.data(), 1, done.output.size(), stdout);
+  std::fwrite(done.errors.data(), 1, done.errors.size(), stderr);
+  // A full disk or a closed pipe must not look like success to a script.
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) return done.exit_code == 0 ? 1 : done.exit_code;
+  return done.exit_code;
+}

@@ -1,0 +1,63 @@
+#include "adapters/tool/tool.hpp"
+
+#include <CLI/CLI.hpp>
+#include <sstream>
+#include <vector>
+
+#include "adapters/tool/verbs.hpp"
+
+namespace cellroute::tool {
+namespace {
+
+void add_check(CLI::App& parent, const std::string& name, request& asked) {
+  CLI::App* verb = parent.add_subcommand(name, "Read a configuration and report every mistake in it");
+  verb->add_option("file,-c,--config", asked.file, "The configuration; without it, what CONFIG_PATH names");
+  verb->add_flag("--print", asked.print, "Print what would run, every default included");
+  verb->add_flag("--json", asked.as_json, "Print JSON");
+  verb->footer("Examples:\n  cellroute check router.yaml\n  cellroute check router.yaml --print --json");
+}
+
+}  // namespace
+
+outcome run(std::span<const std::string> arguments, const surroundings& around) {
+  request asked;
+  CLI::App app{"Reads, checks and explains cellroute's configuration. Nothing here needs a running router.", "cellroute"};
+  app.require_subcommand(1);
+  app.set_version_flag("-V,--version", "cellroute " + around.version + " (" + around.commit + ")");
+  app.footer(
+      "Examples:\n"
+      "  cellroute check router.yaml\n"
+      "  cellroute explain acme --config router.yaml\n"
+      "Exit codes: 0 done, 1 the configuration is invalid, 2 wrong usage or no configuration");
+
+  add_check(app, "check", asked);
+  CLI::App* explain_verb = app.add_subcommand("explain", "Say where a routing key leads, and why");
+  explain_verb->add_option("key", asked.key, "The routing key, as a client sends it")->required();
+  explain_verb->add_option("-c,--config", asked.file, "The configuration; without it, what CONFIG_PATH names");
+  explain_verb->add_flag("--json", asked.as_json, "Print JSON");
+  explain_verb->footer("Examples:\n  cellroute explain acme --config router.yaml\n  cellroute explain acme -c router.yaml --json");
+  CLI::App* version_verb = app.add_subcommand("version", "Print the version and the commit it was built from");
+  version_verb->add_flag("--json", asked.as_json, "Print JSON");
+  CLI::App* config_verb = app.add_subcommand("config", "Another name: `config validate` is `check`");
+  config_verb->require_subcommand(1);
+  add_check(*config_verb, "validate", asked);
+
+  // Told here, because the library would only say that a command is missing.
+  const auto is_meant = [&arguments](const CLI::App* verb) { return verb->get_name() == arguments.front(); };
+  if (!arguments.empty() && !arguments.front().starts_with('-') && app.get_subcommands(is_meant).empty()) {
+    return {exit_usage, "", "no command is named " + arguments.front() + "; there are check, explain and version, and --help\n"};
+  }
+  // The seam to a library that throws: for help and version, too.
+  try {
+    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+  } catch (const CLI::ParseError& e) {
+    std::ostringstream output, errors;
+    const int exit_code = app.exit(e, output, errors) == 0 ? 0 : exit_usage;
+    return {exit_code, output.str(), errors.str()};
+  }
+  if (app.got_subcommand("explain")) return explain(asked, around);
+  if (app.got_subcommand("version")) return print_version(asked, around);
+  return check(asked, around);
+}
+
+}  // namespace cellroute::tool

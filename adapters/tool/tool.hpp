@@ -1,0 +1,26 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+
+namespace cellroute::tool {
+
+/// What the tool knows of the world around it.
+struct surroundings {
+  std::string version;
+  std::string commit;
+  std::optional<std::string> config_path;  ///< CONFIG_PATH
+};
+
+/// What a command leaves behind.
+struct outcome {
+  int exit_code = 0;  ///< 0 done; 1 the configuration is invalid; 2 wrong usage, or there is no configuration
+  std::string output;
+  std::string errors;
+};
+
+/// Runs one command. `arguments` are without the program's name.
+[[nodiscard]] outcome run(std::span<const std::string> arguments, const surroundings& around);
+
+}  // namespace cellroute::tool

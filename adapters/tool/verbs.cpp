@@ -1,0 +1,169 @@
+#include "adapters/tool/verbs.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+#include <vector>
+
+#include "adapters/wire/configuration.hpp"
+#include "adapters/wire/print.hpp"
+#include "adapters/wire/printer.hpp"
+#include "cellroute/match/routing_key.hpp"
+#include "cellroute/table/routing_table.hpp"
+
+namespace cellroute::tool {
+namespace {
+
+void add_list(wire::printer& out, std::string_view name, const wire::diagnostics& found) {
+  std::vector<wire::node> items;
+  for (const wire::diagnostic& d : found) {
+    wire::printer item;
+    item.text("file", d.file);
+    item.count("line", d.line);
+    item.count("column", d.column);
+    item.text("path", d.path);
+    item.text("what", d.what);
+    items.push_back(std::move(item).take());
+  }
+  out.add_list(name, std::move(items));
+}
+
+std::string to_json(wire::printer members) { return wire::write_json(std::move(members).take()); }
+
+void append_lines(std::string& out, std::string_view before, const wire::diagnostics& found) {
+  for (const wire::diagnostic& d : found) out += fmt::format("{}{}\n", before, wire::to_string(d));
+}
+
+/// Reads the named configuration, or says why not in `result`.
+std::optional<wire::configuration> load(const request& asked, const surroundings& around, outcome& result) {
+  const std::string file = asked.file.empty() ? around.config_path.value_or("") : asked.file;
+  if (file.empty()) {
+    result = {exit_usage, "", "no configuration; name a file, or set CONFIG_PATH\n"};
+    return std::nullopt;
+  }
+  const auto text = wire::read_file(file);
+  if (!text) {
+    const int exit_code = text.error() == wire::file_error::missing ? exit_usage : exit_invalid;
+    result = {exit_code, "", fmt::format("{}: {}\n", file, wire::to_string(text.error()))};
+    return std::nullopt;
+  }
+  auto read = wire::read_configuration(*text, file);
+  if (read) return *std::move(read);
+  result.exit_code = exit_invalid;
+  append_lines(result.errors, "", read.error());
+  if (asked.as_json) {
+    wire::printer out;
+    out.flag("valid", false);
+    add_list(out, "mistakes", read.error());
+    result.output = to_json(std::move(out));
+  }
+  return std::nullopt;
+}
+
+std::size_t count_endpoints(const table_spec& spec) {
+  std::size_t count = 0;
+  for (const cell& c : spec.cells) count += c.endpoints.size();
+  return count;
+}
+
+/// What a client sees whose request is not routed.
+outcome explain_refusal(const request& asked, unsigned status, std::string_view error, std::string_view why) {
+  outcome result;
+  if (asked.as_json) {
+    wire::printer out;
+    out.text("key", asked.key);
+    out.count("status", status);
+    out.text("error", std::string(error));
+    result.output = to_json(std::move(out));
+  } else {
+    result.output = fmt::format("not routed: {}\nanswered    {}\n", why, status);
+  }
+  return result;
+}
+
+std::string_view why_no_key(key_error error) {
+  switch (error) {
+    case key_error::missing: return "there is no key";
+    case key_error::empty: return "the key is empty";
+    case key_error::too_long: return "the key has more than 256 bytes";
+    case key_error::duplicate: return "the key was sent twice";
+    case key_error::list: return "the key has a comma, so it may be a list";
+  }
+  return "";
+}
+
+}  // namespace
+
+outcome check(const request& asked, const surroundings& around) {
+  outcome result;
+  const auto read = load(asked, around, result);
+  if (!read) return result;
+  const wire::diagnostics warnings = wire::find_warnings(*read);
+  append_lines(result.errors, "warning: ", warnings);
+  const table_spec& spec = read->spec;
+  if (asked.print) {
+    const wire::node tree = wire::to_tree(*read);
+    result.output = asked.as_json ? wire::write_json(tree) : wire::write_yaml(tree);
+  } else if (asked.as_json) {
+    wire::printer out;
+    out.flag("valid", true);
+    out.text("version", spec.version);
+    out.count("keys", spec.assignments.size());
+    out.count("placements", spec.placements.size());
+    out.count("cells", spec.cells.size());
+    out.count("endpoints", count_endpoints(spec));
+    add_list(out, "warnings", warnings);
+    result.output = to_json(std::move(out));
+  } else {
+    const auto counted = [](std::size_t count, std::string_view noun) {
+      return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+    };
+    result.output = fmt::format("{}: valid; {}, {}, {}, {}\n", read->file, counted(spec.assignments.size(), "key"),
+                                counted(spec.placements.size(), "placement"), counted(spec.cells.size(), "cell"),
+                                counted(count_endpoints(spec), "endpoint"));
+  }
+  return result;
+}
+
+outcome explain(const request& asked, const surroundings& around) {
+  outcome result;
+  const auto read = load(asked, around, result);
+  if (!read) return result;
+  // The way a request takes: a header field, then the compiled table.
+  const key_header header{read->key.header, field_name::other};
+  const field fields[] = {{header.name, asked.key, field_name::other, false}};
+  const auto key = read_routing_key(fields, header);
+  if (!key) return explain_refusal(asked, 400, to_string(key.error()), why_no_key(key.error()));
+
+  const auto table = basic_routing_table<>::compile(read->spec, generation_number{1}, 0);
+  if (!table) {
+    result.exit_code = exit_invalid;
+    for (const violation& v : table.error()) {
+      result.errors += wire::to_string(wire::locate(*read, v.path, v.what)) + "\n";
+    }
+    return result;
+  }
+  const auto made = table->route(*key, {key_source::header, header.name});
+  if (!made) {
+    return explain_refusal(asked, 404, to_string(made.error()), "the key is not in the table, and key.on_unknown is reject");
+  }
+  if (asked.as_json) {
+    write_explanation_json(result.output, *made, table->fleet(), table->version());
+    result.output += '\n';
+  } else {
+    write_explanation(result.output, *made, table->fleet(), table->version());
+  }
+  return result;
+}
+
+outcome print_version(const request& asked, const surroundings& around) {
+  if (asked.as_json) {
+    wire::printer out;
+    out.text("version", around.version);
+    out.text("commit", around.commit);
+    return {0, to_json(std::move(out)), ""};
+  }
+  return {0, fmt::format("cellroute {} ({})\n", around.version, around.commit), ""};
+}
+
+}  // namespace cellroute::tool

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+
+#include "adapters/tool/tool.hpp"
+
+namespace cellroute::tool {
+
+inline constexpr int exit_invalid = 1;
+inline constexpr int exit_usage = 2;
+
+/// What was asked for on the command line.
+struct request {
+  std::string file;  ///< empty: what CONFIG_PATH names
+  std::string key;
+  bool print = false;
+  bool as_json = false;
+};
+
+/// Reads a configuration and tells every mistake, or what it holds, or with `print` what would run.
+[[nodiscard]] outcome check(const request& asked, const surroundings& around);
+
+/// Tells where a key leads, by the engine that routes requests.
+[[nodiscard]] outcome explain(const request& asked, const surroundings& around);
+
+[[nodiscard]] outcome print_version(const request& asked, const surroundings& around);
+
+}  // namespace cellroute::tool

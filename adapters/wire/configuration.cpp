@@ -1,0 +1,218 @@
+#include "adapters/wire/configuration.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <memory>
+#include <unordered_set>
+
+#include "adapters/wire/fleet.hpp"
+#include "adapters/wire/schema.hpp"
+#include "cellroute/table/validate.hpp"
+
+namespace cellroute::wire {
+namespace {
+
+/// A rule about local sections, or about both kinds: what no single field can know.
+using local_rule = void (*)(const configuration&, violations&);
+
+std::string listener_path(std::size_t index, std::string_view field) {
+  return fmt::format("listeners[{}].{}", index, field);
+}
+
+bool equal_ignoring_case(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  return std::ranges::equal(a, b, {}, lower, lower);
+}
+
+void listeners_have_names_of_their_own(const configuration& c, violations& found) {
+  const auto& listeners = c.local.listeners;
+  for (std::size_t i = 1; i < listeners.size(); ++i) {
+    for (std::size_t k = 0; k < i; ++k) {
+      if (listeners[i].name != listeners[k].name) continue;
+      found.push_back({listener_path(i, "name"), fmt::format("{} is the name of listeners[{}], too; give each its own",
+                                                             quote(listeners[i].name), k)});
+      break;
+    }
+  }
+}
+
+/// Two sockets cannot share a port unless each has an address of its own.
+bool collide(const socket_address& a, const socket_address& b) {
+  return a.port != 0 && a.port == b.port && (a.host == b.host || a.host.empty() || b.host.empty());
+}
+
+void addresses_do_not_collide(const configuration& c, violations& found) {
+  const auto& listeners = c.local.listeners;
+  for (std::size_t i = 0; i < listeners.size(); ++i) {
+    const std::string path = listener_path(i, "address");
+    for (std::size_t k = 0; k < i; ++k) {
+      if (!collide(listeners[i].address, listeners[k].address)) continue;
+      found.push_back({path, fmt::format("listeners[{}] has that port already; choose another", k)});
+      break;
+    }
+    if (!collide(listeners[i].address, c.local.admin.address)) continue;
+    found.push_back({path, fmt::format("admin.address, {}, has that port already; choose another",
+                                       to_string(c.local.admin.address))});
+  }
+}
+
+void one_field_fits_into_a_head(const configuration& c, violations& found) {
+  if (c.local.http.field_bytes_max <= c.local.http.head_bytes_max) return;
+  found.push_back({"http.max_field_bytes", fmt::format("must not be larger than max_header_bytes, which is {}",
+                                                       print_size(c.local.http.head_bytes_max))});
+}
+
+void key_and_request_id_have_headers_of_their_own(const configuration& c, violations& found) {
+  if (!equal_ignoring_case(c.key.header, c.local.http.request_id.header)) return;
+  found.push_back({"http.request_id.header", "is the header of the routing key; choose another"});
+}
+
+constexpr local_rule local_rules[] = {listeners_have_names_of_their_own, addresses_do_not_collide, one_field_fits_into_a_head,
+                          key_and_request_id_have_headers_of_their_own};
+
+/// A field that could not be read leaves a gap that a rule would complain about again: the first complaint is enough.
+class first_complaints {
+ public:
+  explicit first_complaints(const diagnostics& found) {
+    for (const diagnostic& d : found) {
+      at_.insert(d.path);
+      for (std::string_view path = d.path; !path.empty(); path = outer_path(path)) around_.emplace(path);
+    }
+    at_.erase("");  // the text as a whole explains nothing in particular
+  }
+
+  [[nodiscard]] bool explain(std::string_view path) const {
+    // One item of a list stands or falls as a whole.
+    if (const std::size_t bracket = path.rfind(']'); bracket != std::string_view::npos) path = path.substr(0, bracket + 1);
+    if (around_.contains(std::string(path))) return true;
+    for (; !path.empty(); path = outer_path(path)) {
+      if (at_.contains(std::string(path))) return true;
+    }
+    return false;
+  }
+
+ private:
+  std::unordered_set<std::string> at_;
+  std::unordered_set<std::string> around_;
+};
+
+/// The core knows hosts and ports where the operator writes one URL.
+std::string as_written(std::string path) {
+  for (const std::string_view part : {"].host", "].port"}) {
+    if (path.ends_with(part)) path.replace(path.size() - part.size(), part.size(), "].url");
+  }
+  return path;
+}
+
+void append_located(diagnostics& out, const configuration& c, violations found) {
+  if (found.empty()) return;
+  const path_index places(c.source);
+  for (violation& v : found) {
+    const position at = places.find(v.path);
+    out.push_back({c.file, at.line, at.column, std::move(v.path), std::move(v.what)});
+  }
+}
+
+void run_rules(const configuration& c, diagnostics& found) {
+  violations broken = validate(c.spec);
+  for (const local_rule check : local_rules) check(c, broken);
+  for (violation& v : broken) v.path = as_written(std::move(v.path));
+  const first_complaints first(found);
+  std::erase_if(broken, [&first](const violation& v) { return first.explain(v.path); });
+  append_located(found, c, std::move(broken));
+}
+
+void sort_and_cut(diagnostics& found) {
+  std::ranges::stable_sort(found, {}, [](const diagnostic& d) { return position{d.line, d.column}; });
+  if (found.size() <= mistakes_max) return;
+  const std::size_t more = found.size() - mistakes_max;
+  found.resize(mistakes_max);
+  diagnostic last = found.back();
+  last.path.clear();
+  last.what = fmt::format("{} more mistakes follow; correct these first", more);
+  found.push_back(std::move(last));
+}
+
+bool is_loopback(const socket_address& address) { return address.host.starts_with("127.") || address.host == "::1"; }
+
+struct file_closer {
+  void operator()(std::FILE* file) const { std::fclose(file); }
+};
+
+}  // namespace
+
+expected<configuration, diagnostics> read_configuration(std::string_view text, std::string_view file_name) {
+  configuration c;
+  c.file = file_name;
+  auto tree = read_tree(text, file_name);
+  if (!tree) return unexpected(std::move(tree).error());
+  c.source = *std::move(tree);
+
+  mistake_list mistakes(file_name);
+  {
+    section top(c.source, "", mistakes);
+    top.fixed("apiVersion", "cellroute/v1");
+    read_fleet(top, c.spec, c.key);
+    describe(top, c.local);
+  }
+  diagnostics& found = mistakes.found();
+  if (c.source.kind == node_kind::map) run_rules(c, found);
+  if (found.empty()) return c;
+  sort_and_cut(found);
+  return unexpected(std::move(found));
+}
+
+diagnostics find_warnings(const configuration& c) {
+  violations doubtful;
+  const auto is_control = [](char ch) { return static_cast<unsigned char>(ch) < 0x20 || ch == 0x7f; };
+  for (const assignment& a : c.spec.assignments) {
+    const bool is_lost = a.key.starts_with(' ') || a.key.ends_with(' ') || std::ranges::any_of(a.key, is_control);
+    if (a.key.find(',') != std::string::npos) {
+      doubtful.push_back({join_path("routing.keys.inline", a.key),
+                          "no request reaches a key with a comma: a header with a list is answered 400"});
+    } else if (is_lost) {
+      doubtful.push_back({join_path("routing.keys.inline", a.key),
+                          "no request reaches a key with control characters or with spaces around it"});
+    }
+  }
+  if (!is_loopback(c.local.admin.address)) {
+    doubtful.push_back({"admin.address", "more than this machine may reach it, and nobody is asked for a password"});
+  }
+  diagnostics found;
+  append_located(found, c, std::move(doubtful));
+  sort_and_cut(found);
+  return found;
+}
+
+diagnostic locate(const configuration& c, std::string path, std::string what) {
+  diagnostics one;
+  append_located(one, c, {{std::move(path), std::move(what)}});
+  return std::move(one.front());
+}
+
+expected<std::string, file_error> read_file(const std::string& path) {
+  const std::unique_ptr<std::FILE, file_closer> file(std::fopen(path.c_str(), "rb"));
+  if (!file) return unexpected(errno == ENOENT || errno == ENOTDIR ? file_error::missing : file_error::unreadable);
+  std::string text;
+  char chunk[64 * 1024];
+  while (const std::size_t size_bytes = std::fread(chunk, 1, sizeof chunk, file.get())) {
+    if (text.size() + size_bytes > configuration_bytes_max) return unexpected(file_error::too_large);
+    text.append(chunk, size_bytes);
+  }
+  if (std::ferror(file.get()) != 0) return unexpected(file_error::unreadable);
+  return text;
+}
+
+std::string_view to_string(file_error e) {
+  switch (e) {
+    case file_error::missing: return "no such file; name one with --config or CONFIG_PATH";
+    case file_error::unreadable: return "cannot be read; check that it is a file and may be read";
+    case file_error::too_large: return "is larger than 64MiB; keep the routing keys in a file of their own";
+  }
+  return "";
+}
+
+}  // namespace cellroute::wire

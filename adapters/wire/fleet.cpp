@@ -1,0 +1,201 @@
+#include "adapters/wire/fleet.hpp"
+
+#include <algorithm>
+
+#include "adapters/wire/printer.hpp"
+#include "adapters/wire/schema.hpp"
+
+namespace cellroute::wire {
+namespace {
+
+void read_key(section& key, key_settings& out, unknown_key_policy& on_unknown) {
+  key.fixed("on_missing", "400", {"default"});
+  key.choice("on_unknown", on_unknown, unknown_key_names);
+  key.later({"normalize", "on_conflict", "strip"});
+  const node* sources = key.list_at("sources");
+  if (sources == nullptr) return;
+  if (sources->children.size() != 1) {
+    return key.mistakes().add(sources->at, key.path("sources"), "must have exactly one source; more are not supported yet");
+  }
+  section source(sources->children.front(), key.item_path("sources", 0), key.mistakes());
+  key_header_view header{out.header};
+  source.map("header", header);
+  source.later({"jwt", "client_cert", "host", "path", "cookie", "query"});
+  out.header = header.name;
+}
+
+/// A row is a placement's name, or a map once it has attributes.
+void read_inline_keys(section& keys, std::vector<assignment>& out) {
+  const node* rows = keys.map_at("inline");
+  if (rows == nullptr) return;
+  out.reserve(rows->children.size());
+  for (const node& row : rows->children) {
+    std::string placement;
+    const auto path = [&] { return join_path(keys.path("inline"), row.name); };
+    if (row.kind == node_kind::map) {
+      section attributes(row, path(), keys.mistakes());
+      attributes.text("placement", placement);
+      attributes.require("placement", "placement: tier1");
+      attributes.later({"rate", "burst", "concurrency", "weight", "state"});
+    } else if (row.kind == node_kind::plain || row.kind == node_kind::quoted) {
+      placement = row.text;
+    } else {
+      keys.mistakes().add(row.at, path(), "must be the name of a placement");
+    }
+    if (!placement.empty()) out.push_back({row.name, placement_id{std::move(placement)}});
+  }
+}
+
+void read_routing(section& routing, table_spec& spec) {
+  routing.text("default_placement", spec.default_placement.value);
+  routing.later({"rules", "canary", "override", "on_invalid_row"});
+  const node* found = routing.map_at("keys");
+  if (found == nullptr) return;
+  section keys(*found, routing.path("keys"), routing.mistakes());
+  read_inline_keys(keys, spec.assignments);
+  keys.later({"files"});
+}
+
+std::vector<endpoint> read_endpoints(section& parent) {
+  std::vector<endpoint_view> views;
+  parent.maps("endpoints", views);
+  std::vector<endpoint> endpoints;
+  endpoints.reserve(views.size());
+  for (endpoint_view& e : views) {
+    std::string id = e.id.empty() ? to_string(socket_address{e.url.host, e.url.port}) : std::move(e.id);
+    endpoints.push_back({std::move(id), std::move(e.url.host), e.url.port, e.weight});
+  }
+  return endpoints;
+}
+
+/// Calls `read(section, name)` for each member of a map of maps.
+template <class Read>
+void for_each_named(section& top, std::string_view name, Read read) {
+  const node* members = top.map_at(name);
+  if (members == nullptr) return;
+  for (const node& member : members->children) {
+    section inner(member, join_path(top.path(name), member.name), top.mistakes());
+    read(inner, member);  // even if it is no map: others may name it, and that is no mistake of theirs
+  }
+}
+
+void read_cell(section& in, const node& at, table_spec& spec) {
+  in.require("endpoints", "endpoints: [{url: \"http://127.0.0.1:9001\"}]");
+  spec.cells.push_back({cell_id{at.name}, read_endpoints(in)});
+}
+
+void read_placement(section& in, const node& at, const upstream_policy& defaults, table_spec& spec) {
+  placement p{placement_id{at.name}, placement_kind::shared, cell_id{at.name}, defaults};
+  in.choice("kind", p.kind, placement_kind_names, {"shard"});
+  describe(in, p.policy);
+  in.later({"cells", "shard", "stateful", "fallback", "tls", "replay", "hedge", "weights_from", "strip"});
+  const node* own_endpoints = in.find("endpoints");
+  if (own_endpoints != nullptr && in.find("cell") != nullptr) {
+    in.mistakes().add(own_endpoints->name_at, in.path("endpoints"), "stands beside cell; keep one of them");
+  } else {
+    in.text("cell", p.cell.value);
+  }
+  if (p.cell.value == at.name && (own_endpoints != nullptr || in.find("cell") == nullptr)) {
+    in.require("endpoints", "endpoints: [{url: \"http://127.0.0.1:9001\"}], or cell: NAME");
+    cell own{p.cell, read_endpoints(in)};
+    if (std::ranges::find(spec.cells, own.id, &cell::id) == spec.cells.end()) {
+      spec.cells.push_back(std::move(own));
+    } else if (own_endpoints != nullptr) {
+      in.mistakes().add(own_endpoints->name_at, in.path("endpoints"),
+                        "a cell of that name stands under cells; write cell: " + at.name + " or choose another name");
+    }
+  }
+  spec.placements.push_back(std::move(p));
+}
+
+node print_endpoints(const std::vector<endpoint>& endpoints) {
+  std::vector<endpoint_view> views;
+  for (const endpoint& e : endpoints) views.push_back({e.id, {e.host, e.port}, e.weight});
+  printer out;
+  out.maps("endpoints", views);
+  return std::move(out).take().children.front();
+}
+
+node print_placement(const placement& p, const table_spec& spec) {
+  printer out;
+  placement copy = p;
+  out.choice("kind", copy.kind, placement_kind_names);
+  const auto own = std::ranges::find(spec.cells, p.cell, &cell::id);
+  if (p.cell.value == p.id.value && own != spec.cells.end()) {
+    out.add(print_endpoints(own->endpoints));
+  } else {
+    out.text("cell", copy.cell.value);
+  }
+  describe(out, copy.policy);
+  return std::move(out).take();
+}
+
+/// Whether the cell is written with the placement of its name.
+bool is_own_cell(const cell& c, const table_spec& spec) {
+  return std::ranges::any_of(spec.placements,
+                             [&c](const placement& p) { return p.cell == c.id && p.id.value == c.id.value; });
+}
+
+}  // namespace
+
+void read_fleet(section& top, table_spec& spec, key_settings& key) {
+  top.text("version", spec.version);
+  const auto read = [&top](std::string_view name, auto inner) {
+    if (const node* found = top.map_at(name)) {
+      section in(*found, top.path(name), top.mistakes());
+      inner(in);
+    }
+  };
+  upstream_policy defaults;
+  read("key", [&](section& in) { read_key(in, key, spec.on_unknown); });
+  read("routing", [&](section& in) { read_routing(in, spec); });
+  read("defaults", [&](section& in) {
+    describe(in, defaults);
+    in.later({"upstream_tls"});
+  });
+  for_each_named(top, "cells", [&](section& in, const node& at) { read_cell(in, at, spec); });
+  for_each_named(top, "placements", [&](section& in, const node& at) { read_placement(in, at, defaults, spec); });
+  top.later({"routes", "overload"});
+}
+
+node print_fleet(const table_spec& spec, const key_settings& key) {
+  printer top;
+  std::string version = spec.version;
+  if (!version.empty()) top.text("version", version);
+
+  printer key_part;
+  printer source;
+  key_header_view header{key.header};
+  source.map("header", header);
+  unknown_key_policy on_unknown = spec.on_unknown;
+  key_part.add_list("sources", {std::move(source).take()});
+  key_part.fixed("on_missing", "400");
+  key_part.choice("on_unknown", on_unknown, unknown_key_names);
+  top.add("key", std::move(key_part).take());
+
+  printer routing;
+  std::string default_placement = spec.default_placement.value;
+  if (!default_placement.empty()) routing.text("default_placement", default_placement);
+  printer rows;
+  for (const assignment& a : spec.assignments) rows.put(a.key, node_kind::quoted, a.placement.value);
+  printer keys;
+  keys.add("inline", std::move(rows).take());
+  routing.add("keys", std::move(keys).take());
+  top.add("routing", std::move(routing).take());
+
+  printer cells;
+  for (const cell& c : spec.cells) {
+    if (is_own_cell(c, spec)) continue;
+    printer one;
+    one.add(print_endpoints(c.endpoints));
+    cells.add(c.id.value, std::move(one).take());
+  }
+  if (!cells.is_empty()) top.add("cells", std::move(cells).take());
+
+  printer placements;
+  for (const placement& p : spec.placements) placements.add(p.id.value, print_placement(p, spec));
+  top.add("placements", std::move(placements).take());
+  return std::move(top).take();
+}
+
+}  // namespace cellroute::wire

@@ -1,0 +1,194 @@
+#include <fmt/format.h>
+
+#include "adapters/wire/tree_builder.hpp"
+
+namespace cellroute::wire {
+namespace {
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+void append_utf8(std::string& out, std::uint32_t code_point) {
+  const auto put = [&out](std::uint32_t byte) { out += static_cast<char>(byte); };
+  if (code_point < 0x80) {
+    put(code_point);
+  } else if (code_point < 0x800) {
+    put(0xc0 | code_point >> 6);
+    put(0x80 | (code_point & 0x3f));
+  } else if (code_point < 0x10000) {
+    put(0xe0 | code_point >> 12);
+    put(0x80 | (code_point >> 6 & 0x3f));
+    put(0x80 | (code_point & 0x3f));
+  } else {
+    put(0xf0 | code_point >> 18);
+    put(0x80 | (code_point >> 12 & 0x3f));
+    put(0x80 | (code_point >> 6 & 0x3f));
+    put(0x80 | (code_point & 0x3f));
+  }
+}
+
+/// Recursive descent by RFC 8259; its depth is bounded by the builder, which fails one level past `depth_max`.
+class json_reader {
+ public:
+  json_reader(std::string_view text, std::string_view file_name) : text_(text), tree_(text, file_name) {}
+
+  expected<node, diagnostics> read() && {
+    skip_space();
+    if (at_ < text_.size()) {
+      value();
+      skip_space();
+      if (at_ < text_.size()) fail("there is more behind the end of the document; remove it");
+    }
+    return std::move(tree_).finish();
+  }
+
+ private:
+  void value() {
+    if (peek() == '{') return container('}', node_kind::map);
+    if (peek() == '[') return container(']', node_kind::list);
+    if (peek() == '"') return string(node_kind::quoted);
+    if (peek() == '-' || is_digit(peek())) return number();
+    for (const std::string_view word : {"true", "false", "null"}) {
+      if (!text_.substr(at_).starts_with(word)) continue;
+      tree_.scalar(at_, word == "null" ? node_kind::null : node_kind::plain, std::string(word));
+      at_ += word.size();
+      return;
+    }
+    fail("this is not JSON: expected a value; text stands in double quotes");
+  }
+
+  void container(char closing, node_kind kind) {
+    tree_.begin(at_, kind);
+    ++at_;
+    skip_space();
+    if (peek() == closing) {
+      ++at_;
+      return tree_.end();
+    }
+    while (!tree_.has_failed()) {
+      if (kind == node_kind::map) key();
+      if (!tree_.has_failed()) value();
+      skip_space();
+      if (peek() == closing) {
+        ++at_;
+        return tree_.end();
+      }
+      if (!take(',')) return fail(fmt::format("this is not JSON: expected `,` or `{}`", closing));
+      skip_space();
+      if (peek() == closing) return fail(fmt::format("this is not JSON: `,` before `{}`; remove it", closing));
+    }
+  }
+
+  void key() {
+    if (peek() != '"') return fail("this is not JSON: expected a key in double quotes");
+    string(node_kind::quoted);
+    skip_space();
+    if (!take(':')) return fail("this is not JSON: expected `:` behind the key");
+    skip_space();
+  }
+
+  void string(node_kind kind) {
+    const std::size_t start = at_++;
+    std::string decoded;
+    while (peek() != '"' && !tree_.has_failed()) {
+      if (at_ == text_.size()) return fail_at(start, "this text never ends; close it with a double quote");
+      if (static_cast<unsigned char>(peek()) < 0x20) {
+        return fail("a control character stands in a text; write it as an escape such as \\n");
+      }
+      if (peek() == '\\') {
+        escape(decoded);
+      } else {
+        decoded += text_[at_++];
+      }
+    }
+    if (tree_.has_failed()) return;
+    ++at_;
+    tree_.scalar(start, kind, std::move(decoded));
+  }
+
+  void escape(std::string& decoded) {
+    constexpr std::string_view letters = "\"\\/bfnrt";
+    constexpr std::string_view meanings = "\"\\/\b\f\n\r\t";
+    const std::size_t start = at_++;
+    if (const std::size_t which = letters.find(peek()); at_ < text_.size() && which != std::string_view::npos) {
+      decoded += meanings[which];
+      ++at_;
+      return;
+    }
+    if (!take('u')) return fail_at(start, "this is not JSON: unknown escape; a backslash is written \\\\");
+    std::uint32_t unit = 0;
+    if (!four_hex_digits(unit)) return fail_at(start, "this is not JSON: \\u is followed by four hexadecimal digits");
+    if (unit >= 0xd800 && unit < 0xdc00) {
+      std::uint32_t low = 0;
+      if (!take('\\') || !take('u') || !four_hex_digits(low) || low < 0xdc00 || low > 0xdfff) {
+        return fail_at(start, "half of a surrogate pair; write both halves, or the character itself");
+      }
+      unit = 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
+    } else if (unit >= 0xdc00 && unit < 0xe000) {
+      return fail_at(start, "half of a surrogate pair; write both halves, or the character itself");
+    }
+    append_utf8(decoded, unit);
+  }
+
+  bool four_hex_digits(std::uint32_t& unit) {
+    unit = 0;
+    for (int i = 0; i < 4; ++i, ++at_) {
+      const char c = peek();
+      const char lower = static_cast<char>(c | 0x20);
+      if (is_digit(c)) {
+        unit = unit * 16 + static_cast<std::uint32_t>(c - '0');
+      } else if (lower >= 'a' && lower <= 'f') {
+        unit = unit * 16 + static_cast<std::uint32_t>(lower - 'a' + 10);
+      } else {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  void number() {
+    const std::size_t start = at_;
+    take('-');
+    bool good = true;
+    if (!take('0')) good = digits();
+    if (good && take('.')) good = digits();
+    if (good && (take('e') || take('E'))) {
+      if (!take('+')) take('-');
+      good = digits();
+    }
+    if (!good || is_digit(peek())) return fail_at(start, "this is not JSON: not a number");
+    tree_.scalar(start, node_kind::plain, std::string(text_.substr(start, at_ - start)));
+  }
+
+  bool digits() {
+    const std::size_t start = at_;
+    while (is_digit(peek())) ++at_;
+    return at_ > start;
+  }
+
+  [[nodiscard]] char peek() const { return at_ < text_.size() ? text_[at_] : '\0'; }
+
+  bool take(char c) {
+    if (at_ >= text_.size() || text_[at_] != c) return false;
+    ++at_;
+    return true;
+  }
+
+  void skip_space() {
+    while (at_ < text_.size() && std::string_view(" \t\r\n").find(text_[at_]) != std::string_view::npos) ++at_;
+  }
+
+  void fail(std::string what) { fail_at(at_, std::move(what)); }
+  void fail_at(std::size_t offset, std::string what) { tree_.fail(offset, std::move(what)); }
+
+  std::string_view text_;
+  std::size_t at_ = 0;
+  tree_builder tree_;
+};
+
+}  // namespace
+
+expected<node, diagnostics> read_json(std::string_view text, std::string_view file_name) {
+  return json_reader(text, file_name).read();
+}
+
+}  // namespace cellroute::wire

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "adapters/wire/diagnostic.hpp"
+#include "cellroute/base/expected.hpp"
+
+namespace cellroute::wire {
+
+/// `plain` is whatever stands without quotes: a number, a boolean or, in YAML, text. What it means is for the schema to say.
+enum class node_kind : std::uint8_t { null, plain, quoted, list, map };
+
+/// YAML or JSON as a tree that knows where each part stood, so that the schema exists once and every mistake has a place.
+struct node {
+  node_kind kind = node_kind::null;
+  std::string text;  ///< of a scalar, as written but for quotes and escapes
+  position at;
+  std::string name;  ///< as a member of a map: its key, always text; `123: x` and `"123": x` are the same key
+  position name_at;
+  std::vector<node> children;  ///< items of a list or members of a map, in the order of the text
+
+  [[nodiscard]] const node* find(std::string_view key) const;  ///< the first member of that name, or null
+};
+
+/// Bounds of every reader; one past them is a mistake with a place, like any other.
+inline constexpr std::size_t configuration_bytes_max = std::size_t{64} << 20;
+inline constexpr std::size_t depth_max = 32;
+
+/// Reads one YAML document.
+///
+/// Not taken, and said so: anchors, aliases, tags, several documents, keys that are not scalars.
+/// Errors: every one that can be told without guessing, in the order of the text.
+[[nodiscard]] expected<node, diagnostics> read_yaml(std::string_view text, std::string_view file_name);
+
+/// Reads JSON, strictly as RFC 8259 has it; a byte order mark is skipped.
+///
+/// Written here and not on simdjson: what decides is that each key has a place and that the message names the place
+/// where the text stops being JSON. Big tables do not come this way.
+[[nodiscard]] expected<node, diagnostics> read_json(std::string_view text, std::string_view file_name);
+
+/// Chooses by the name's ending, then by the first character: `{` is JSON.
+[[nodiscard]] expected<node, diagnostics> read_tree(std::string_view text, std::string_view file_name);
+
+/// A path with one more key at its end; what could not stand in a header is escaped there, as in the core's own paths.
+[[nodiscard]] std::string join_path(std::string_view path, std::string_view key);
+
+/// The path without its last key or index; of a key with a dot, without what follows that.
+[[nodiscard]] std::string_view outer_path(std::string_view path);
+
+/// A text in quotes, on one line, without control characters.
+[[nodiscard]] std::string quote(std::string_view text);
+
+/// Tells where paths lead. Cost: a string for each node; made only once something is wrong.
+class path_index {
+ public:
+  explicit path_index(const node& root);
+
+  /// As far as the tree follows the path: `placements.x.limits` is at `x` when it has no limits.
+  [[nodiscard]] position find(std::string_view path) const;
+
+ private:
+  void add(const node& parent, const std::string& path);
+
+  position root_;
+  std::unordered_map<std::string, position> places_;
+};
+
+}  // namespace cellroute::wire

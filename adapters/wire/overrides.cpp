@@ -1,0 +1,40 @@
+#include "adapters/wire/overrides.hpp"
+
+#include <fmt/format.h>
+
+#include "adapters/wire/node.hpp"
+#include "adapters/wire/scalars.hpp"
+
+namespace cellroute::wire {
+namespace {
+
+unexpected<std::string> refuse(std::string_view name, std::string_view must_be, std::string_view value) {
+  return unexpected(fmt::format("{}: {}, not {}", name, must_be, quote(value)));
+}
+
+}  // namespace
+
+expected<settings, std::string> effective(settings local, const overrides& flags, const overrides& environment) {
+  socket_address& listen = local.listeners.front().address;
+  for (const overrides* given : {&environment, &flags}) {
+    const bool is_flag = given == &flags;
+    if (given->port && !given->port->empty()) {
+      const auto port = parse_count(*given->port);
+      if (!port || *port > 65535) return refuse(is_flag ? "--port" : "PORT", "must be a port from 0 to 65535", *given->port);
+      listen.port = static_cast<std::uint16_t>(*port);
+    }
+    if (given->listen) {
+      auto address = parse_socket_address(*given->listen);
+      if (!address) return refuse(is_flag ? "--listen" : "LISTEN", address.error(), *given->listen);
+      listen = *std::move(address);
+    }
+    if (given->admin) {
+      auto address = parse_socket_address(*given->admin);
+      if (!address) return refuse(is_flag ? "--admin" : "ADMIN", address.error(), *given->admin);
+      local.admin.address = *std::move(address);
+    }
+  }
+  return local;
+}
+
+}  // namespace cellroute::wire

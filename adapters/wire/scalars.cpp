@@ -1,0 +1,225 @@
+#include "adapters/wire/scalars.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include "cellroute/table/host_syntax.hpp"
+
+namespace cellroute::wire {
+namespace {
+
+unexpected<std::string_view> must_be(std::string_view what) { return unexpected(what); }
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_alpha(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+
+bool is_token(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](char c) {
+    return is_digit(c) || is_alpha(c) || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+  });
+}
+
+struct unit {
+  std::string_view name;
+  std::uint64_t factor;
+};
+
+/// Largest first, so that a value is written in the largest unit that divides it.
+constexpr unit duration_units[] = {
+    {"d", 86'400'000'000'000}, {"h", 3'600'000'000'000}, {"m", 60'000'000'000}, {"s", 1'000'000'000}, {"ms", 1'000'000}};
+constexpr unit size_units[] = {{"GiB", std::uint64_t{1} << 30}, {"MiB", std::uint64_t{1} << 20}, {"KiB", 1024}};
+
+struct quantity {
+  std::uint64_t number = 0;
+  std::string_view unit;
+};
+
+/// A number as `parse_count` has it, and the letters behind it.
+parsed<quantity> split(std::string_view text) {
+  const auto letters = std::ranges::find_if_not(text, is_digit);
+  const auto size = static_cast<std::size_t>(letters - text.begin());
+  const auto number = parse_count(text.substr(0, size));
+  if (!number) return unexpected(number.error());
+  return quantity{*number, text.substr(size)};
+}
+
+struct host_and_port {
+  std::string host;
+  std::string_view port;
+  bool has_port = false;
+  bool is_bracketed = false;
+};
+
+/// Takes `host:port`, `[v6]:port` or either without port apart; `shape` is what is said when the brackets are wrong.
+parsed<host_and_port> split_authority(std::string_view text, std::string_view shape) {
+  host_and_port parts;
+  if (text.starts_with('[')) {
+    const std::size_t close = text.find(']');
+    if (close == std::string_view::npos) return must_be(shape);
+    parts.host = text.substr(1, close - 1);
+    parts.is_bracketed = true;
+    text.remove_prefix(close + 1);
+    if (!text.empty() && text.front() != ':') return must_be(shape);
+  } else {
+    const std::size_t colon = text.find(':');
+    parts.host = text.substr(0, colon);
+    text.remove_prefix(std::min(colon, text.size()));
+  }
+  parts.has_port = !text.empty();
+  if (parts.has_port) parts.port = text.substr(1);
+  if (parts.is_bracketed && !is_ipv6(parts.host)) return must_be(shape);
+  return parts;
+}
+
+}  // namespace
+
+parsed<std::uint64_t> parse_count(std::string_view text) {
+  constexpr std::string_view shape = "must be a whole number";
+  std::uint64_t number = 0;
+  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (ec == std::errc::result_out_of_range) return must_be("is too large a number");
+  if (ec != std::errc{} || end != text.data() + text.size()) return must_be(shape);
+  if (text.size() > 1 && text.front() == '0') return must_be("must be a whole number without leading zeros");
+  return number;
+}
+
+parsed<duration> parse_duration(std::string_view text) {
+  constexpr std::uint64_t longest = std::uint64_t{3650} * duration_units[0].factor;
+  const auto quantity = split(text);
+  if (quantity) {
+    for (const unit& u : duration_units) {
+      if (quantity->unit != u.name) continue;
+      if (quantity->number > longest / u.factor) return must_be("must not be longer than 3650d");
+      return duration(static_cast<duration::rep>(quantity->number * u.factor));
+    }
+  }
+  return must_be("must be a duration, a whole number and a unit, such as 250ms, 5s, 5m or 1h");
+}
+
+std::string print_duration(duration d) {
+  const auto count = static_cast<std::uint64_t>(d.count());
+  if (count == 0) return "0s";
+  for (const unit& u : duration_units) {
+    if (count % u.factor == 0) return std::to_string(count / u.factor) + std::string(u.name);
+  }
+  return std::to_string(count / 1'000'000) + "ms";  // finer than anything that can be written
+}
+
+parsed<std::uint64_t> parse_size(std::string_view text) {
+  const auto quantity = split(text);
+  if (quantity) {
+    if (quantity->unit.empty()) return quantity->number;
+    for (const unit& u : size_units) {
+      if (quantity->unit != u.name) continue;
+      if (quantity->number > UINT64_MAX / u.factor) return must_be("is too large a size");
+      return quantity->number * u.factor;
+    }
+  }
+  return must_be("must be a size such as 64KiB, 10MiB, 1GiB, or a number of bytes");
+}
+
+std::string print_size(std::uint64_t size_bytes) {
+  for (const unit& u : size_units) {
+    if (size_bytes != 0 && size_bytes % u.factor == 0) {
+      return std::to_string(size_bytes / u.factor) + std::string(u.name);
+    }
+  }
+  return std::to_string(size_bytes);
+}
+
+parsed<bool> parse_flag(std::string_view text) {
+  if (text == "true" || text == "on") return true;
+  if (is_off(text)) return false;
+  return must_be("must be true or false");
+}
+
+parsed<socket_address> parse_socket_address(std::string_view text) {
+  constexpr std::string_view shape = "must be an address and a port, such as \":8080\", \"127.0.0.1:8080\" or \"[::1]:8080\"";
+  auto parts = split_authority(text, shape);
+  if (!parts) return unexpected(parts.error());
+  if (!parts->has_port) return must_be(shape);
+  const auto port = parse_count(parts->port);
+  if (!port || *port > 65535) return must_be("must have a port from 0 to 65535 behind the last colon");
+  if (!parts->is_bracketed && !parts->host.empty() && !is_ipv4(parts->host)) return must_be(shape);
+  return socket_address{std::move(parts->host), static_cast<std::uint16_t>(*port)};
+}
+
+std::string to_string(const socket_address& address) {
+  const bool is_v6 = address.host.find(':') != std::string::npos;
+  return (is_v6 ? "[" + address.host + "]" : address.host) + ":" + std::to_string(address.port);
+}
+
+parsed<origin> parse_origin(std::string_view text) {
+  constexpr std::string_view shape = "must be http://HOST or http://HOST:PORT";
+  constexpr std::string_view scheme = "http://";
+  if (text.starts_with("https://")) return must_be("must start with http://; https is not supported yet");
+  if (text.starts_with("tcp://")) return must_be("must start with http://; tcp is not supported yet");
+  if (!text.starts_with(scheme)) return must_be(shape);
+  text.remove_prefix(scheme.size());
+  if (text.find('@') != std::string_view::npos) return must_be("must be http://HOST:PORT without user or password");
+  if (text.find_first_of("/?#") != std::string_view::npos) {
+    return must_be("must be http://HOST:PORT without a path, query or slash behind it");
+  }
+  auto parts = split_authority(text, shape);
+  if (!parts) return unexpected(parts.error());
+  if (!is_host(parts->host)) return must_be(shape);
+  origin result{std::move(parts->host), 80};
+  if (!parts->has_port) return result;
+  const auto port = parse_count(parts->port);
+  if (!port || *port == 0 || *port > 65535) return must_be("must have a port from 1 to 65535");
+  result.port = static_cast<std::uint16_t>(*port);
+  return result;
+}
+
+std::string to_string(const origin& o) { return "http://" + to_string(socket_address{o.host, o.port}); }
+
+parsed<std::string> parse_field_name(std::string_view text) {
+  constexpr std::string_view reserved[] = {"connection", "content-length", "expect", "host", "keep-alive",
+                                           "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"};
+  if (!is_token(text)) return must_be("must be a header name: letters, digits and hyphens");
+  std::string lower(text);
+  std::ranges::transform(lower, lower.begin(), to_lower);
+  if (std::ranges::find(reserved, lower) != std::end(reserved)) {
+    return must_be("must not be a header that HTTP itself needs; choose another name");
+  }
+  return std::string(text);
+}
+
+parsed<std::string> parse_method(std::string_view text) {
+  if (!is_token(text) || std::ranges::any_of(text, [](char c) { return c >= 'a' && c <= 'z'; })) {
+    return must_be("must be a method's name in capitals, such as GET");
+  }
+  if (text == "CONNECT") return must_be("must not be CONNECT: the router carries requests, not tunnels to anywhere");
+  return std::string(text);
+}
+
+parsed<access_output> parse_access_output(std::string_view text) {
+  if (text == "stdout") return access_output{access_sink::standard_output, ""};
+  if (text == "stderr") return access_output{access_sink::standard_error, ""};
+  if (is_off(text)) return access_output{access_sink::off, ""};
+  const bool is_printable = std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20; });
+  if (text.empty() || text == "true" || text == "on" || text.ends_with('/') || !is_printable) {
+    return must_be("must be stdout, stderr, off or the name of a file");
+  }
+  return access_output{access_sink::file, std::string(text)};
+}
+
+std::string to_string(const access_output& output) {
+  switch (output.sink) {
+    case access_sink::standard_output: return "stdout";
+    case access_sink::standard_error: return "stderr";
+    case access_sink::off: return "off";
+    case access_sink::file: return output.file;
+  }
+  return "";
+}
+
+parsed<std::string> parse_url_path(std::string_view text) {
+  const bool is_clean = std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f && c != '?' && c != '#'; });
+  if (!text.starts_with('/') || !is_clean) return must_be("must be a path that starts with a slash, such as /metrics");
+  return std::string(text);
+}
+
+}  // namespace cellroute::wire

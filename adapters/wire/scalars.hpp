@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "adapters/wire/settings.hpp"
+#include "cellroute/base/expected.hpp"
+#include "cellroute/base/time.hpp"
+
+/// The small languages inside a configuration. Every reader here is pure; its error is what the text must be, phrased to
+/// stand behind a path: `must be a duration such as ...`. Every value is written back so that its reader takes it.
+namespace cellroute::wire {
+
+template <class T>
+using parsed = expected<T, std::string_view>;
+
+/// `250ms`, `5s`, `5m`, `1h`, `2d`: a whole number and a unit. Range: up to 3650 days.
+[[nodiscard]] parsed<duration> parse_duration(std::string_view text);
+[[nodiscard]] std::string print_duration(duration d);
+
+/// `64KiB`, `10MiB`, `1GiB`, or a number of bytes.
+[[nodiscard]] parsed<std::uint64_t> parse_size(std::string_view text);
+[[nodiscard]] std::string print_size(std::uint64_t size_bytes);
+
+/// Whether a text means that something is switched off: `off` and `false` mean the same.
+[[nodiscard]] constexpr bool is_off(std::string_view text) { return text == "off" || text == "false"; }
+
+/// A whole number without sign, point or leading zeros.
+[[nodiscard]] parsed<std::uint64_t> parse_count(std::string_view text);
+
+/// `true`, `on`, `false`, `off`.
+[[nodiscard]] parsed<bool> parse_flag(std::string_view text);
+
+/// `:8080`, `127.0.0.1:0`, `[::1]:80`. Names are not taken: what a listener binds must not depend on a resolver.
+[[nodiscard]] parsed<socket_address> parse_socket_address(std::string_view text);
+[[nodiscard]] std::string to_string(const socket_address& address);
+
+/// Where an endpoint's URL leads.
+struct origin {
+  std::string host;
+  std::uint16_t port = 80;
+  friend bool operator==(const origin&, const origin&) = default;
+};
+
+/// `http://host[:port]` and nothing else: an endpoint is an address, not a place in a tree of paths.
+[[nodiscard]] parsed<origin> parse_origin(std::string_view text);
+[[nodiscard]] std::string to_string(const origin& o);
+
+/// The name of a header field that the router may set or read by configuration.
+/// Errors: names that frame or route a message by the protocol's own rules, such as Content-Length.
+/// Source: RFC 9110 section 5.6.2 (token).
+[[nodiscard]] parsed<std::string> parse_field_name(std::string_view text);
+
+/// A method's name. Source: RFC 9110 section 9.1 (token); they are case-sensitive.
+[[nodiscard]] parsed<std::string> parse_method(std::string_view text);
+
+/// `stdout`, `stderr`, `off`, or the name of a file.
+[[nodiscard]] parsed<access_output> parse_access_output(std::string_view text);
+[[nodiscard]] std::string to_string(const access_output& output);
+
+/// A path that a client asks for: `/metrics`.
+[[nodiscard]] parsed<std::string> parse_url_path(std::string_view text);
+
+}  // namespace cellroute::wire

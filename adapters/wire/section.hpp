@@ -1,0 +1,211 @@
+#pragma once
+
+#include <initializer_list>
+#include <limits>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "adapters/wire/node.hpp"
+#include "adapters/wire/scalars.hpp"
+
+namespace cellroute::wire {
+
+/// One spelling of one value of an enum.
+template <class E>
+struct named {
+  std::string_view name;
+  E value;
+};
+
+/// What a number may be, both ends included.
+struct range {
+  std::uint64_t low = 0;
+  std::uint64_t high = std::numeric_limits<std::uint32_t>::max();
+};
+
+using names = std::initializer_list<std::string_view>;
+
+/// Collects mistakes of one file.
+class mistake_list {
+ public:
+  explicit mistake_list(std::string_view file_name) : file_(file_name) {}
+  void add(position at, std::string path, std::string what) {
+    found_.push_back({file_, at.line, at.column, std::move(path), std::move(what)});
+  }
+  [[nodiscard]] diagnostics& found() { return found_; }
+
+ private:
+  std::string file_;
+  diagnostics found_;
+};
+
+/// Reads one map of the tree into the fields of a struct: a call per field names the key and says what its value may be.
+///
+/// What is absent leaves the field as it was, so defaults are whatever the struct held before. Mistakes go to the list
+/// and leave the field as it was, too. When the section ends, every key that no call has named is a mistake.
+class section {
+ public:
+  section(const node& at, std::string path, mistake_list& mistakes);
+  ~section();
+  section(const section&) = delete;
+  section& operator=(const section&) = delete;
+
+  void text(std::string_view name, std::string& out);
+  void flag(std::string_view name, bool& out) { parse(name, out, parse_flag); }
+  template <class T>
+  void count(std::string_view name, T& out, range allowed) {
+    if (const auto value = scalar(name)) take_count(name, *value, parse_count(*value), out, allowed, plain_number);
+  }
+  /// `word` stands for 0.
+  template <class T>
+  void count_or(std::string_view name, std::string_view word, T& out, range allowed) {
+    const auto value = scalar(name);
+    if (!value) return;
+    if (*value == word) {
+      out = 0;
+    } else {
+      take_count(name, *value, parse_count(*value), out, allowed, plain_number);
+    }
+  }
+  template <class T>
+  void size(std::string_view name, T& out, range allowed) {
+    if (const auto value = scalar(name)) take_count(name, *value, parse_size(*value), out, allowed, print_size);
+  }
+  void size_or_off(std::string_view name, std::optional<std::uint64_t>& out, range allowed) {
+    const auto value = scalar(name);
+    if (!value) return;
+    if (is_off(*value)) return out.reset();
+    std::uint64_t size_bytes = out.value_or(0);
+    if (take_count(name, *value, parse_size(*value), size_bytes, allowed, print_size)) out = size_bytes;
+  }
+  void time(std::string_view name, duration& out, duration shortest = 1ms) {
+    if (const auto value = scalar(name)) take_time(name, *value, out, shortest);
+  }
+  void time_or_off(std::string_view name, std::optional<duration>& out, duration shortest = 1ms) {
+    const auto value = scalar(name);
+    if (!value) return;
+    if (is_off(*value)) return out.reset();
+    duration d{};
+    if (take_time(name, *value, d, shortest)) out = d;
+  }
+  /// One of the spellings; those of `not_yet` are known, but not built.
+  template <class E, std::size_t N>
+  void choice(std::string_view name, E& out, const named<E> (&spellings)[N], names not_yet = {}) {
+    std::vector<std::string_view> allowed;
+    for (const named<E>& s : spellings) allowed.push_back(s.name);
+    const auto which = choose(name, allowed, not_yet);
+    if (which) out = spellings[*which].value;
+  }
+  /// A key that has one value only until more is built.
+  void fixed(std::string_view name, std::string_view value, names not_yet = {}) { choose(name, {value}, not_yet); }
+  /// The same for a list: each item must be that value.
+  void fixed_list(std::string_view name, std::string_view value, names not_yet = {});
+  /// A value with a reader of its own.
+  template <class T>
+  void parse(std::string_view name, T& out, parsed<T> (*read)(std::string_view)) {
+    const auto value = scalar(name);
+    if (!value) return;
+    auto result = read(*value);
+    if (result) {
+      out = *std::move(result);
+    } else {
+      refuse(name, *value, result.error());
+    }
+  }
+  template <class T>
+  void list(std::string_view name, std::vector<T>& out, parsed<T> (*read)(std::string_view)) {
+    const node* items = list_at(name);
+    if (items == nullptr) return;
+    out.clear();
+    for (std::size_t i = 0; i < items->children.size(); ++i) {
+      const auto value = scalar_of(items->children[i], item_path(name, i));
+      if (!value) continue;
+      auto result = read(*value);
+      if (result) {
+        out.push_back(*std::move(result));
+      } else {
+        refuse_at(items->children[i].at, item_path(name, i), *value, result.error());
+      }
+    }
+  }
+  /// A list that is not empty, or a word that stands for the empty one.
+  template <class T>
+  void list_or(std::string_view name, std::string_view word, std::vector<T>& out, parsed<T> (*read)(std::string_view)) {
+    const node* found = find(name);
+    if (found == nullptr) return;
+    if (found->text == word && found->kind != node_kind::null) return out.clear();
+    if (found->kind == node_kind::list && !found->children.empty()) return list(name, out, read);
+    mistakes_.add(found->at, path(name), "must be " + std::string(word) + " or a list of at least one");
+  }
+  /// A map with a description of its own.
+  template <class T>
+  void map(std::string_view name, T& out) {
+    const node* found = find(name);
+    if (found == nullptr) return;
+    section inner(*found, path(name), mistakes_);
+    describe(inner, out);
+  }
+  /// A list of maps, at least one; each starts from `T{}`.
+  template <class T>
+  void maps(std::string_view name, std::vector<T>& out) {
+    const node* items = list_at(name);
+    if (items == nullptr) return;
+    if (items->children.empty()) mistakes_.add(items->at, path(name), "must have at least one item");
+    out.clear();
+    for (std::size_t i = 0; i < items->children.size(); ++i) {
+      section inner(items->children[i], item_path(name, i), mistakes_);
+      describe(inner, out.emplace_back());
+    }
+  }
+  /// Says that a key must be there.
+  void require(std::string_view name, std::string_view example);
+  /// Keys that the schema has and that no part acts on yet: refused by name, never ignored.
+  void later(names not_yet);
+
+  /// For what is not a plain field: the value below a key, or null; naming the key makes it known.
+  [[nodiscard]] const node* find(std::string_view name);
+  [[nodiscard]] const node* map_at(std::string_view name);
+  [[nodiscard]] const node* list_at(std::string_view name);
+  [[nodiscard]] std::optional<std::string_view> scalar(std::string_view name);
+  [[nodiscard]] std::optional<std::string_view> scalar_of(const node& value, const std::string& where);
+  [[nodiscard]] std::string path(std::string_view name) const;
+  [[nodiscard]] std::string item_path(std::string_view name, std::size_t index) const;
+  [[nodiscard]] mistake_list& mistakes() { return mistakes_; }
+  void refuse(std::string_view name, std::string_view value, std::string_view must_be);
+
+ private:
+  static std::string plain_number(std::uint64_t n) { return std::to_string(n); }
+  void refuse_at(position at, std::string where, std::string_view value, std::string_view must_be);
+  std::optional<std::size_t> choose(std::string_view name, const std::vector<std::string_view>& allowed, names not_yet);
+  std::optional<std::size_t> choose_at(const node& value, const std::string& where,
+                                       const std::vector<std::string_view>& allowed, names not_yet);
+  bool take_time(std::string_view name, std::string_view value, duration& out, duration shortest);
+
+  template <class T>
+  bool take_count(std::string_view name, std::string_view value, const parsed<std::uint64_t>& number, T& out, range allowed,
+                  std::string (*print)(std::uint64_t)) {
+    if (!number) {
+      refuse(name, value, number.error());
+      return false;
+    }
+    if (*number < allowed.low || *number > allowed.high) {
+      refuse(name, value, "must be from " + print(allowed.low) + " to " + print(allowed.high));
+      return false;
+    }
+    out = static_cast<T>(*number);
+    return true;
+  }
+
+  const node& at_;
+  std::string path_;
+  mistake_list& mistakes_;
+  bool is_map_;
+  std::vector<std::string_view> known_;
+  std::vector<std::string_view> not_yet_;
+};
+
+}  // namespace cellroute::wire

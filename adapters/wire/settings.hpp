@@ -1,0 +1,118 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "adapters/wire/network_prefix.hpp"
+#include "cellroute/base/time.hpp"
+
+namespace cellroute::wire {
+
+/// Where to listen.
+struct socket_address {
+  std::string host;  ///< an IPv4 or IPv6 address, without brackets; empty means every address of both families
+  std::uint16_t port = 0;  ///< 0 lets the system choose
+  friend bool operator==(const socket_address&, const socket_address&) = default;
+};
+
+/// What one listener takes before it refuses.
+struct listener_limits {
+  std::uint32_t connections_max = 100'000;
+  std::uint32_t accept_rate = 20'000;  ///< connections a second, in the long run
+  std::uint32_t accept_burst = 2'000;  ///< connections at once, above that rate
+  friend bool operator==(const listener_limits&, const listener_limits&) = default;
+};
+
+struct listener_settings {
+  std::string name = "web";
+  socket_address address{"", 8080};
+  std::vector<network_prefix> trusted_proxies;  ///< whose X-Forwarded-* is appended to instead of overwritten
+  listener_limits limits;
+  bool half_close = false;  ///< false: a FIN before the answer means that the client left
+  friend bool operator==(const listener_settings&, const listener_settings&) = default;
+};
+
+struct request_id_settings {
+  std::string header = "X-Request-Id";
+  bool trust = true;  ///< a client's own id is passed on
+  friend bool operator==(const request_id_settings&, const request_id_settings&) = default;
+};
+
+/// Bounds and habits of HTTP towards clients.
+struct http_settings {
+  std::uint32_t fields_max = 128;
+  std::uint32_t head_bytes_max = 64 * 1024;    ///< all fields together
+  std::uint32_t field_bytes_max = 16 * 1024;   ///< one field
+  std::uint32_t target_bytes_max = 16 * 1024;  ///< path and query
+  std::vector<std::string> methods;            ///< empty: any
+  duration header_timeout = 10s;               ///< from the first byte of a head to its last
+  duration keep_alive_timeout = 60s;           ///< between two requests
+  request_id_settings request_id;
+  friend bool operator==(const http_settings&, const http_settings&) = default;
+};
+
+struct process_settings {
+  std::uint32_t workers = 0;         ///< reactors; 0 is one per core
+  duration drain_unready_for = 5s;   ///< readiness says no, everything else goes on
+  duration drain_timeout = 30s;      ///< then what still runs is closed
+  friend bool operator==(const process_settings&, const process_settings&) = default;
+};
+
+/// When an answer carries the decision headers.
+enum class decision_headers { always, errors, debug, never };
+
+struct decision_settings {
+  decision_headers headers = decision_headers::always;
+  bool route_decision = false;  ///< X-Route-Decision, the whole story in one header
+  bool log = true;              ///< the decision's fields in the access log
+  friend bool operator==(const decision_settings&, const decision_settings&) = default;
+};
+
+enum class log_level { debug, info, warn, error };
+enum class access_preset { m1, standard };
+enum class access_sink { standard_output, standard_error, off, file };
+enum class key_printing { plain, hash, off };
+
+struct access_output {
+  access_sink sink = access_sink::standard_output;
+  std::string file;  ///< only with `access_sink::file`
+  friend bool operator==(const access_output&, const access_output&) = default;
+};
+
+struct access_settings {
+  access_output output;
+  access_preset preset = access_preset::standard;
+  key_printing routing_key = key_printing::plain;
+  friend bool operator==(const access_settings&, const access_settings&) = default;
+};
+
+struct log_settings {
+  log_level level = log_level::info;
+  access_settings access;
+  friend bool operator==(const log_settings&, const log_settings&) = default;
+};
+
+struct metrics_settings {
+  std::string path = "/metrics";  ///< on the admin listener
+  friend bool operator==(const metrics_settings&, const metrics_settings&) = default;
+};
+
+struct admin_settings {
+  socket_address address{"127.0.0.1", 9901};
+  friend bool operator==(const admin_settings&, const admin_settings&) = default;
+};
+
+/// The local sections: of this one process, never pushed. Each value that stands here is the documented default.
+struct settings {
+  process_settings process;
+  std::vector<listener_settings> listeners{listener_settings{}};
+  http_settings http;
+  decision_settings decision;
+  log_settings log;
+  metrics_settings metrics;
+  admin_settings admin;
+  friend bool operator==(const settings&, const settings&) = default;
+};
+
+}  // namespace cellroute::wire

@@ -1,0 +1,159 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+/// Vector compares, each beside its plain twin that says what it does. The twin runs where there is no such
+/// instruction, and the tests hold the two together.
+namespace cellroute {
+
+/// Most bytes that the functions below look at.
+inline constexpr std::size_t lanes_max = 32;
+
+namespace plain {
+
+/// Bit i is set where `bytes[i] == wanted`, for i < `count`.
+[[nodiscard]] inline std::uint32_t match_mask(const std::uint8_t* bytes, std::uint8_t wanted, std::size_t count) {
+  std::uint32_t mask = 0;
+  for (std::size_t i = 0; i < count; ++i) mask |= std::uint32_t{bytes[i] == wanted} << i;
+  return mask;
+}
+
+/// The sum of the first `count` bytes.
+[[nodiscard]] inline std::uint32_t sum_bytes(const std::uint8_t* bytes, std::size_t count) {
+  std::uint32_t sum = 0;
+  for (std::size_t i = 0; i < count; ++i) sum += bytes[i];
+  return sum;
+}
+
+/// The largest of `count` 16-bit words that lie anywhere; 0 if there is none.
+[[nodiscard]] inline std::uint16_t max_word(const std::uint8_t* words, std::size_t count) {
+  std::uint16_t largest = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    std::uint16_t word;
+    std::memcpy(&word, words + 2 * i, sizeof word);
+    if (word > largest) largest = word;
+  }
+  return largest;
+}
+
+}  // namespace plain
+
+#if defined(__SSE2__)
+
+namespace simd_detail {
+
+inline __m128i load16(const void* at) { return _mm_loadu_si128(static_cast<const __m128i*>(at)); }
+
+/// 16 bytes of 255 and then 16 of 0: read n before the middle for a mask of n bytes.
+inline constexpr std::uint8_t mask_source[32] = {255, 255, 255, 255, 255, 255, 255, 255,
+                                                 255, 255, 255, 255, 255, 255, 255, 255};
+
+inline std::uint32_t sum16(const std::uint8_t* bytes, std::size_t count) {
+  const __m128i kept = _mm_and_si128(load16(bytes), load16(mask_source + 16 - count));
+  const __m128i sums = _mm_sad_epu8(kept, _mm_setzero_si128());
+  return static_cast<std::uint32_t>(_mm_cvtsi128_si32(sums) + _mm_extract_epi16(sums, 4));
+}
+
+}  // namespace simd_detail
+
+/// As `plain::match_mask`.
+///
+/// Range: `count` <= 32. Up to 16 bytes are read where `count` <= 16, up to 32 otherwise: the memory must be there.
+[[nodiscard]] inline std::uint32_t match_mask(const std::uint8_t* bytes, std::uint8_t wanted, std::size_t count) {
+  const __m128i all = _mm_set1_epi8(static_cast<char>(wanted));
+  auto mask = static_cast<std::uint32_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(simd_detail::load16(bytes), all)));
+  if (count > 16) [[unlikely]] {
+    const __m128i more = _mm_cmpeq_epi8(simd_detail::load16(bytes + 16), all);
+    mask |= static_cast<std::uint32_t>(_mm_movemask_epi8(more)) << 16;
+  }
+  return mask & static_cast<std::uint32_t>((std::uint64_t{1} << count) - 1);
+}
+
+/// As `plain::sum_bytes`; range and reads as in `match_mask`.
+[[nodiscard]] inline std::uint32_t sum_bytes(const std::uint8_t* bytes, std::size_t count) {
+  if (count <= 16) [[likely]]
+    return simd_detail::sum16(bytes, count);
+  return simd_detail::sum16(bytes, 16) + simd_detail::sum16(bytes + 16, count - 16);
+}
+
+/// As `plain::max_word`. Reads up to 16 bytes at a time: the memory must be there.
+[[nodiscard]] inline std::uint16_t max_word(const std::uint8_t* words, std::size_t count) {
+  // There is only a signed maximum: moving all words down by 2^15, and the result up again, makes it an unsigned one.
+  const __m128i low = _mm_set1_epi16(static_cast<short>(-0x8000));
+  __m128i largest = low;
+  for (std::size_t done = 0; done < count; done += 8) {
+    const std::size_t kept = count - done < 8 ? count - done : 8;
+    const __m128i mask = simd_detail::load16(simd_detail::mask_source + 16 - 2 * kept);
+    const __m128i block = _mm_and_si128(simd_detail::load16(words + 2 * done), mask);
+    largest = _mm_max_epi16(largest, _mm_xor_si128(block, low));
+  }
+  largest = _mm_max_epi16(largest, _mm_srli_si128(largest, 8));
+  largest = _mm_max_epi16(largest, _mm_srli_si128(largest, 4));
+  largest = _mm_max_epi16(largest, _mm_srli_si128(largest, 2));
+  return static_cast<std::uint16_t>(_mm_extract_epi16(largest, 0) ^ 0x8000);
+}
+
+#else
+
+using plain::match_mask;
+using plain::max_word;
+using plain::sum_bytes;
+
+#endif
+
+/// Whether two texts of one length are the same: for keys, which are short, without a call.
+[[nodiscard]] inline bool same_bytes(const void* left, const void* right, std::size_t size) {
+  const auto* a = static_cast<const char*>(left);
+  const auto* b = static_cast<const char*>(right);
+  const auto differs = [a, b]<class Word>(Word, std::size_t at) {
+    Word x;
+    Word y;
+    std::memcpy(&x, a + at, sizeof x);
+    std::memcpy(&y, b + at, sizeof y);
+    return static_cast<Word>(x ^ y);
+  };
+  if (size > 16) {
+    std::uint64_t difference = 0;
+    std::size_t at = 0;
+    for (; at + 16 < size; at += 16) {
+      difference = differs(std::uint64_t{}, at) | differs(std::uint64_t{}, at + 8);
+      if (difference != 0) return false;
+    }
+    return (differs(std::uint64_t{}, size - 16) | differs(std::uint64_t{}, size - 8)) == 0;
+  }
+  if (size >= 8) return (differs(std::uint64_t{}, 0) | differs(std::uint64_t{}, size - 8)) == 0;
+  if (size >= 4) return (differs(std::uint32_t{}, 0) | differs(std::uint32_t{}, size - 4)) == 0;
+  if (size == 0) return true;
+  return a[0] == b[0] && a[size / 2] == b[size / 2] && a[size - 1] == b[size - 1];
+}
+
+/// Copies a text of a few bytes without a call. The two places do not overlap.
+inline void copy_short(void* to, const void* from, std::size_t size) {
+  auto* a = static_cast<char*>(to);
+  const auto* b = static_cast<const char*>(from);
+  if (size >= 16) {
+    for (std::size_t at = 0; at + 16 <= size; at += 16) std::memcpy(a + at, b + at, 16);
+    std::memcpy(a + size - 16, b + size - 16, 16);
+  } else if (size >= 8) {
+    std::memcpy(a, b, 8);
+    std::memcpy(a + size - 8, b + size - 8, 8);
+  } else if (size >= 4) {
+    std::memcpy(a, b, 4);
+    std::memcpy(a + size - 4, b + size - 4, 4);
+  } else if (size > 0) {
+    a[0] = b[0];
+    a[size / 2] = b[size / 2];
+    a[size - 1] = b[size - 1];
+  }
+}
+
+/// Asks for the memory at `at`, to be read soon. Never fails, whatever the address.
+inline void prefetch(const void* at) { __builtin_prefetch(at); }
+
+}  // namespace cellroute

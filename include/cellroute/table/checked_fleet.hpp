@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "cellroute/model/cell.hpp"
+#include "cellroute/model/placement.hpp"
+#include "cellroute/model/table_spec.hpp"
+
+namespace cellroute {
+
+[[nodiscard]] constexpr std::string_view to_string(placement_kind kind) {
+  switch (kind) {
+    case placement_kind::shared:
+      return "shared";
+    case placement_kind::dedicated:
+      return "dedicated";
+  }
+  return {};
+}
+
+/// The name of an endpoint where the operator gave none: `host:port`, an IPv6 address in brackets.
+[[nodiscard]] inline std::string address_of(const endpoint& e) {
+  const bool is_ipv6 = e.host.find(':') != std::string::npos;
+  return (is_ipv6 ? "[" + e.host + "]" : e.host) + ":" + std::to_string(e.port);
+}
+
+/// The placements and cells of a spec that kept all rules, each name resolved: the small part of a routing table,
+/// without its keys. A copy costs kilobytes, so whoever needs it for longer than a look-up copies it.
+class checked_fleet {
+ public:
+  checked_fleet() = default;
+
+  /// Range: `spec` keeps all rules.
+  explicit checked_fleet(const table_spec& spec) : placements_(spec.placements), cells_(spec.cells) {
+    std::unordered_map<std::string_view, std::uint16_t> cell_index;
+    for (cell& each : cells_) {
+      cell_index.emplace(each.id.value, static_cast<std::uint16_t>(cell_index.size()));
+      for (endpoint& e : each.endpoints) {
+        if (e.id.empty()) e.id = address_of(e);
+      }
+    }
+    cell_of_placement_.reserve(placements_.size());
+    for (const placement& each : placements_) cell_of_placement_.push_back(cell_index.at(each.cell.value));
+  }
+
+  /// All placements; a decision's `placement` is an index into them.
+  [[nodiscard]] std::span<const placement> placements() const { return placements_; }
+
+  /// All cells; a decision's `cell` is an index into them. Every endpoint has an id.
+  [[nodiscard]] std::span<const cell> cells() const { return cells_; }
+
+  /// The index of the cell that serves a placement.
+  [[nodiscard]] std::uint16_t cell_of(std::size_t placement_index) const { return cell_of_placement_[placement_index]; }
+
+  /// The index of a placement. Cost: a walk over all of them; for tools, not for requests.
+  [[nodiscard]] std::optional<std::uint16_t> find_placement(std::string_view id) const {
+    for (std::size_t i = 0; i < placements_.size(); ++i) {
+      if (placements_[i].id.value == id) return static_cast<std::uint16_t>(i);
+    }
+    return std::nullopt;
+  }
+
+  friend bool operator==(const checked_fleet&, const checked_fleet&) = default;
+
+ private:
+  std::vector<placement> placements_;
+  std::vector<cell> cells_;
+  std::vector<std::uint16_t> cell_of_placement_;
+};
+
+}  // namespace cellroute

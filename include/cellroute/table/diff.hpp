@@ -1,0 +1,79 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "cellroute/table/routing_table.hpp"
+
+namespace cellroute {
+
+/// A number of keys that go from one placement to another. An empty name: the key has no assignment on that side.
+struct placement_change {
+  std::string from;
+  std::string to;
+  std::size_t keys = 0;
+  friend bool operator==(const placement_change&, const placement_change&) = default;
+};
+
+/// One key that changes, as an example.
+struct key_example {
+  std::string key;
+  std::string from;
+  std::string to;
+  friend bool operator==(const key_example&, const key_example&) = default;
+};
+
+/// What changes for routing keys between two tables.
+struct table_diff {
+  std::size_t moved = 0;
+  std::size_t added = 0;
+  std::size_t removed = 0;
+  std::vector<placement_change> changes;  ///< one for each pair of placements, by name
+  std::vector<key_example> examples;      ///< the first of the changed keys in the order of their bytes
+  friend bool operator==(const table_diff&, const table_diff&) = default;
+};
+
+/// Compares where two tables lead each key that is assigned in either.
+///
+/// Placements are compared by name: an edit of a placement moves no key.
+/// Cost: one look-up for each key of each table; memory for the pairs and for `examples_max` keys only.
+template <class Allocator>
+[[nodiscard]] table_diff diff(const basic_routing_table<Allocator>& from, const basic_routing_table<Allocator>& to,
+                              std::size_t examples_max = 10) {
+  using outcome = std::optional<std::uint16_t>;
+  table_diff found;
+  std::map<std::pair<std::string_view, std::string_view>, std::size_t> pairs;
+  const auto name = [](const basic_routing_table<Allocator>& table, outcome at) -> std::string_view {
+    return at ? std::string_view(table.placements()[*at].id.value) : std::string_view{};
+  };
+  const auto note = [&](std::string_view key, outcome before, outcome after) {
+    const std::string_view old_name = name(from, before);
+    const std::string_view new_name = name(to, after);
+    if (old_name == new_name) return;
+    ++(!before ? found.added : !after ? found.removed : found.moved);
+    ++pairs[{old_name, new_name}];
+    auto& examples = found.examples;
+    const auto at = std::find_if(examples.begin(), examples.end(), [&](const auto& each) { return key < each.key; });
+    if (at == examples.end() && examples.size() >= examples_max) return;
+    examples.insert(at, {std::string(key), std::string(old_name), std::string(new_name)});
+    if (examples.size() > examples_max) examples.pop_back();
+  };
+  to.keys().for_each([&](std::string_view key, std::uint16_t after) { note(key, from.keys().find(key), after); });
+  from.keys().for_each([&](std::string_view key, std::uint16_t before) {
+    if (!to.keys().find(key)) note(key, before, std::nullopt);
+  });
+  for (const auto& [names, count] : pairs) {
+    found.changes.push_back({std::string(names.first), std::string(names.second), count});
+  }
+  return found;
+}
+
+}  // namespace cellroute

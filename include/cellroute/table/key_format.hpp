@@ -1,0 +1,197 @@
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "cellroute/base/hash.hpp"
+#include "cellroute/base/simd.hpp"
+
+/// The bytes of a key table: in memory, in a file and on the wire the same, offsets only.
+///
+///   header      128 bytes
+///   directory   32 bytes for each group of 14 buckets
+///   buckets     in hash order, each at an even offset
+///   padding     64 bytes of 0, so that a vector may be read at the last bucket
+///   outcomes    a line of text for each outcome, ended by \n
+///   side table  empty in this version
+///   padding     to a multiple of 64
+///
+/// The checksum is a sum over blocks of 64 KiB behind the header, so that each can be summed when it is in the cache,
+/// in any order.
+///
+/// A bucket is [count][tags][lengths - 1][outcomes, 16 bits][keys]: the tags and lengths of a bucket lie together for
+/// one vector compare and one vector sum. A length is stored less one, so that one byte holds 1 to 256.
+///
+/// A directory entry never straddles two cache lines: 4 bytes for the group and 2 for each of 14 buckets are half a
+/// line. The offsets count in units of 2 bytes, so that 13 buckets of 32 keys of 256 bytes stay below 2^16 units.
+///
+/// Rejected, by measurement (bench/table.cpp has the figures): a walk over entries without tags, +10 to 15 ns; no
+/// directory and fixed buckets, +12 bytes a key; minimal perfect hashes, as many reads and 3 times the build.
+namespace cellroute::key_format {
+
+inline constexpr std::size_t bucket_count_max = 32;  ///< keys in a bucket; the builder takes another seed beyond
+inline constexpr std::size_t group_buckets = 14;
+inline constexpr std::size_t keys_per_bucket = 4;  ///< the mean; 8 costs 40 % of the speed for 0.4 bytes a key
+inline constexpr std::size_t padding_bytes = 64;
+inline constexpr std::size_t outcomes_max = 65'535;
+
+inline constexpr std::uint64_t magic = 0x6c62'745f'7972'6c63;  // "clry_tbl" where the least byte comes first
+inline constexpr std::uint32_t version = 1;
+inline constexpr std::uint32_t endian_mark = 0x01020304;  ///< reads otherwise where bytes are in another order
+
+struct header {
+  std::uint64_t magic = key_format::magic;
+  std::uint32_t version = key_format::version;
+  std::uint32_t endian_mark = key_format::endian_mark;
+  std::uint64_t size_bytes = 0;  ///< of all, this header included
+  std::uint64_t seed = 0;
+  std::uint64_t key_count = 0;
+  std::uint64_t group_count = 0;
+  std::uint64_t bucket_bytes = 0;
+  std::uint64_t outcome_count = 0;
+  std::uint64_t outcome_bytes = 0;
+  std::uint64_t side_bytes = 0;
+  std::uint64_t reserved[5] = {};
+  std::uint64_t checksum = 0;  ///< of every other byte
+};
+static_assert(sizeof(header) == 128);
+
+struct group {
+  std::uint32_t base = 0;  ///< where the first bucket starts, in units of 2 bytes from the first of all
+  std::uint16_t within[group_buckets] = {};  ///< where each bucket starts, in units of 2 bytes from `base`
+};
+static_assert(sizeof(group) == 32);
+
+inline constexpr std::size_t block_bytes = std::size_t{64} << 10;
+
+/// The part of the checksum that the header has: all of it but the checksum.
+[[nodiscard]] inline std::uint64_t header_sum(const header& h) {
+  return checksum(std::as_bytes(std::span(&h, 1)).first(sizeof h - sizeof h.checksum));
+}
+
+/// The part of the checksum that block `index` has; `behind` is all that follows the header.
+[[nodiscard]] inline std::uint64_t block_sum(std::span<const std::byte> behind, std::size_t index) {
+  const std::size_t start = index * block_bytes;
+  return checksum(behind.subspan(start, std::min(block_bytes, behind.size() - start)), index + 1);
+}
+
+[[nodiscard]] constexpr std::size_t block_count(std::size_t size_bytes) {
+  return (size_bytes + block_bytes - 1) / block_bytes;
+}
+
+/// Where the parts lie, as far as the counts of a header say.
+struct layout {
+  std::size_t buckets = 0;
+  std::size_t outcomes = 0;
+  std::size_t end = 0;
+
+  /// Range: every count below 2^40.
+  explicit constexpr layout(const header& h)
+      : buckets(sizeof(header) + h.group_count * sizeof(group)),
+        outcomes(buckets + h.bucket_bytes + padding_bytes),
+        end((outcomes + h.outcome_bytes + h.side_bytes + 63) / 64 * 64) {}
+};
+
+/// The bucket in which a hash belongs: its number grows with the hash.
+struct bucket_place {
+  std::uint64_t group = 0;
+  std::uint64_t slot = 0;
+  friend bool operator==(const bucket_place&, const bucket_place&) = default;
+};
+
+[[nodiscard]] constexpr bucket_place place_of(std::uint64_t hash, std::uint64_t group_count) {
+  // The product's high half is the group; its low half, what is left of the hash, again spreads evenly over the slots.
+  return {scale(hash, group_count), scale(hash * group_count, group_buckets)};
+}
+
+/// What tells apart most keys of one bucket without a look at them: bits that had no part in the choice of the bucket.
+[[nodiscard]] constexpr std::uint8_t tag_of(std::uint64_t hash) { return static_cast<std::uint8_t>(hash); }
+
+[[nodiscard]] constexpr std::size_t entry_bytes(std::size_t key_size) { return 4 + key_size; }
+[[nodiscard]] constexpr std::size_t round_to_even(std::size_t size) { return size + size % 2; }
+
+/// One bucket, read. Where it was not built here, `fits` comes first.
+class bucket_view {
+ public:
+  explicit bucket_view(const std::byte* at) : at_(static_cast<const std::uint8_t*>(static_cast<const void*>(at))) {}
+
+  [[nodiscard]] std::size_t count() const { return at_[0]; }
+  [[nodiscard]] std::uint8_t tag(std::size_t i) const { return tags()[i]; }
+  [[nodiscard]] std::size_t key_size(std::size_t i) const { return std::size_t{lengths()[i]} + 1; }
+  [[nodiscard]] std::size_t key_bytes() const { return sum_bytes(lengths(), count()) + count(); }
+  [[nodiscard]] std::size_t size_bytes() const { return round_to_even(1 + 4 * count() + key_bytes()); }
+
+  [[nodiscard]] std::uint16_t outcome(std::size_t i) const {
+    std::uint16_t value;
+    std::memcpy(&value, at_ + 1 + 2 * count() + 2 * i, sizeof value);
+    return value;
+  }
+
+  [[nodiscard]] std::string_view key(std::size_t i) const {
+    const std::uint8_t* start = at_ + 1 + 4 * count() + sum_bytes(lengths(), i) + i;
+    return {static_cast<const char*>(static_cast<const void*>(start)), key_size(i)};
+  }
+
+  /// The outcome of `key`, if it is here.
+  [[nodiscard]] std::optional<std::uint16_t> find(std::string_view key, std::uint8_t tag) const {
+    const std::size_t all = count();
+    const std::uint8_t* sizes = at_ + 1 + all;
+    for (std::uint32_t hits = match_mask(tags(), tag, all); hits != 0; hits &= hits - 1) {
+      const auto i = static_cast<std::size_t>(std::countr_zero(hits));
+      if (sizes[i] != key.size() - 1) continue;  // an empty key wraps round and meets no length
+      const std::uint8_t* stored = at_ + 1 + 4 * all + sum_bytes(sizes, i) + i;
+      if (same_bytes(stored, key.data(), key.size())) return outcome(i);
+    }
+    return std::nullopt;
+  }
+
+  /// The largest outcome; 0 in an empty bucket.
+  [[nodiscard]] std::uint16_t outcome_max() const { return max_word(at_ + 1 + 2 * count(), count()); }
+
+  /// Whether these bytes, whatever they are, make a bucket of that size.
+  [[nodiscard]] bool has_size(std::size_t size) const {
+    return size >= 2 && count() <= bucket_count_max && 1 + 4 * count() <= size && size_bytes() == size;
+  }
+
+ private:
+  [[nodiscard]] const std::uint8_t* tags() const { return at_ + 1; }
+  [[nodiscard]] const std::uint8_t* lengths() const { return at_ + 1 + count(); }
+
+  const std::uint8_t* at_;
+};
+
+/// A row on its way into a bucket.
+struct bucket_entry {
+  std::uint64_t hash = 0;
+  std::string_view key;
+  std::uint16_t outcome = 0;
+};
+
+/// Writes one bucket and returns its size. `Entries` is a range of at most 32 `bucket_entry`.
+template <class Entries>
+std::size_t write_bucket(std::byte* at, const Entries& entries) {
+  const std::size_t count = entries.size();
+  std::byte* tags = at + 1;
+  std::byte* lengths = tags + count;
+  std::byte* outcomes = lengths + count;
+  std::byte* keys = outcomes + 2 * count;
+  at[0] = static_cast<std::byte>(count);
+  for (const bucket_entry& each : entries) {
+    *tags++ = static_cast<std::byte>(tag_of(each.hash));
+    *lengths++ = static_cast<std::byte>(each.key.size() - 1);
+    std::memcpy(outcomes, &each.outcome, sizeof each.outcome);
+    outcomes += sizeof each.outcome;
+    copy_short(keys, each.key.data(), each.key.size());
+    keys += each.key.size();
+  }
+  if ((keys - at) % 2 != 0) *keys++ = std::byte{0};
+  return static_cast<std::size_t>(keys - at);
+}
+
+}  // namespace cellroute::key_format

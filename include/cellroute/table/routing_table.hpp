@@ -1,0 +1,159 @@
+#pragma once
+
+#include <cassert>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "cellroute/base/expected.hpp"
+#include "cellroute/match/routing_key.hpp"
+#include "cellroute/model/ids.hpp"
+#include "cellroute/model/table_spec.hpp"
+#include "cellroute/table/checked_fleet.hpp"
+#include "cellroute/table/decision.hpp"
+#include "cellroute/table/key_table.hpp"
+#include "cellroute/table/validate.hpp"
+
+namespace cellroute {
+
+/// Why a request with a good key is not routed.
+enum class route_error {
+  unknown_key,  ///< the key has no assignment, and the spec says to reject those; answered 404
+};
+
+[[nodiscard]] constexpr std::string_view to_string(route_error error) {
+  switch (error) {
+    case route_error::unknown_key:
+      return "unknown_key";
+  }
+  return {};
+}
+
+/// Where a key was read.
+struct key_origin {
+  key_source source = key_source::header;
+  std::string_view name = key_header{}.name;
+};
+
+/// A spec that kept all rules, compiled: answers where a routing key leads.
+///
+/// Threads: const from birth; every function may run on many threads at once.
+template <class Allocator = std::allocator<std::byte>>
+class basic_routing_table {
+ public:
+  using keys_type = basic_key_table<Allocator>;
+
+  /// Checks and compiles a spec. The allocator holds the keys.
+  ///
+  /// `seed` should be random where strangers choose keys.
+  /// Errors: everything that is wrong, as `validate` tells it.
+  /// Cost:   about 100 ns an assignment.
+  [[nodiscard]] static expected<basic_routing_table, violations> compile(const table_spec& spec,
+                                                                         generation_number generation,
+                                                                         std::uint64_t seed,
+                                                                         const Allocator& allocator = {}) {
+    if (violations found = validate(spec); !found.empty()) return unexpected(std::move(found));
+    std::unordered_map<std::string_view, std::uint16_t> index;
+    std::vector<std::string_view> outcomes;
+    for (const placement& p : spec.placements) {
+      index.emplace(p.id.value, static_cast<std::uint16_t>(outcomes.size()));
+      outcomes.push_back(p.id.value);
+    }
+    std::vector<key_row> rows;
+    rows.reserve(spec.assignments.size());
+    for (const assignment& a : spec.assignments) rows.push_back({a.key, index.find(a.placement.value)->second});
+    auto keys = keys_type::build(rows, seed, outcomes, allocator);
+    // What the rules let through can fail here by its size alone.
+    if (!keys)
+      return unexpected(violations{{"routing.keys", "cannot be built: " + std::string(to_string(keys.error().what))}});
+    return basic_routing_table(spec, generation, *std::move(keys));
+  }
+
+  /// Where a key leads. The decision's views are those that came in.
+  ///
+  /// Errors: `unknown_key`, if the spec rejects keys without an assignment.
+  /// Cost:   one look-up; nothing allocates.
+  [[nodiscard]] expected<decision, route_error> route(std::string_view key,
+                                                      const key_origin& origin = {}) const noexcept {
+    return decide(key, keys_.find(key), origin);
+  }
+
+  /// Starts the look-up of a key: its memory comes nearer while the rest of the head is read.
+  [[nodiscard]] typename keys_type::prepared prepare(std::string_view key) const noexcept { return keys_.prepare(key); }
+
+  /// Ends it.
+  [[nodiscard]] expected<decision, route_error> route(const typename keys_type::prepared& asked,
+                                                      const key_origin& origin = {}) const noexcept {
+    return decide(asked.key, keys_.find(asked), origin);
+  }
+
+  /// Placements and cells, without the keys: small, and good for a copy that outlives this table.
+  [[nodiscard]] const checked_fleet& fleet() const { return fleet_; }
+  [[nodiscard]] std::span<const placement> placements() const { return fleet_.placements(); }
+  [[nodiscard]] std::span<const cell> cells() const { return fleet_.cells(); }
+
+  /// The default placement's index; none where unknown keys are rejected and no default was named.
+  [[nodiscard]] std::optional<std::uint16_t> default_placement() const { return default_placement_; }
+
+  [[nodiscard]] const keys_type& keys() const { return keys_; }
+  [[nodiscard]] const std::string& version() const { return version_; }
+  [[nodiscard]] generation_number generation() const { return generation_; }
+
+ private:
+  /// What each outcome of the key table means.
+  struct target {
+    std::uint16_t placement = 0;
+    std::uint16_t cell = 0;
+    reason why = reason::default_;
+  };
+
+  basic_routing_table(const table_spec& spec, generation_number generation, keys_type keys)
+      : keys_(std::move(keys)),
+        fleet_(spec),
+        version_(spec.version),
+        generation_(generation),
+        default_placement_(fleet_.find_placement(spec.default_placement.value)) {
+    for (std::size_t i = 0; i < fleet_.placements().size(); ++i) {
+      const bool is_dedicated = fleet_.placements()[i].kind == placement_kind::dedicated;
+      targets_.push_back({.placement = static_cast<std::uint16_t>(i),
+                          .cell = fleet_.cell_of(i),
+                          .why = is_dedicated ? reason::dedicated : reason::tier});
+    }
+    if (spec.on_unknown == unknown_key_policy::use_default && default_placement_) {
+      unknown_ = targets_[*default_placement_];
+      unknown_->why = reason::default_;
+    }
+  }
+
+  [[nodiscard]] expected<decision, route_error> decide(std::string_view key, std::optional<std::uint16_t> outcome,
+                                                       const key_origin& origin) const noexcept {
+    if (!outcome && !unknown_) return unexpected(route_error::unknown_key);
+    const target& to = outcome ? targets_[*outcome] : *unknown_;
+    return decision{.key = key,
+                    .source = origin.source,
+                    .source_name = origin.name,
+                    .placement = to.placement,
+                    .cell = to.cell,
+                    .why = to.why,
+                    .generation = generation_};
+  }
+
+  keys_type keys_;
+  checked_fleet fleet_;
+  std::string version_;
+  generation_number generation_;
+  std::optional<std::uint16_t> default_placement_;
+  std::vector<target> targets_;    // by outcome
+  std::optional<target> unknown_;  // of keys without an assignment; empty: rejected
+};
+
+using routing_table = basic_routing_table<>;
+
+}  // namespace cellroute

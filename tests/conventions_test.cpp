@@ -1,0 +1,399 @@
+// The rules of writing that a machine can hold. A line that must break one says `// allow: word: reason`.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <filesystem>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tests/support/source_tree.hpp"
+
+namespace cellroute {
+namespace {
+
+using support::source_file;
+using support::source_line;
+
+const std::filesystem::path root = CELLROUTE_SOURCE_DIR;
+
+const std::vector<source_file>& tree() {
+  static const std::vector<source_file> files = support::read_tree(root);
+  return files;
+}
+
+bool is_core(std::string_view path) { return path.starts_with("include/cellroute/"); }
+
+/// Whether the line excuses `word` and gives a reason.
+bool is_excused(std::string_view line, std::string_view word) {
+  const std::string mark = "// allow: " + std::string(word) + ": ";
+  const std::size_t at = line.find(mark);
+  return at != std::string_view::npos && line.find_first_not_of(' ', at + mark.size()) != std::string_view::npos;
+}
+
+/// A word of code, and the only places where it may stand.
+struct restricted_word {
+  std::string_view word;
+  bool (*is_allowed_in)(std::string_view path);
+  std::string_view excused_as = word;
+};
+
+bool nowhere(std::string_view) { return false; }
+bool is_main(std::string_view path) { return path.ends_with("main.cpp"); }
+bool outside_core(std::string_view path) { return !is_core(path); }
+bool in_publisher(std::string_view path) { return path == "include/cellroute/snapshot/published.hpp"; }
+
+bool reads_clocks(std::string_view path) {
+  return path.starts_with("adapters/io/") || is_main(path) || path.starts_with("tests/system/") ||
+         path.starts_with("bench/");
+}
+
+const restricted_word restricted_words[] = {
+    {"::now(", reads_clocks},
+    {"random_device", is_main},
+    {"shared_ptr", in_publisher},
+    {"make_shared", in_publisher, "shared_ptr"},
+    {"new", nowhere},
+    {"delete", nowhere},
+    {"detached", nowhere},
+    {"shared_from_this", nowhere},
+    {"reinterpret_cast", nowhere},
+    {"std::function", nowhere},
+    {"#if", [](std::string_view path) { return outside_core(path) || path.ends_with("base/simd.hpp"); }},
+    {"#ifdef", [](std::string_view path) { return outside_core(path) || path.ends_with("base/simd.hpp"); }},
+    {"#ifndef", [](std::string_view path) { return outside_core(path) || path.ends_with("base/simd.hpp"); }},
+    {"#define", [](std::string_view path) { return outside_core(path) || path.ends_with("base/simd.hpp"); }},
+    {"<mutex>", [](std::string_view path) { return outside_core(path) || in_publisher(path); }},
+    {"<iostream>", outside_core},
+    {"<fstream>", outside_core},
+    {"<thread>", outside_core},
+    {"<condition_variable>", outside_core},
+    {"<regex>", outside_core},
+    {"<ctime>", outside_core},
+};
+
+/// `= delete` takes a function away and `#include <new>` names a header: neither is what the rule is about.
+bool is_meant(std::string_view code_line, std::string_view word, std::size_t at) {
+  if (word == "new" && code_line.starts_with("#include")) return false;
+  if (word != "delete") return true;
+  const std::size_t before = code_line.find_last_not_of(' ', at == 0 ? 0 : at - 1);
+  return at == 0 || before == std::string_view::npos || code_line[before] != '=';
+}
+
+struct finding {
+  std::size_t line = 0;
+  std::string word;
+};
+
+std::vector<finding> restricted_in(std::string_view path, std::string_view text) {
+  std::vector<finding> found;
+  const std::string code = support::code_only(text);
+  const auto code_lines = support::lines_of(code);
+  const auto text_lines = support::lines_of(text);
+  for (const restricted_word& row : restricted_words) {
+    if (row.is_allowed_in(path)) continue;
+    for (const source_line& line : code_lines) {
+      const std::size_t at = support::find_word(line.text, row.word);
+      if (at == std::string_view::npos || !is_meant(line.text, row.word, at)) continue;
+      if (!is_excused(text_lines[line.number - 1].text, row.excused_as))
+        found.push_back({line.number, std::string(row.word)});
+    }
+  }
+  return found;
+}
+
+struct word_case {
+  std::string_view says;
+  std::string_view path;
+  std::string_view text;
+  std::size_t expected;
+};
+
+const word_case word_cases[] = {
+    {"no clock is read in the core", "include/cellroute/table/a.hpp", "auto t = clock::now();", 1},
+    {"no clock is read in a protocol", "adapters/http1/a.cpp", "auto t = clock::now();", 1},
+    {"the reactor reads the clock", "adapters/io/a.cpp", "auto t = clock::now();", 0},
+    {"a main reads the clock", "adapters/proxy/main.cpp", "auto t = clock::now();", 0},
+    {"chance comes from main", "adapters/edge/a.cpp", "std::random_device seed;", 1},
+    {"a comment is not code", "adapters/edge/a.cpp", "// std::random_device seed;", 0},
+    {"a string is not code", "adapters/edge/a.cpp", "auto s = \"random_device\";", 0},
+    {"a raw string is not code", "adapters/edge/a.cpp", "auto s = R\"(delete\n\"new\")\";", 0},
+    {"a part of a word is not the word", "adapters/edge/a.cpp", "int news = renew(new_one);", 0},
+    {"nothing is owned by hand", "adapters/edge/a.cpp", "auto* p = new int;", 1},
+    {"nor freed by hand", "adapters/edge/a.cpp", "delete p;", 1},
+    {"a function may be taken away", "adapters/edge/a.cpp", "a(const a&) = delete;", 0},
+    {"the header of that name is fine", "adapters/edge/a.cpp", "#include <new>", 0},
+    {"shared ownership is for snapshots", "adapters/edge/a.hpp", "std::shared_ptr<int> p;", 1},
+    {"whoever makes it", "adapters/edge/a.cpp", "auto p = std::make_shared<int>();", 1},
+    {"there it may stand", "include/cellroute/snapshot/published.hpp", "std::shared_ptr<int> p;", 0},
+    {"a lock in the core", "include/cellroute/table/a.hpp", "#include <mutex>", 1},
+    {"the publisher's lock", "include/cellroute/snapshot/published.hpp", "#include <mutex>", 0},
+    {"a thread in the core", "include/cellroute/table/a.hpp", "#include <thread>", 1},
+    {"a macro in the core", "include/cellroute/table/a.hpp", "#define X 1", 1},
+    {"a condition in the core", "include/cellroute/table/a.hpp", "#if X", 1},
+    {"an excuse with a reason", "adapters/a/a.cpp", "delete p;  // allow: delete: the C library's own", 0},
+    {"an excuse without one", "adapters/a/a.cpp", "delete p;  // allow: delete: ", 1},
+    {"an excuse for another word", "adapters/a/a.cpp", "delete p;  // allow: new: the C library's own", 1},
+};
+
+TEST_CASE("conventions: the checker of words") {
+  for (const word_case& row : word_cases) {
+    CAPTURE(row.says);
+    CHECK(restricted_in(row.path, row.text).size() == row.expected);
+  }
+}
+
+TEST_CASE("conventions: restricted words stand only where they are allowed") {
+  std::size_t files = 0;
+  for (const source_file& file : tree()) {
+    if (!support::is_cpp(file.path)) continue;
+    ++files;
+    for (const finding& found : restricted_in(file.path, file.text)) {
+      FAIL_CHECK(file.path << ":" << found.line << ": `" << found.word << "` is not allowed here");
+    }
+  }
+  CHECK(files > 20);
+}
+
+/// Whether the `{` or `}` at `at` belongs to an expression: what follows it goes on with one.
+bool expression_goes_on(std::string_view code, std::size_t at) {
+  const std::size_t next = code.find_first_not_of(" \n", at + 1);
+  return next != std::string_view::npos && std::string_view(".,+-/<=?|)").find(code[next]) != std::string_view::npos;
+}
+
+char last_before(std::string_view code, std::size_t at) {
+  const std::size_t before = at == 0 ? std::string_view::npos : code.find_last_not_of(" \n", at - 1);
+  return before == std::string_view::npos ? ';' : code[before];
+}
+
+/// Whether the expression around the `co_await` at `at` holds a brace: an initialiser or a lambda with a body.
+bool has_brace_beside(std::string_view code, std::size_t at) {
+  int depth = 0;
+  for (std::size_t i = at; i-- > 0;) {
+    const char c = code[i];
+    if (c == ')') ++depth;
+    if (c == '(') --depth;
+    if (c == ';' && depth <= 0) break;
+    if (c == '{') break;  // a block's, or an initialiser's: the way forward tells
+    if (c == '}') {
+      if (expression_goes_on(code, i)) return true;
+      break;
+    }
+  }
+  depth = 0;
+  for (std::size_t i = at; i < code.size(); ++i) {
+    const char c = code[i];
+    if (c == '(' || c == '[') ++depth;
+    if (c == ')' || c == ']') --depth;
+    if (c == ';') return false;
+    if (c == '}') return true;  // the expression was inside of an initialiser
+    if (c == '{') return depth > 0 || last_before(code, i) != ')';
+  }
+  return false;
+}
+
+std::vector<std::size_t> braces_beside_co_await(std::string_view text) {
+  std::vector<std::size_t> lines;
+  const std::string code = support::code_only(text);
+  for (std::size_t at = support::find_word(code, "co_await"); at != std::string::npos;
+       at = support::find_word(code, "co_await", at + 1)) {
+    const std::string_view before =
+        std::string_view(code).substr(0, code.find_last_not_of(' ', at - (at > 0 ? 1 : 0)) + 1);
+    if (before.ends_with("operator") || !has_brace_beside(code, at)) continue;
+    lines.push_back(1 + static_cast<std::size_t>(std::count(code.begin(), code.begin() + static_cast<long>(at), '\n')));
+  }
+  return lines;
+}
+
+struct brace_case {
+  std::string_view says;
+  std::string_view text;
+  bool expected;
+};
+
+const brace_case brace_cases[] = {
+    {"a plain wait", "{ co_await f(x); }", false},
+    {"a wait that is bound", "const auto [e, n] = co_await f(x);", false},
+    {"a wait in a condition", "if (co_await f(x)) { g(); }", false},
+    {"a wait in an initialiser of a condition", "if (auto r = co_await f(x); !r) { g(); }", false},
+    {"a wait behind a block", "if (a) { b(); } co_await f(x);", false},
+    {"a wait in the body of a lambda", "spawn([x]() -> task<void> { co_await f(x); });", false},
+    {"a value named before", "const a v{1}; co_await f(v);", false},
+    {"a loop around it", "while ((n = co_await f(x)) > 0) { g(); }", false},
+    {"a comment with braces", "co_await f(x /* {} */);", false},
+    {"the operator's definition", "auto operator co_await() { return awaiter{1}; }", false},
+    {"a temporary as an argument", "co_await f(a{1});", true},
+    {"an unnamed list as an argument", "co_await f({1, 2});", true},
+    {"a lambda as an argument", "co_await f([&] { g(); });", true},
+    {"a lambda with parameters", "co_await f([&](int i) { g(i); });", true},
+    {"a temporary before it", "const auto n = a{1}.b(co_await f(x));", true},
+    {"an argument before it", "g(a{1}, co_await f(x));", true},
+    {"an argument behind it", "g(co_await f(x), a{1});", true},
+    {"inside of an initialiser", "const a v{co_await f(x)};", true},
+    {"inside of one that goes on", "g(a{co_await f(x), 1});", true},
+    {"inside of a returned list", "co_return {co_await f(x)};", true},
+};
+
+TEST_CASE("conventions: the checker of braces beside co_await") {
+  for (const brace_case& row : brace_cases) {
+    CAPTURE(row.says);
+    CHECK(!braces_beside_co_await(row.text).empty() == row.expected);
+  }
+}
+
+TEST_CASE("conventions: no expression with co_await holds a brace (a compiler destroys such temporaries twice)") {
+  for (const source_file& file : tree()) {
+    if (!support::is_cpp(file.path)) continue;
+    for (const std::size_t line : braces_beside_co_await(file.text)) {
+      FAIL_CHECK(file.path << ":" << line << ": name the value before the co_await");
+    }
+  }
+}
+
+TEST_CASE("conventions: every header starts with #pragma once") {
+  std::size_t headers = 0;
+  for (const source_file& file : tree()) {
+    if (!file.path.ends_with(".hpp")) continue;
+    ++headers;
+    CAPTURE(file.path);
+    CHECK(file.text.find("#pragma once\n") != std::string::npos);
+  }
+  CHECK(headers > 10);
+}
+
+bool is_text(std::string_view path) {
+  constexpr std::array<std::string_view, 13> endings = {
+      ".hpp", ".cpp", ".md", ".txt", ".yaml", ".json", ".cmake", ".py", ".sh", ".clang-format", ".in", ".tsv", ".yml"};
+  return std::ranges::any_of(endings, [path](std::string_view end) { return path.ends_with(end); }) ||
+         path.starts_with("scripts/") || path.starts_with(".ci/");
+}
+
+/// The host of the URL whose `://` stands at `at`, without port.
+std::string_view host_at(std::string_view line, std::size_t at) {
+  std::string_view rest = line.substr(at + 3);
+  if (rest.starts_with('[')) return rest.substr(0, rest.find(']'));
+  return rest.substr(0, rest.find_first_of(" /:\"'`<>)]},;$|\\?#%\t"));
+}
+
+/// Whether a host may be named: one of nobody (RFC 2606, RFC 6761), an address, a bare name of an example, or the place
+/// of a standard.
+bool may_be_named(std::string_view host) {
+  constexpr std::array<std::string_view, 6> standards = {"www.rfc-editor.org", "json-schema.org", "spec.openapis.org",
+                                                         "keepachangelog.com", "semver.org",      "prometheus.io"};
+  if (host.find('.') == std::string_view::npos) return true;
+  if (std::ranges::all_of(host, [](char c) { return c == '.' || std::isdigit(static_cast<unsigned char>(c)) != 0; })) {
+    return true;
+  }
+  constexpr std::array<std::string_view, 4> reserved = {".example", ".test", ".invalid", ".localhost"};
+  constexpr std::array<std::string_view, 3> examples = {"example.com", "example.org", "example.net"};
+  const auto ends = [host](std::string_view end) { return host.ends_with(end); };
+  return std::ranges::any_of(reserved, ends) || std::ranges::any_of(examples, ends) ||
+         std::ranges::find(standards, host) != standards.end();
+}
+
+struct host_case {
+  std::string_view host;
+  bool expected;
+};
+
+const host_case host_cases[] = {
+    {"127.0.0.1", true},
+    {"cell-tier1", true},
+    {"app.example.com", true},
+    {"example.test", true},
+    {"www.rfc-editor.org", true},
+    {"packages.vendor.org", false},
+    {"example.com.evil.io", false},
+    {"mirror.local", false},
+};
+
+TEST_CASE("conventions: the checker of hosts") {
+  for (const host_case& row : host_cases) {
+    CAPTURE(row.host);
+    CHECK(may_be_named(row.host) == row.expected);
+  }
+}
+
+TEST_CASE("conventions: the tree names no machine's paths and no foreign hosts") {
+  // Put together here, so that this file does not name them itself.
+  const std::string slash = "/";
+  const std::array<std::string, 4> paths = {slash + "work" + slash, slash + "home" + slash, slash + "root" + slash,
+                                            slash + "Users" + slash};
+  std::size_t lines = 0;
+  for (const source_file& file : tree()) {
+    if (!is_text(file.path) || file.path.starts_with("tests/fuzz/corpus/")) continue;
+    for (const source_line& line : support::lines_of(file.text)) {
+      ++lines;
+      for (const std::string& path : paths) {
+        const std::size_t at = line.text.find(path);
+        const bool absolute =
+            at != std::string_view::npos &&
+            (at == 0 || std::string_view(" \"'=(:`").find(line.text[at - 1]) != std::string_view::npos);
+        if (absolute) FAIL_CHECK(file.path << ":" << line.number << ": names the path " << path);
+      }
+      for (std::size_t at = line.text.find("://"); at != std::string_view::npos; at = line.text.find("://", at + 3)) {
+        const std::string_view host = host_at(line.text, at);
+        if (!may_be_named(host)) FAIL_CHECK(file.path << ":" << line.number << ": names the host " << host);
+      }
+    }
+  }
+  CHECK(lines > 500);
+}
+
+TEST_CASE("conventions: what is to be done says until when") {
+  const std::string mark = std::string("TO") + "DO";
+  for (const source_file& file : tree()) {
+    if (!is_text(file.path)) continue;
+    for (const source_line& line : support::lines_of(file.text)) {
+      const std::size_t at = support::find_word(line.text, mark);
+      if (at == std::string_view::npos) continue;
+      INFO(file.path << ":" << line.number << ": " << line.text);
+      CHECK(line.text.find("until", at) != std::string_view::npos);
+    }
+  }
+}
+
+TEST_CASE("conventions: the map in ARCHITECTURE.md has every folder, and the document stays short") {
+  const std::string document = support::read_file(root / "ARCHITECTURE.md");
+  REQUIRE(!document.empty());
+  CHECK(support::lines_of(document).size() < 200);
+  std::set<std::string> folders;
+  for (const source_file& file : tree()) {
+    const std::string folder = std::filesystem::path(file.path).parent_path().generic_string();
+    const bool of_core = folder.starts_with("include/cellroute/");
+    const bool of_adapters = folder.starts_with("adapters/") && folder.find('/', 9) == std::string::npos;
+    if (of_core || of_adapters) folders.insert(folder.substr(folder.find_last_of('/') + 1));
+  }
+  REQUIRE(folders.size() > 5);
+  for (const std::string& folder : folders) {
+    CAPTURE(folder);
+    CHECK(document.find("`" + folder + "`") != std::string::npos);
+  }
+}
+
+TEST_CASE("conventions: every script that a document names exists and can be run") {
+  std::size_t named = 0;
+  for (const source_file& file : tree()) {
+    if (!file.path.ends_with(".md")) continue;
+    for (std::size_t at = file.text.find("scripts/"); at != std::string::npos;
+         at = file.text.find("scripts/", at + 1)) {
+      const std::size_t end =
+          std::min(file.text.find_first_not_of("abcdefghijklmnopqrstuvwxyz_", at + 8), file.text.size());
+      const std::string script = file.text.substr(at, end - at);
+      if (script == "scripts/") continue;
+      ++named;
+      CAPTURE(file.path);
+      CAPTURE(script);
+      const auto status = std::filesystem::status(root / script);
+      CHECK(std::filesystem::is_regular_file(status));
+      CHECK((status.permissions() & std::filesystem::perms::owner_exec) != std::filesystem::perms::none);
+    }
+  }
+  CHECK(named > 2);
+}
+
+}  // namespace
+}  // namespace cellroute

@@ -1,0 +1,68 @@
+#include "cellroute/base/simd.hpp"
+
+#include <doctest/doctest.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "cellroute/base/random.hpp"
+
+using namespace cellroute;
+
+TEST_CASE("simd: each vector function gives what its plain twin gives, for every count") {
+  random_numbers random(1);
+  for (std::size_t count = 0; count <= lanes_max; ++count) {
+    for (int round = 0; round < 200; ++round) {
+      std::array<std::uint8_t, 2 * lanes_max + 16> bytes{};
+      // Few values, so that many match; and what lies behind `count` matches too, so that it is seen if it counts.
+      for (auto& each : bytes) each = static_cast<std::uint8_t>(random.below(4) == 0 ? 255 : random.below(3));
+      CAPTURE(count);
+      CHECK(match_mask(bytes.data(), 255, count) == plain::match_mask(bytes.data(), 255, count));
+      CHECK(match_mask(bytes.data() + 1, 0, count) == plain::match_mask(bytes.data() + 1, 0, count));
+      CHECK(sum_bytes(bytes.data(), count) == plain::sum_bytes(bytes.data(), count));
+      CHECK(max_word(bytes.data() + 1, count) == plain::max_word(bytes.data() + 1, count));
+    }
+  }
+}
+
+TEST_CASE("simd: what the plain twins give") {
+  const std::uint8_t bytes[] = {7, 1, 7, 255, 7};
+  CHECK(plain::match_mask(bytes, 7, 4) == 0b101);
+  CHECK(plain::match_mask(bytes, 7, 5) == 0b10101);
+  CHECK(plain::sum_bytes(bytes, 0) == 0);
+  CHECK(plain::sum_bytes(bytes, 4) == 270);
+  const std::uint16_t words[] = {3, 0x8001, 0x7fff, 0xffff};
+  const auto* at = static_cast<const std::uint8_t*>(static_cast<const void*>(words));
+  CHECK(plain::max_word(at, 0) == 0);
+  CHECK(plain::max_word(at, 3) == 0x8001);
+}
+
+TEST_CASE("same_bytes: true for the same, false with any byte changed, at every size") {
+  for (std::size_t size = 0; size <= 70; ++size) {
+    const std::vector<char> left(size, 'k');
+    std::vector<char> right = left;
+    CAPTURE(size);
+    CHECK(same_bytes(left.data(), right.data(), size));
+    for (std::size_t at = 0; at < size; ++at) {
+      right[at] = 'K';
+      CHECK_FALSE(same_bytes(left.data(), right.data(), size));
+      right[at] = 'k';
+    }
+  }
+}
+
+TEST_CASE("copy_short: copies every byte and not one more, at every size") {
+  for (std::size_t size = 0; size <= 300; ++size) {
+    std::string from;
+    for (std::size_t i = 0; i < size; ++i) from += static_cast<char>(i * 7);
+    std::vector<char> exact(from.begin(), from.end());
+    std::string to(size + 1, '!');
+    copy_short(to.data(), exact.data(), size);
+    CAPTURE(size);
+    CHECK((to == from + "!"));
+  }
+}

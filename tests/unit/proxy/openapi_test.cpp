@@ -1,0 +1,150 @@
+// docs/openapi.yaml is a contract: what it names exists, and what exists is named.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "adapters/http1/head_error.hpp"
+#include "adapters/proxy/admin.hpp"
+#include "adapters/proxy/failure.hpp"
+#include "adapters/wire/node.hpp"
+#include "cellroute/table/decision.hpp"
+
+namespace cellroute::proxy {
+namespace {
+
+const wire::node& contract() {
+  static const wire::node root = [] {
+    std::ifstream input(CELLROUTE_SOURCE_DIR "/docs/openapi.yaml", std::ios::binary);
+    const std::string text{std::istreambuf_iterator<char>(input), std::istreambuf_iterator<char>()};
+    auto read = wire::read_yaml(text, "openapi.yaml");
+    REQUIRE(read);
+    return *std::move(read);
+  }();
+  return root;
+}
+
+/// The part at a path of names; the test fails where there is none.
+const wire::node& part(std::initializer_list<std::string_view> path) {
+  const wire::node* at = &contract();
+  for (const std::string_view name : path) {
+    const wire::node* next = at->find(name);
+    if (next == nullptr) FAIL("the contract has no " << name);
+    at = next;
+  }
+  return *at;
+}
+
+std::set<std::string> names_in(const wire::node& map) {
+  std::set<std::string> names;
+  for (const wire::node& member : map.children) names.insert(member.name);
+  return names;
+}
+
+std::set<std::string> items_of(const wire::node& list) {
+  std::set<std::string> items;
+  for (const wire::node& item : list.children) items.insert(item.text);
+  return items;
+}
+
+using set = std::set<std::string>;
+
+struct error_row {
+  std::string status;
+  std::string code;
+  std::string proxy_status;
+  friend auto operator<=>(const error_row&, const error_row&) = default;
+};
+
+std::set<error_row> documented_errors() {
+  std::set<error_row> rows;
+  for (const wire::node& row : part({"x-router-errors"}).children) {
+    for (const std::string_view name : {"status", "code", "proxy_status", "when"}) REQUIRE(row.find(name) != nullptr);
+    const error_row read{row.find("status")->text, row.find("code")->text, row.find("proxy_status")->text};
+    INFO(read.code);
+    CHECK(rows.insert(read).second);
+  }
+  return rows;
+}
+
+error_row row_of(std::uint16_t status, failure what) {
+  return {std::to_string(status), std::string(outcome_of(what).code), std::string(outcome_of(what).error)};
+}
+
+TEST_CASE("openapi: every administration page is named, and no other") {
+  CHECK(names_in(part({"paths"})) == set{"/health", "/ready", "/version", "/metrics", "/debug/config", "/v1/explain"});
+}
+
+TEST_CASE("openapi: pages are only read, and each says what it answers") {
+  for (const wire::node& path : part({"paths"}).children) {
+    CAPTURE(path.name);
+    CHECK(names_in(path) == set{"get"});
+    const wire::node* get = path.find("get");
+    REQUIRE(get != nullptr);
+    REQUIRE(get->find("responses") != nullptr);
+    CHECK(get->find("responses")->find("200") != nullptr);
+    CHECK(get->find("operationId") != nullptr);
+  }
+}
+
+TEST_CASE("openapi: readiness knows the router's states") {
+  set states;
+  for (unsigned state = 0; state < 16; ++state) {
+    if (const auto word = to_string(static_cast<readiness>(state)); !word.empty()) states.emplace(word);
+  }
+  CHECK(items_of(part({"components", "schemas", "Readiness", "properties", "status", "enum"})) == states);
+}
+
+TEST_CASE("openapi: an explanation knows every reason") {
+  set reasons;
+  for (unsigned why = 0; why < 32; ++why) {
+    if (const auto word = to_string(static_cast<reason>(why)); !word.empty()) reasons.emplace(word);
+  }
+  CHECK(items_of(part({"components", "schemas", "Explanation", "properties", "reason", "enum"})) == reasons);
+}
+
+TEST_CASE("openapi: an error body has code, message and request_id") {
+  CHECK(names_in(part({"components", "schemas", "Error", "properties", "error", "properties"})) ==
+        set{"code", "message", "request_id"});
+}
+
+TEST_CASE("openapi: every failure of the router is named with its status, code and token, and no other") {
+  std::set<error_row> expected;
+  for (unsigned what = 0; what < 64; ++what) {
+    const failure_outcome outcome = outcome_of(static_cast<failure>(what));
+    if (!outcome.code.empty()) expected.insert(row_of(outcome.status, static_cast<failure>(what)));
+  }
+  CHECK(expected.size() > 20);
+  for (unsigned what = 0; what < 64; ++what) {  // those that are answered; 502 is for heads of cells
+    const auto error = static_cast<http1::head_error>(what);
+    if (!to_string(error).empty() && status_of(error) < 502) {
+      expected.insert(row_of(status_of(error), failure::malformed_request));
+    }
+  }
+  expected.insert(row_of(status_of(http1::head_error::unsupported_version), failure::malformed_request));
+  expected.insert(row_of(408, failure::malformed_request));  // the machine has no clock; the listener has
+
+  const std::set<error_row> documented = documented_errors();
+  for (const error_row& row : expected) {
+    INFO("not in the contract: " << row.status << ' ' << row.code << ' ' << row.proxy_status);
+    CHECK(documented.contains(row));
+  }
+  for (const error_row& row : documented) {
+    INFO("not in the code: " << row.status << ' ' << row.code << ' ' << row.proxy_status);
+    CHECK(expected.contains(row));
+  }
+}
+
+TEST_CASE("openapi: all statuses that the router answers with") {
+  set statuses;
+  for (const error_row& row : documented_errors()) statuses.insert(row.status);
+  CHECK(statuses ==
+        set{"400", "404", "405", "408", "413", "414", "417", "431", "499", "500", "501", "502", "503", "504", "505"});
+}
+
+}  // namespace
+}  // namespace cellroute::proxy

@@ -1,0 +1,220 @@
+#include <doctest/doctest.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cellroute/table/key_table.hpp"
+#include "tests/support/slow_key_table.hpp"
+
+using namespace cellroute;
+using file = std::vector<std::byte>;
+using key_format::header;
+
+namespace {
+
+std::optional<open_error> opened(const file& bytes) {
+  const auto table = key_table::open(bytes);
+  return table ? std::nullopt : std::optional(table.error());
+}
+
+/// A table of 200 keys, 4 groups, and two outcomes.
+file good_file() {
+  std::vector<std::string> keys;
+  for (int i = 0; i < 200; ++i) keys.push_back("tenant-" + std::to_string(i));
+  std::vector<key_row> rows;
+  for (const std::string& key : keys) rows.push_back({key, static_cast<std::uint16_t>(rows.size() % 2)});
+  const std::string_view outcomes[] = {"tier1", "visa"};
+  const auto table = key_table::build(rows, 1, outcomes);
+  REQUIRE(table);
+  return {table->bytes().begin(), table->bytes().end()};
+}
+
+header header_of(const file& bytes) {
+  header h;
+  std::memcpy(&h, bytes.data(), sizeof h);
+  return h;
+}
+
+/// Writes a checksum that fits, as an attacker would.
+file resealed(file bytes) {
+  header h = header_of(bytes);
+  const std::span<const std::byte> behind = std::span<const std::byte>(bytes).subspan(sizeof h);
+  h.checksum = key_format::header_sum(h);
+  for (std::size_t i = 0; i < key_format::block_count(behind.size()); ++i) h.checksum += key_format::block_sum(behind, i);
+  std::memcpy(bytes.data(), &h, sizeof h);
+  return bytes;
+}
+
+template <class Edit>
+file with_header(Edit&& edit) {
+  file bytes = good_file();
+  header h = header_of(bytes);
+  edit(h);
+  std::memcpy(bytes.data(), &h, sizeof h);
+  return resealed(std::move(bytes));
+}
+
+file with_byte(std::size_t at, int value) {
+  file bytes = good_file();
+  bytes[at] = static_cast<std::byte>(value);
+  return resealed(std::move(bytes));
+}
+
+std::size_t buckets_start() { return key_format::layout(header_of(good_file())).buckets; }
+std::size_t outcomes_start() { return key_format::layout(header_of(good_file())).outcomes; }
+
+struct hostile_case {
+  std::string_view says;
+  file bytes;
+  open_error expected;
+};
+
+const std::uint64_t huge = ~std::uint64_t{0};
+
+std::vector<hostile_case> hostile_cases() {
+  const std::size_t directory = sizeof(header);
+  return {
+      {"no byte", {}, open_error::too_short},
+      {"less than a header", file(127), open_error::too_short},
+      {"zeroes", file(4'096), open_error::bad_magic},
+      {"another magic", with_header([](header& h) { ++h.magic; }), open_error::bad_magic},
+      {"another order of bytes", with_header([](header& h) { h.endian_mark = 0x04030201; }), open_error::bad_endian_mark},
+      {"a later version", with_header([](header& h) { ++h.version; }), open_error::unknown_version},
+      {"a side table", with_header([](header& h) { h.side_bytes = 64; }), open_error::side_table_unknown},
+      {"a size that is not the file's", with_header([](header& h) { h.size_bytes -= 64; }), open_error::bad_size},
+      {"no group", with_header([](header& h) { h.group_count = 0; }), open_error::bad_size},
+      {"one group more", with_header([](header& h) { ++h.group_count; }), open_error::bad_directory},
+      {"two groups more", with_header([](header& h) { h.group_count += 2; }), open_error::bad_size},
+      {"as many groups as overflow a product", with_header([](header& h) { h.group_count = std::uint64_t{1} << 59; }), open_error::bad_size},
+      {"all groups there can be", with_header([](header& h) { h.group_count = huge; }), open_error::bad_size},
+      {"buckets beyond the file", with_header([](header& h) { h.bucket_bytes = h.size_bytes; }), open_error::bad_size},
+      {"buckets that overflow a sum", with_header([](header& h) { h.bucket_bytes = huge - 63; }), open_error::bad_size},
+      {"outcomes that overflow a sum", with_header([](header& h) { h.outcome_bytes = huge; }), open_error::bad_size},
+      {"too many outcomes to number", with_header([](header& h) { h.outcome_count = 65'536; }), open_error::bad_size},
+      {"one outcome more than there are lines", with_header([](header& h) { ++h.outcome_count; }), open_error::bad_outcomes},
+      {"one outcome less", with_header([](header& h) { --h.outcome_count; }), open_error::bad_outcomes},
+      {"one byte of outcomes less", with_header([](header& h) { --h.outcome_bytes; }), open_error::bad_outcomes},
+      {"one key more", with_header([](header& h) { ++h.key_count; }), open_error::bad_size},
+      {"all keys there can be", with_header([](header& h) { h.key_count = huge; }), open_error::bad_size},
+      {"a first bucket that does not come first", with_byte(directory + 4, 1), open_error::bad_directory},
+      {"a group far behind the end", with_byte(directory + 32 + 3, 0xff), open_error::bad_directory},
+      {"a bucket behind its successor", with_byte(directory + 4 + 2 * 5 + 1, 0xff), open_error::bad_directory},
+      {"two buckets in one place", with_byte(directory + 4 + 2, 0), open_error::bad_directory},
+      {"a bucket of 33 keys", with_byte(buckets_start(), 33), open_error::bad_bucket},
+      {"a bucket of 255 keys", with_byte(buckets_start(), 255), open_error::bad_bucket},
+      {"a bucket with a key less than its size tells", with_byte(buckets_start(), 1), open_error::bad_bucket},
+      {"an outcome without a text", with_byte(outcomes_start(), '\n'), open_error::bad_outcomes},
+      {"a line end in a text", with_byte(outcomes_start() + 2, '\n'), open_error::bad_outcomes},
+      {"no line end", with_byte(outcomes_start() + 10, 'x'), open_error::bad_outcomes},
+  };
+}
+
+}  // namespace
+
+TEST_CASE("key table: open: a file with a checksum that fits, and yet wrong") {
+  for (const hostile_case& row : hostile_cases()) {
+    CAPTURE(row.says);
+    CHECK((opened(row.bytes) == std::optional(row.expected)));
+  }
+}
+
+TEST_CASE("key table: open: what was written is read, byte for byte") {
+  const file good = good_file();
+  const auto table = key_table::open(good);
+  REQUIRE(table);
+  CHECK((file(table->bytes().begin(), table->bytes().end()) == good));
+  CHECK(table->size() == 200);
+  CHECK(table->find("tenant-7") == std::optional<std::uint16_t>(1));
+  CHECK(table->find("tenant-200") == std::nullopt);
+  CHECK((resealed(good) == good));
+}
+
+TEST_CASE("key table: open: bytes read straight into an arena are as good as a copy, and checked as well") {
+  const file good = good_file();
+  const auto arena_of = [](const file& bytes) {
+    key_table::arena memory(bytes.size());
+    if (!bytes.empty()) std::memcpy(memory.data(), bytes.data(), bytes.size());
+    return memory;
+  };
+  const auto table = key_table::open(arena_of(good));
+  REQUIRE(table);
+  CHECK(table->find("tenant-7") == std::optional<std::uint16_t>(1));
+  CHECK(key_table::open(arena_of({})).error() == open_error::too_short);
+  CHECK(key_table::open(arena_of(file(127))).error() == open_error::too_short);
+  file broken = good;
+  broken[500] ^= std::byte{1};
+  CHECK(key_table::open(arena_of(broken)).error() == open_error::bad_checksum);
+}
+
+TEST_CASE("key table: open: an outcome beyond the list is refused, wherever it stands in a bucket") {
+  const std::string_view outcomes[] = {"tier1", "visa"};
+  for (const std::size_t count : {1u, 8u, 9u, 30u}) {
+    for (std::size_t bad = 0; bad < count; ++bad) {
+      // All keys in one bucket, so that every place of a bucket is met.
+      std::vector<std::string> keys;
+      for (std::uint64_t i = 0; keys.size() < count; ++i) {
+        std::string key = std::to_string(i);
+        if (key_format::place_of(hash_text(key, 1), 1).slot == 0) keys.push_back(std::move(key));
+      }
+      std::vector<key_row> rows;
+      for (const std::string& key : keys) rows.push_back({key, 1});
+      const auto table = key_table::build(rows, 1, outcomes);
+      REQUIRE(table);
+      file bytes(table->bytes().begin(), table->bytes().end());
+      bytes[key_format::layout(header_of(bytes)).buckets + 1 + 2 * count + 2 * bad] = std::byte{2};
+      CAPTURE(count);
+      CAPTURE(bad);
+      CHECK((opened(resealed(std::move(bytes))) == std::optional(open_error::bad_outcomes)));
+    }
+  }
+}
+
+TEST_CASE("key table: open: a file cut off anywhere is refused") {
+  const file good = good_file();
+  for (std::size_t size = 0; size < good.size(); ++size) {
+    CAPTURE(size);
+    CHECK(opened(file(good.begin(), good.begin() + static_cast<std::ptrdiff_t>(size))).has_value());
+  }
+  file longer = good;
+  longer.resize(good.size() + 64);
+  CHECK((opened(longer) == std::optional(open_error::bad_size)));
+}
+
+TEST_CASE("key table: open: any one changed byte is noticed") {
+  const file good = good_file();
+  for (std::size_t at = 0; at < good.size(); ++at) {
+    file changed = good;
+    changed[at] ^= std::byte{0x10};
+    CAPTURE(at);
+    CHECK(opened(changed).has_value());
+  }
+}
+
+TEST_CASE("key table: open: any one changed byte under a checksum that fits is refused or harmless") {
+  // Harmless: every look-up ends, within the table's own memory; the address sanitizer is the judge.
+  const file good = good_file();
+  for (std::size_t at = 0; at < good.size(); ++at) {
+    for (const int bit : {0x01, 0x80}) {
+      file changed = good;
+      changed[at] ^= static_cast<std::byte>(bit);
+      const auto table = key_table::open(resealed(std::move(changed)));
+      if (!table) continue;
+      std::size_t rows = 0;
+      table->for_each([&](std::string_view, std::uint16_t outcome) {
+        ++rows;
+        REQUIRE(outcome < table->outcomes().size());
+      });
+      CHECK(rows == table->size());
+      for (int i = 0; i < 200; ++i) (void)table->find("tenant-" + std::to_string(i));
+      const key_change change{"tenant-3", std::nullopt};
+      const auto merged = table->merged(std::span(&change, 1));
+      if (merged) CHECK(key_table::open(merged->bytes()));
+    }
+  }
+}

@@ -1,0 +1,379 @@
+#include "cellroute/table/key_table.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "cellroute/base/random.hpp"
+#include "tests/support/slow_key_table.hpp"
+
+using namespace cellroute;
+using namespace std::string_view_literals;
+using answer = std::optional<std::uint16_t>;
+using rows = std::vector<key_row>;
+using changes = std::vector<key_change>;
+using texts = std::vector<std::string_view>;
+
+namespace {
+
+expected<key_table, build_error> built(const rows& given, const texts& outcomes = {}, std::uint64_t seed = 1) {
+  return key_table::build(given, seed, outcomes);
+}
+
+key_table table_of(const rows& given, const texts& outcomes = {}, std::uint64_t seed = 1) {
+  auto table = built(given, outcomes, seed);
+  REQUIRE(table);
+  return *std::move(table);
+}
+
+std::vector<std::byte> bytes_of(const key_table& table) { return {table.bytes().begin(), table.bytes().end()}; }
+
+/// Keys of 1 to `size_max` bytes of any value, each once.
+std::vector<std::string> random_keys(std::size_t count, std::size_t size_max, random_numbers& random) {
+  std::vector<std::string> keys;
+  while (keys.size() < count) {
+    for (std::size_t i = keys.size(); i < count; ++i) {
+      std::string key(1 + random.below(size_max), '\0');
+      for (char& each : key) each = static_cast<char>(random());
+      keys.push_back(std::move(key));
+    }
+    std::sort(keys.begin(), keys.end());
+    keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
+  }
+  return keys;
+}
+
+/// Keys that all fall into one bucket of a table of `total` keys under `seed`.
+std::vector<std::string> colliding_keys(std::size_t count, std::size_t total, std::uint64_t seed) {
+  const std::size_t group_keys = key_format::keys_per_bucket * key_format::group_buckets;
+  const std::size_t groups = (total + group_keys - 1) / group_keys;
+  std::vector<std::string> keys;
+  for (std::uint64_t i = 0; keys.size() < count; ++i) {
+    std::string key = "tenant-" + std::to_string(i);
+    if (key_format::place_of(hash_text(key, seed), groups) == key_format::bucket_place{0, 3}) keys.push_back(std::move(key));
+  }
+  return keys;
+}
+
+struct refused_case {
+  std::string_view says;
+  rows given;
+  texts outcomes;
+  build_error expected;
+};
+
+const std::string longest(256, 'x');
+const std::string too_long(257, 'x');
+
+const refused_case refused_cases[] = {
+    {"an empty key", {{"a", 0}, {"", 0}}, {}, {key_table_error::empty_key, 1, 0}},
+    {"a key of 257 bytes", {{too_long, 0}}, {}, {key_table_error::key_too_long, 0, 0}},
+    {"one key twice names both rows", {{"a", 0}, {"b", 0}, {"a", 1}}, {}, {key_table_error::duplicate_key, 0, 2}},
+    {"one key twice, even with one outcome", {{"b", 1}, {"b", 1}}, {}, {key_table_error::duplicate_key, 0, 1}},
+    {"a long key twice", {{longest, 0}, {longest, 1}}, {}, {key_table_error::duplicate_key, 0, 1}},
+    {"an outcome behind the list", {{"a", 0}, {"b", 2}}, {"x", "y"}, {key_table_error::outcome_out_of_range, 1, 0}},
+    {"an outcome without a text", {}, {"x", ""}, {key_table_error::bad_outcome_text, 1, 0}},
+    {"an outcome of two lines", {}, {"x\ny"}, {key_table_error::bad_outcome_text, 0, 0}},
+};
+
+}  // namespace
+
+TEST_CASE("key table: what is refused, and what is named") {
+  for (const refused_case& row : refused_cases) {
+    CAPTURE(row.says);
+    const auto table = built(row.given, row.outcomes);
+    REQUIRE_FALSE(table);
+    CHECK((table.error() == row.expected));
+  }
+}
+
+TEST_CASE("key table: more outcomes than 16 bits can number are refused, one less is not") {
+  const texts most(65'535, "x");
+  CHECK(built({{"a", 65'534}}, most));
+  texts more = most;
+  more.push_back("x");
+  CHECK((built({}, more).error() == build_error{key_table_error::bad_outcome_text, 65'535, 0}));
+}
+
+TEST_CASE("key table: without keys it finds nothing") {
+  const key_table table;
+  CHECK(table.empty());
+  CHECK(table.find("a") == answer());
+  CHECK(table.find("") == answer());
+  CHECK(support::rows_of(table).empty());
+}
+
+TEST_CASE("key table: keys of every size and of any bytes are found, their neighbours are not") {
+  rows given;
+  std::vector<std::string> keys;
+  for (std::size_t size = 1; size <= 256; ++size) keys.push_back(std::string(size, '\0'));
+  for (int byte = 1; byte < 256; ++byte) keys.push_back(std::string(1, static_cast<char>(byte)));
+  for (std::size_t i = 0; i < keys.size(); ++i) given.push_back({keys[i], static_cast<std::uint16_t>(65'535 - i)});
+  const key_table table = table_of(given);
+  CHECK(table.size() == keys.size());
+  for (const key_row& row : given) CHECK(table.find(row.key) == answer(row.outcome));
+  CHECK(table.find(""sv) == answer());
+  CHECK(table.find(std::string(257, '\0')) == answer());
+  CHECK(table.find(std::string(100'000, '\0')) == answer());
+  CHECK(table.find("\0\1"sv) == answer());
+  CHECK(table.find(std::string(255, '\0') + "\1") == answer());
+}
+
+TEST_CASE("key table: keys compare byte by byte") {
+  const key_table table = table_of({{"Acme", 1}, {"acme", 2}, {"acme ", 3}});
+  CHECK(table.find("Acme") == answer(1));
+  CHECK(table.find("acme") == answer(2));
+  CHECK(table.find("acme ") == answer(3));
+  CHECK(table.find("ACME") == answer());
+  CHECK(table.find(" acme") == answer());
+}
+
+TEST_CASE("key table: finds what its slow twin finds, alone, staged and in batches") {
+  random_numbers random(2024);
+  for (const std::size_t count : {1u, 2u, 17u, 56u, 57u, 300u, 5'000u}) {
+    for (const std::size_t size_max : {1u, 3u, 24u, 256u}) {
+      if (size_max == 1 && count > 100) continue;
+      CAPTURE(count);
+      CAPTURE(size_max);
+      const std::vector<std::string> keys = random_keys(count, size_max, random);
+      rows given;
+      changes filled;
+      for (const std::string& key : keys) {
+        const auto number = static_cast<std::uint16_t>(random());
+        given.push_back({key, number});
+        filled.push_back({key, number});
+      }
+      support::slow_key_table twin;
+      twin.apply(filled);
+      const key_table table = table_of(given, {}, random());
+      CHECK((support::rows_of(table) == twin.rows()));
+
+      std::vector<std::string> asked = keys;
+      for (const std::string& key : keys) asked.push_back(key.substr(0, key.size() - 1));
+      for (const std::string& key : keys) asked.push_back(key + '\0');
+      const std::vector<std::string_view> views(asked.begin(), asked.end());
+      for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{15}, std::size_t{16}, std::size_t{17}, views.size()}) {
+        const auto some = std::span(views).first(std::min(size, views.size()));
+        std::vector<answer> found(some.size(), answer(4));
+        table.find_batch(some, found);
+        for (std::size_t i = 0; i < some.size(); ++i) REQUIRE((found[i] == twin.find(some[i])));
+      }
+      for (const std::string& key : asked) {
+        REQUIRE((table.find(key) == twin.find(key)));
+        REQUIRE((table.find(table.prepare(key)) == twin.find(key)));
+      }
+    }
+  }
+}
+
+TEST_CASE("key table: its bytes do not tell in which order the rows came") {
+  random_numbers random(8);
+  const std::vector<std::string> keys = random_keys(1'000, 40, random);
+  rows given;
+  for (const std::string& key : keys) given.push_back({key, static_cast<std::uint16_t>(key.size())});
+  const std::vector<std::byte> sorted = bytes_of(table_of(given));
+  for (std::size_t i = given.size() - 1; i > 0; --i) std::swap(given[i], given[random.below(i + 1)]);
+  CHECK((bytes_of(table_of(given)) == sorted));
+  CHECK((bytes_of(table_of(given, {}, 2)) != sorted));
+}
+
+TEST_CASE("key table: keys chosen to collide cost another seed, and are found") {
+  const std::vector<std::string> keys = colliding_keys(200, 200, 77);
+  rows given;
+  for (const std::string& key : keys) given.push_back({key, 5});
+  const key_table table = table_of(given, {}, 77);
+  CHECK(table.seed() != 77);
+  for (const std::string& key : keys) REQUIRE(table.find(key) == answer(5));
+}
+
+TEST_CASE("key table: a bucket holds 32 keys, with the 33rd comes another seed") {
+  for (const std::size_t count : {32u, 33u}) {
+    const std::vector<std::string> keys = colliding_keys(count, count, 78);
+    rows given;
+    for (const std::string& key : keys) given.push_back({key, static_cast<std::uint16_t>(given.size())});
+    const key_table table = table_of(given, {}, 78);
+    CAPTURE(count);
+    CHECK((table.seed() == 78) == (count == 32));
+    for (const key_row& row : given) CHECK(table.find(row.key) == answer(row.outcome));
+    CHECK(table.find("tenant-x") == answer());
+  }
+}
+
+TEST_CASE("key table: many copies of one key are a duplicate, not a collision") {
+  const rows given(100, key_row{"acme", 1});
+  CHECK((built(given).error() == build_error{key_table_error::duplicate_key, 0, 1}));
+}
+
+TEST_CASE("key table: the largest buckets there can be keep their offsets within 16 bits") {
+  // 14 buckets of one group with 30 or so keys of 256 bytes each.
+  std::vector<std::string> keys;
+  std::vector<std::size_t> filled(key_format::group_buckets);
+  const std::uint64_t seed = 5;
+  for (std::uint64_t i = 0; keys.size() < 32 * key_format::group_buckets; ++i) {
+    std::string key = std::to_string(i);
+    key.resize(256, '.');
+    // Built as one group first and then grown by merging, which keeps the number of groups up to 84 keys; so sizes are
+    // checked through the format itself.
+    const key_format::bucket_place place = key_format::place_of(hash_text(key, seed), 1);
+    if (filled[place.slot] == 32) continue;
+    ++filled[place.slot];
+    keys.push_back(std::move(key));
+  }
+  std::size_t offset = 0;
+  for (std::size_t slot = 0; slot < key_format::group_buckets; ++slot) {
+    std::vector<key_format::bucket_entry> entries;
+    for (const std::string& key : keys) {
+      const std::uint64_t hash = hash_text(key, seed);
+      if (key_format::place_of(hash, 1).slot == slot) entries.push_back({hash, key, 1});
+    }
+    std::vector<std::byte> memory(9'000 + key_format::padding_bytes);
+    CHECK(offset / 2 <= 65'535);
+    offset += key_format::write_bucket(memory.data(), entries);
+    CHECK(offset % 2 == 0);
+    const key_format::bucket_view bucket(memory.data());
+    CHECK(bucket.count() == 32);
+    for (const auto& entry : entries) CHECK(bucket.find(entry.key, key_format::tag_of(entry.hash)) == answer(1));
+  }
+}
+
+TEST_CASE("key table: outcomes travel as text") {
+  const key_table table = table_of({{"a", 1}}, {"tier1", "visa"});
+  REQUIRE(table.outcomes().size() == 2);
+  CHECK(table.outcomes()[0] == "tier1");
+  CHECK(table.outcomes()[1] == "visa");
+  const auto opened = key_table::open(table.bytes());
+  REQUIRE(opened);
+  CHECK(opened->outcomes()[1] == "visa");
+  CHECK(opened->find("a") == answer(1));
+}
+
+TEST_CASE("key table: a moved table is as good as before") {
+  key_table table = table_of({{"a", 1}}, {"tier1", "visa"});
+  key_table moved = std::move(table);
+  CHECK(moved.find("a") == answer(1));
+  CHECK(moved.outcomes()[0] == "tier1");
+  moved = table_of({{"b", 0}}, {"x"});
+  CHECK(moved.find("a") == answer());
+  CHECK(moved.find("b") == answer(0));
+}
+
+TEST_CASE("key table: merged: changes apply to the result and leave the table as it was") {
+  const key_table before = table_of({{"acme", 1}, {"visa", 2}, {"globex", 3}});
+  const auto after = before.merged(changes{{"acme", 9}, {"visa", std::nullopt}, {"initech", 4}, {"unknown", std::nullopt}});
+  REQUIRE(after);
+  CHECK((support::rows_of(*after) == std::map<std::string, std::uint16_t>{{"acme", 9}, {"globex", 3}, {"initech", 4}}));
+  CHECK(after->size() == 3);
+  CHECK(before.find("acme") == answer(1));
+  CHECK(before.find("visa") == answer(2));
+}
+
+TEST_CASE("key table: merged: what is refused") {
+  const key_table table = table_of({{"acme", 1}}, {"x", "y"});
+  const auto refused = [&table](const changes& given, const texts& outcomes = {}) {
+    const auto merged = table.merged(given, outcomes);
+    REQUIRE_FALSE(merged);
+    return merged.error();
+  };
+  CHECK((refused({{"a", 0}, {"", 0}}) == build_error{key_table_error::empty_key, 1, 0}));
+  CHECK((refused({{too_long, std::nullopt}}) == build_error{key_table_error::key_too_long, 0, 0}));
+  CHECK((refused({{"a", 0}, {"b", 0}, {"a", 1}}) == build_error{key_table_error::duplicate_key, 0, 2}));
+  CHECK((refused({{"a", 0}, {"a", std::nullopt}}) == build_error{key_table_error::duplicate_key, 0, 1}));
+  CHECK((refused({{"a", 2}}) == build_error{key_table_error::outcome_out_of_range, 0, 0}));
+  CHECK((refused({}, {"x"}) == build_error{key_table_error::bad_outcome_text, 1, 0}));
+  CHECK((refused({}, {"x", "y", ""}) == build_error{key_table_error::bad_outcome_text, 2, 0}));
+}
+
+TEST_CASE("key table: merged: more outcomes may come along") {
+  const key_table table = table_of({{"acme", 1}}, {"x", "y"});
+  const auto merged = table.merged(changes{{"visa", 2}}, texts{"x", "y", "z"});
+  REQUIRE(merged);
+  CHECK(merged->outcomes().size() == 3);
+  CHECK(merged->find("visa") == answer(2));
+}
+
+TEST_CASE("key table: merged: the bytes are those of a table built at once, while the size stays near") {
+  random_numbers random(31);
+  const std::vector<std::string> keys = random_keys(5'600, 40, random);  // 100 groups, full to the last key
+  const std::size_t kept = 5'560;                                        // 100 groups as well
+  rows first;
+  changes added;
+  rows all;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    all.push_back({keys[i], static_cast<std::uint16_t>(i)});
+    if (i < kept) first.push_back(all.back());
+    if (i >= kept) added.push_back({keys[i], static_cast<std::uint16_t>(i)});
+  }
+  const auto merged = table_of(first).merged(added);
+  REQUIRE(merged);
+  CHECK((bytes_of(*merged) == bytes_of(table_of(all))));
+  changes removed;
+  for (const key_change& each : added) removed.push_back({each.key, std::nullopt});
+  const auto back = merged->merged(removed);
+  REQUIRE(back);
+  CHECK((bytes_of(*back) == bytes_of(table_of(first))));
+}
+
+TEST_CASE("key table: merged: follows its slow twin through growth to a hundred times the size, and back to nothing") {
+  random_numbers random(404);
+  const std::vector<std::string> keys = random_keys(6'000, 30, random);
+  key_table table;
+  support::slow_key_table twin;
+  const auto step = [&](const changes& given) {
+    twin.apply(given);
+    auto merged = table.merged(given);
+    REQUIRE(merged);
+    table = *std::move(merged);
+    REQUIRE((support::rows_of(table) == twin.rows()));
+    REQUIRE(table.size() == twin.rows().size());
+    REQUIRE(key_table::open(table.bytes()));
+  };
+  for (int round = 0; round < 60; ++round) {
+    changes given;
+    std::size_t at = random.below(100);
+    for (; at < keys.size() && given.size() < 400; at += 1 + random.below(60)) {
+      const bool is_erased = random.below(10) < (round < 40 ? 1u : 8u);
+      given.push_back({keys[at], is_erased ? answer() : answer(static_cast<std::uint16_t>(random()))});
+    }
+    step(given);
+  }
+  changes all;
+  for (const std::string& key : keys) all.push_back({key, std::nullopt});
+  step(all);
+  CHECK(table.empty());
+  CHECK(table.bytes().size() < 1'000);  // it gave its memory back
+}
+
+TEST_CASE("key table: merged: keys chosen to overfill one bucket cost another seed") {
+  const key_table table = table_of({{"acme", 1}}, {}, 79);
+  const std::vector<std::string> keys = colliding_keys(33, 34, 79);
+  changes given;
+  for (const std::string& key : keys) given.push_back({key, 2});
+  const auto merged = table.merged(given);
+  REQUIRE(merged);
+  CHECK(merged->seed() != 79);
+  CHECK(merged->find("acme") == answer(1));
+  for (const std::string& key : keys) CHECK(merged->find(key) == answer(2));
+}
+
+TEST_CASE("key table: costs at most 6 bytes a key beyond the key's own") {
+  random_numbers random(12);
+  const std::vector<std::string> keys = random_keys(20'000, 47, random);
+  rows given;
+  std::size_t key_bytes = 0;
+  for (const std::string& key : keys) {
+    given.push_back({key, 1});
+    key_bytes += key.size();
+  }
+  const key_table table = table_of(given);
+  CHECK(table.memory_bytes() - key_bytes <= 6 * keys.size());
+}
