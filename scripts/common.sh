@@ -25,16 +25,17 @@ start() {
   started+=("$started_pid")
 }
 
-# stop PID: asks it to end, insists after five seconds.
+# stop PID: asks it to end, insists after five seconds. How it ended is then in $stopped_status.
 stop() {
-  kill -TERM "$1" 2>/dev/null || return 0
+  stopped_status=0
+  kill -TERM "$1" 2>/dev/null || true
   local tries=50
   while [ $tries -gt 0 ] && kill -0 "$1" 2>/dev/null; do
     sleep 0.1
     tries=$((tries - 1))
   done
   kill -KILL "$1" 2>/dev/null || true
-  wait "$1" 2>/dev/null || true
+  wait "$1" 2>/dev/null || stopped_status=$?
 }
 
 end_all() {

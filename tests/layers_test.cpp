@@ -276,7 +276,7 @@ TEST_CASE("layers: no folder cycle exists") {
     }
   }
   REQUIRE(!edges.empty());
-  CHECK(find_cycle(edges).empty());
+  CHECK(find_cycle(edges) == "");
 }
 
 TEST_CASE("layers: every folder is in the table") {

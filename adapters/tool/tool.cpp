@@ -21,7 +21,8 @@ void add_check(CLI::App& parent, const std::string& name, request& asked) {
 
 outcome run(std::span<const std::string> arguments, const surroundings& around) {
   request asked;
-  CLI::App app{"Reads, checks and explains cellroute's configuration. Nothing here needs a running router.", "cellroute"};
+  CLI::App app{"Reads, checks and explains cellroute's configuration. Nothing here needs a running router.",
+               "cellroute"};
   app.require_subcommand(1);
   app.set_version_flag("-V,--version", "cellroute " + around.version + " (" + around.commit + ")");
   app.footer(
@@ -35,7 +36,8 @@ outcome run(std::span<const std::string> arguments, const surroundings& around) 
   explain_verb->add_option("key", asked.key, "The routing key, as a client sends it")->required();
   explain_verb->add_option("-c,--config", asked.file, "The configuration; without it, what CONFIG_PATH names");
   explain_verb->add_flag("--json", asked.as_json, "Print JSON");
-  explain_verb->footer("Examples:\n  cellroute explain acme --config router.yaml\n  cellroute explain acme -c router.yaml --json");
+  explain_verb->footer(
+      "Examples:\n  cellroute explain acme --config router.yaml\n  cellroute explain acme -c router.yaml --json");
   CLI::App* version_verb = app.add_subcommand("version", "Print the version and the commit it was built from");
   version_verb->add_flag("--json", asked.as_json, "Print JSON");
   CLI::App* config_verb = app.add_subcommand("config", "Another name: `config validate` is `check`");
@@ -45,7 +47,8 @@ outcome run(std::span<const std::string> arguments, const surroundings& around) 
   // Told here, because the library would only say that a command is missing.
   const auto is_meant = [&arguments](const CLI::App* verb) { return verb->get_name() == arguments.front(); };
   if (!arguments.empty() && !arguments.front().starts_with('-') && app.get_subcommands(is_meant).empty()) {
-    return {exit_usage, "", "no command is named " + arguments.front() + "; there are check, explain and version, and --help\n"};
+    return {exit_usage, "",
+            "no command is named " + arguments.front() + "; there are check, explain and version, and --help\n"};
   }
   // The seam to a library that throws: for help and version, too.
   try {

@@ -83,11 +83,16 @@ outcome explain_refusal(const request& asked, unsigned status, std::string_view 
 
 std::string_view why_no_key(key_error error) {
   switch (error) {
-    case key_error::missing: return "there is no key";
-    case key_error::empty: return "the key is empty";
-    case key_error::too_long: return "the key has more than 256 bytes";
-    case key_error::duplicate: return "the key was sent twice";
-    case key_error::list: return "the key has a comma, so it may be a list";
+    case key_error::missing:
+      return "there is no key";
+    case key_error::empty:
+      return "the key is empty";
+    case key_error::too_long:
+      return "the key has more than 256 bytes";
+    case key_error::duplicate:
+      return "the key was sent twice";
+    case key_error::list:
+      return "the key has a comma, so it may be a list";
   }
   return "";
 }
@@ -145,7 +150,8 @@ outcome explain(const request& asked, const surroundings& around) {
   }
   const auto made = table->route(*key, {key_source::header, header.name});
   if (!made) {
-    return explain_refusal(asked, 404, to_string(made.error()), "the key is not in the table, and key.on_unknown is reject");
+    return explain_refusal(asked, 404, to_string(made.error()),
+                           "the key is not in the table, and key.on_unknown is reject");
   }
   if (asked.as_json) {
     write_explanation_json(result.output, *made, table->fleet(), table->version());

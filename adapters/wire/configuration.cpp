@@ -70,8 +70,8 @@ void key_and_request_id_have_headers_of_their_own(const configuration& c, violat
   found.push_back({"http.request_id.header", "is the header of the routing key; choose another"});
 }
 
-constexpr local_rule local_rules[] = {listeners_have_names_of_their_own, addresses_do_not_collide, one_field_fits_into_a_head,
-                          key_and_request_id_have_headers_of_their_own};
+constexpr local_rule local_rules[] = {listeners_have_names_of_their_own, addresses_do_not_collide,
+                                      one_field_fits_into_a_head, key_and_request_id_have_headers_of_their_own};
 
 /// A field that could not be read leaves a gap that a rule would complain about again: the first complaint is enough.
 class first_complaints {
@@ -85,8 +85,9 @@ class first_complaints {
   }
 
   [[nodiscard]] bool explain(std::string_view path) const {
-    // One item of a list stands or falls as a whole.
-    if (const std::size_t bracket = path.rfind(']'); bracket != std::string_view::npos) path = path.substr(0, bracket + 1);
+    // An endpoint stands or falls as a whole: its id may come from its URL.
+    const std::size_t item = path.find(".endpoints[");
+    if (item != std::string_view::npos) path = path.substr(0, path.find(']', item) + 1);
     if (around_.contains(std::string(path))) return true;
     for (; !path.empty(); path = outer_path(path)) {
       if (at_.contains(std::string(path))) return true;
@@ -126,7 +127,7 @@ void run_rules(const configuration& c, diagnostics& found) {
 }
 
 void sort_and_cut(diagnostics& found) {
-  std::ranges::stable_sort(found, {}, [](const diagnostic& d) { return position{d.line, d.column}; });
+  sort_by_place(found);
   if (found.size() <= mistakes_max) return;
   const std::size_t more = found.size() - mistakes_max;
   found.resize(mistakes_max);
@@ -208,9 +209,12 @@ expected<std::string, file_error> read_file(const std::string& path) {
 
 std::string_view to_string(file_error e) {
   switch (e) {
-    case file_error::missing: return "no such file; name one with --config or CONFIG_PATH";
-    case file_error::unreadable: return "cannot be read; check that it is a file and may be read";
-    case file_error::too_large: return "is larger than 64MiB; keep the routing keys in a file of their own";
+    case file_error::missing:
+      return "no such file; name one with --config or CONFIG_PATH";
+    case file_error::unreadable:
+      return "cannot be read; check that it is a file and may be read";
+    case file_error::too_large:
+      return "is larger than 64MiB; keep the routing keys in a file of their own";
   }
   return "";
 }

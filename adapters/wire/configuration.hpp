@@ -35,7 +35,8 @@ struct configuration {
 ///
 /// Errors: all mistakes at once, in the order of the text; at most `mistakes_max`, then one that says how many more.
 /// Cost:   a JSON file of 1,000 keys takes about a millisecond, as YAML ten.
-[[nodiscard]] expected<configuration, diagnostics> read_configuration(std::string_view text, std::string_view file_name);
+[[nodiscard]] expected<configuration, diagnostics> read_configuration(std::string_view text,
+                                                                      std::string_view file_name);
 
 /// What a person should look at although the configuration is valid, in the order of the text.
 [[nodiscard]] diagnostics find_warnings(const configuration& c);

@@ -26,6 +26,9 @@ struct diagnostic {
 
 using diagnostics = std::vector<diagnostic>;
 
+/// Brings mistakes into the order of the text.
+void sort_by_place(diagnostics& found);
+
 /// More than a person reads at once; what goes beyond is counted, not told.
 inline constexpr std::size_t mistakes_max = 1000;
 

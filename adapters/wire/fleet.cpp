@@ -15,7 +15,8 @@ void read_key(section& key, key_settings& out, unknown_key_policy& on_unknown) {
   const node* sources = key.list_at("sources");
   if (sources == nullptr) return;
   if (sources->children.size() != 1) {
-    return key.mistakes().add(sources->at, key.path("sources"), "must have exactly one source; more are not supported yet");
+    return key.mistakes().add(sources->at, key.path("sources"),
+                              "must have exactly one source; more are not supported yet");
   }
   section source(sources->children.front(), key.item_path("sources", 0), key.mistakes());
   key_header_view header{out.header};

@@ -50,7 +50,7 @@ expected<network_prefix, std::string_view> parse_network_prefix(std::string_view
   network.length_bits = static_cast<std::uint8_t>(length);
   for (unsigned bit = length; bit < length_max; ++bit) {
     if (network.bytes[bit / 8] >> (7 - bit % 8) & 1) {
-      return unexpected(std::string_view{"must have no bits set behind the prefix length; did you mean a single address?"});
+      return unexpected(std::string_view{"must have no bits set behind the prefix length, as 10.0.0.0/8 has none"});
     }
   }
   return network;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "adapters/wire/tree_builder.hpp"
 #include "cellroute/base/escape.hpp"
@@ -15,7 +16,7 @@ void find_duplicates(const node& parent, const std::string& path, std::string_vi
     std::vector<const node*> sorted;
     sorted.reserve(parent.children.size());
     for (const node& member : parent.children) sorted.push_back(&member);
-    std::ranges::stable_sort(sorted, {}, &node::name);
+    std::ranges::sort(sorted, {}, [](const node* member) { return std::tie(member->name, member->name_at); });
     const node* first = nullptr;
     for (const node* member : sorted) {
       if (first == nullptr || first->name != member->name) {
@@ -47,6 +48,10 @@ std::string to_string(const diagnostic& d) {
   std::string line = fmt::format("{}:{}:{}: ", d.file, d.line, d.column);
   if (!d.path.empty()) line += d.path + ": ";
   return line + d.what;
+}
+
+void sort_by_place(diagnostics& found) {
+  std::ranges::sort(found, {}, [](const diagnostic& d) { return std::tie(d.line, d.column, d.path, d.what); });
 }
 
 const node* node::find(std::string_view key) const {
@@ -117,7 +122,8 @@ void tree_builder::begin(std::size_t offset, node_kind kind) {
   if (!open_.empty() && open_.back()->kind == node_kind::map && !expects_value_) {
     return fail(offset, "a key must be text; write it in one line before the colon");
   }
-  if (open_.size() == depth_max) return fail(offset, fmt::format("nested deeper than {} levels; flatten it", depth_max));
+  if (open_.size() == depth_max)
+    return fail(offset, fmt::format("nested deeper than {} levels; flatten it", depth_max));
   node* placed = place(offset);
   placed->kind = kind;
   open_.push_back(placed);
@@ -137,6 +143,7 @@ void tree_builder::fail(std::size_t offset, std::string what) {
 expected<node, diagnostics> tree_builder::finish() && {
   if (!failed_ && !has_root_) complain(0, "the file is empty; the smallest one has `routing` and `placements`");
   if (!failed_) find_duplicates(root_, "", file_, mistakes_);
+  sort_by_place(mistakes_);
   if (!mistakes_.empty()) return unexpected(std::move(mistakes_));
   return std::move(root_);
 }
@@ -184,20 +191,20 @@ std::string join_path(std::string_view path, std::string_view key) {
 
 expected<node, diagnostics> read_tree(std::string_view text, std::string_view file_name) {
   if (text.size() > configuration_bytes_max) {
-    return unexpected(diagnostics{{std::string(file_name), 1, 1, "",
-                                   fmt::format("has {} bytes; {} are the most a configuration may have", text.size(),
-                                               configuration_bytes_max)}});
+    return unexpected(diagnostics{
+        {std::string(file_name), 1, 1, "",
+         fmt::format("has {} bytes; {} are the most a configuration may have", text.size(), configuration_bytes_max)}});
   }
   if (const std::size_t bad = find_bad_text(text); bad != std::string_view::npos) {
     const position at = place_finder(text).at(bad);
-    return unexpected(diagnostics{{std::string(file_name), at.line, at.column, "",
-                                   fmt::format("byte 0x{:02x} is not text; save the file as UTF-8",
-                                               static_cast<unsigned char>(text[bad]))}});
+    return unexpected(diagnostics{
+        {std::string(file_name), at.line, at.column, "",
+         fmt::format("byte 0x{:02x} is not text; save the file as UTF-8", static_cast<unsigned char>(text[bad]))}});
   }
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
   const std::size_t first = text.find_first_not_of(" \t\r\n");
-  const bool is_json = ends_with_ignoring_case(file_name, ".json") ||
-                       (first != std::string_view::npos && text[first] == '{');
+  const bool is_json =
+      ends_with_ignoring_case(file_name, ".json") || (first != std::string_view::npos && text[first] == '{');
   return is_json ? read_json(text, file_name) : read_yaml(text, file_name);
 }
 

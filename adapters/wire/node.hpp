@@ -11,10 +11,12 @@
 
 namespace cellroute::wire {
 
-/// `plain` is whatever stands without quotes: a number, a boolean or, in YAML, text. What it means is for the schema to say.
+/// `plain` is whatever stands without quotes: a number, a boolean or, in YAML, text. What it means is for the schema to
+/// say.
 enum class node_kind : std::uint8_t { null, plain, quoted, list, map };
 
-/// YAML or JSON as a tree that knows where each part stood, so that the schema exists once and every mistake has a place.
+/// YAML or JSON as a tree that knows where each part stood, so that the schema exists once and every mistake has a
+/// place.
 struct node {
   node_kind kind = node_kind::null;
   std::string text;  ///< of a scalar, as written but for quotes and escapes

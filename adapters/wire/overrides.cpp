@@ -20,7 +20,8 @@ expected<settings, std::string> effective(settings local, const overrides& flags
     const bool is_flag = given == &flags;
     if (given->port && !given->port->empty()) {
       const auto port = parse_count(*given->port);
-      if (!port || *port > 65535) return refuse(is_flag ? "--port" : "PORT", "must be a port from 0 to 65535", *given->port);
+      if (!port || *port > 65535)
+        return refuse(is_flag ? "--port" : "PORT", "must be a port from 0 to 65535", *given->port);
       listen.port = static_cast<std::uint16_t>(*port);
     }
     if (given->listen) {

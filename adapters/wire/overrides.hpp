@@ -17,7 +17,8 @@ struct overrides {
 
 /// The settings that run: flags win over the environment, and that over the file.
 ///
-/// Errors: one line for the operator, with the name of what was wrong. An empty PORT counts as none, as shells leave it.
+/// Errors: one line for the operator, with the name of what was wrong. An empty PORT counts as none, as shells leave
+/// it.
 [[nodiscard]] expected<settings, std::string> effective(settings local, const overrides& flags,
                                                         const overrides& environment);
 

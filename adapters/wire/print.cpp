@@ -24,7 +24,9 @@ bool is_bare(std::string_view text) {
 }
 
 /// `64KiB`, `5s`: a digit first, and a letter that no number has.
-bool is_measure(std::string_view text) { return parse_duration(text).has_value() || (parse_size(text).has_value() && text.back() == 'B'); }
+bool is_measure(std::string_view text) {
+  return parse_duration(text).has_value() || (parse_size(text).has_value() && text.back() == 'B');
+}
 
 std::string yaml_text(const node& scalar) {
   const bool is_bare_here = scalar.kind == node_kind::plain || is_bare(scalar.text) || is_measure(scalar.text);

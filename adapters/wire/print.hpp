@@ -6,7 +6,8 @@
 
 namespace cellroute::wire {
 
-/// A configuration with every default written out: what runs, and nothing else. Reading it gives the same configuration.
+/// A configuration with every default written out: what runs, and nothing else. Reading it gives the same
+/// configuration.
 [[nodiscard]] node to_tree(const configuration& c);
 
 /// A tree as a text that its reader takes back.

@@ -27,8 +27,11 @@ struct unit {
 };
 
 /// Largest first, so that a value is written in the largest unit that divides it.
-constexpr unit duration_units[] = {
-    {"d", 86'400'000'000'000}, {"h", 3'600'000'000'000}, {"m", 60'000'000'000}, {"s", 1'000'000'000}, {"ms", 1'000'000}};
+constexpr unit duration_units[] = {{"d", 86'400'000'000'000},
+                                   {"h", 3'600'000'000'000},
+                                   {"m", 60'000'000'000},
+                                   {"s", 1'000'000'000},
+                                   {"ms", 1'000'000}};
 constexpr unit size_units[] = {{"GiB", std::uint64_t{1} << 30}, {"MiB", std::uint64_t{1} << 20}, {"KiB", 1024}};
 
 struct quantity {
@@ -79,7 +82,7 @@ parsed<std::uint64_t> parse_count(std::string_view text) {
   constexpr std::string_view shape = "must be a whole number";
   std::uint64_t number = 0;
   const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (ec == std::errc::result_out_of_range) return must_be("is too large a number");
+  if (ec == std::errc::result_out_of_range) return must_be("must be a smaller number");
   if (ec != std::errc{} || end != text.data() + text.size()) return must_be(shape);
   if (text.size() > 1 && text.front() == '0') return must_be("must be a whole number without leading zeros");
   return number;
@@ -113,7 +116,7 @@ parsed<std::uint64_t> parse_size(std::string_view text) {
     if (quantity->unit.empty()) return quantity->number;
     for (const unit& u : size_units) {
       if (quantity->unit != u.name) continue;
-      if (quantity->number > UINT64_MAX / u.factor) return must_be("is too large a size");
+      if (quantity->number > UINT64_MAX / u.factor) return must_be("must be a smaller size");
       return quantity->number * u.factor;
     }
   }
@@ -136,7 +139,8 @@ parsed<bool> parse_flag(std::string_view text) {
 }
 
 parsed<socket_address> parse_socket_address(std::string_view text) {
-  constexpr std::string_view shape = "must be an address and a port, such as \":8080\", \"127.0.0.1:8080\" or \"[::1]:8080\"";
+  constexpr std::string_view shape =
+      "must be an address and a port, such as \":8080\", \"127.0.0.1:8080\" or \"[::1]:8080\"";
   auto parts = split_authority(text, shape);
   if (!parts) return unexpected(parts.error());
   if (!parts->has_port) return must_be(shape);
@@ -154,8 +158,8 @@ std::string to_string(const socket_address& address) {
 parsed<origin> parse_origin(std::string_view text) {
   constexpr std::string_view shape = "must be http://HOST or http://HOST:PORT";
   constexpr std::string_view scheme = "http://";
-  if (text.starts_with("https://")) return must_be("must start with http://; https is not supported yet");
-  if (text.starts_with("tcp://")) return must_be("must start with http://; tcp is not supported yet");
+  if (text.starts_with("https://")) return must_be("must start with http:// (https is not supported yet)");
+  if (text.starts_with("tcp://")) return must_be("must start with http:// (tcp is not supported yet)");
   if (!text.starts_with(scheme)) return must_be(shape);
   text.remove_prefix(scheme.size());
   if (text.find('@') != std::string_view::npos) return must_be("must be http://HOST:PORT without user or password");
@@ -176,13 +180,14 @@ parsed<origin> parse_origin(std::string_view text) {
 std::string to_string(const origin& o) { return "http://" + to_string(socket_address{o.host, o.port}); }
 
 parsed<std::string> parse_field_name(std::string_view text) {
-  constexpr std::string_view reserved[] = {"connection", "content-length", "expect", "host", "keep-alive",
-                                           "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"};
+  constexpr std::string_view reserved[] = {"connection",        "content-length",   "expect", "host",
+                                           "keep-alive",        "proxy-connection", "te",     "trailer",
+                                           "transfer-encoding", "upgrade"};
   if (!is_token(text)) return must_be("must be a header name: letters, digits and hyphens");
   std::string lower(text);
   std::ranges::transform(lower, lower.begin(), to_lower);
   if (std::ranges::find(reserved, lower) != std::end(reserved)) {
-    return must_be("must not be a header that HTTP itself needs; choose another name");
+    return must_be("must be a header that HTTP itself does not need");
   }
   return std::string(text);
 }
@@ -191,7 +196,7 @@ parsed<std::string> parse_method(std::string_view text) {
   if (!is_token(text) || std::ranges::any_of(text, [](char c) { return c >= 'a' && c <= 'z'; })) {
     return must_be("must be a method's name in capitals, such as GET");
   }
-  if (text == "CONNECT") return must_be("must not be CONNECT: the router carries requests, not tunnels to anywhere");
+  if (text == "CONNECT") return must_be("must be a method other than CONNECT");
   return std::string(text);
 }
 
@@ -208,10 +213,14 @@ parsed<access_output> parse_access_output(std::string_view text) {
 
 std::string to_string(const access_output& output) {
   switch (output.sink) {
-    case access_sink::standard_output: return "stdout";
-    case access_sink::standard_error: return "stderr";
-    case access_sink::off: return "off";
-    case access_sink::file: return output.file;
+    case access_sink::standard_output:
+      return "stdout";
+    case access_sink::standard_error:
+      return "stderr";
+    case access_sink::off:
+      return "off";
+    case access_sink::file:
+      return output.file;
   }
   return "";
 }

@@ -8,8 +8,8 @@
 #include "cellroute/base/expected.hpp"
 #include "cellroute/base/time.hpp"
 
-/// The small languages inside a configuration. Every reader here is pure; its error is what the text must be, phrased to
-/// stand behind a path: `must be a duration such as ...`. Every value is written back so that its reader takes it.
+/// The small languages inside a configuration. Every reader here is pure; its error is what the text must be, phrased
+/// to stand behind a path: `must be a duration such as ...`. Every value is written back so that its reader takes it.
 namespace cellroute::wire {
 
 template <class T>

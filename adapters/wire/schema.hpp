@@ -60,7 +60,7 @@ struct limits_view {
 };
 
 void describe(auto& v, limits_view& limits) {
-  v.size_or_off("max_request_body", limits.request_body_max, range{1, std::uint64_t{1} << 50});
+  v.size_or_off("max_request_body", limits.request_body_max, range{1, std::uint64_t{1} << 40});
   v.later({"concurrency", "queue", "on_limit", "rate"});
 }
 

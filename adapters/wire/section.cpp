@@ -16,7 +16,8 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
     row[0] = i;
     for (std::size_t j = 1; j <= b.size(); ++j) {
       row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + (a[i - 1] != b[j - 1])});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) row[j] = std::min(row[j], before_last[j - 2] + 1);
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        row[j] = std::min(row[j], before_last[j - 2] + 1);
     }
     before_last = std::exchange(last, row);
   }
@@ -45,12 +46,29 @@ std::string suggestion(std::string_view word, const std::vector<std::string_view
   return meant.empty() ? "" : fmt::format("; did you mean {}?", meant);
 }
 
+/// What the operator wrote, short enough for a line, and without a password.
+std::string shown(std::string_view value) {
+  constexpr std::size_t shown_max = 80;
+  std::string text(value);
+  const std::size_t scheme = text.find("://");
+  const std::size_t at = text.rfind('@');
+  if (scheme != std::string::npos && at != std::string::npos && at > scheme) {
+    text.replace(scheme + 3, at - scheme - 3, "***");
+  }
+  if (text.size() <= shown_max) return quote(text);
+  std::size_t cut = shown_max;
+  while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xc0) == 0x80) --cut;  // between characters
+  return quote(text.substr(0, cut)) + "...";
+}
+
 }  // namespace
 
 section::section(const node& at, std::string path, mistake_list& mistakes)
     : at_(at), path_(std::move(path)), mistakes_(mistakes), is_map_(at.kind == node_kind::map) {
   if (is_map_) return;
-  mistakes_.add(at_.at, path_, at.kind == node_kind::null ? "is empty; give it keys or remove it" : "must be a map of keys and values");
+  mistakes_.add(
+      at_.at, path_,
+      at.kind == node_kind::null ? "is empty; give it keys or remove it" : "must be a map of keys and values");
 }
 
 section::~section() {
@@ -94,10 +112,17 @@ std::optional<std::string_view> section::scalar(std::string_view name) {
 std::optional<std::string_view> section::scalar_of(const node& value, const std::string& where) {
   switch (value.kind) {
     case node_kind::plain:
-    case node_kind::quoted: return value.text;
-    case node_kind::null: mistakes_.add(value.at, where, "has no value; write one or remove the key"); break;
-    case node_kind::list: mistakes_.add(value.at, where, "must be a single value, not a list"); break;
-    case node_kind::map: mistakes_.add(value.at, where, "must be a single value, not a map"); break;
+    case node_kind::quoted:
+      return value.text;
+    case node_kind::null:
+      mistakes_.add(value.at, where, "has no value; write one or remove the key");
+      break;
+    case node_kind::list:
+      mistakes_.add(value.at, where, "must be a single value, not a list");
+      break;
+    case node_kind::map:
+      mistakes_.add(value.at, where, "must be a single value, not a map");
+      break;
   }
   return std::nullopt;
 }
@@ -106,7 +131,7 @@ void section::text(std::string_view name, std::string& out) {
   const auto value = scalar(name);
   if (!value) return;
   if (at_.find(name)->kind == node_kind::plain && (*value == "true" || *value == "false")) {
-    return refuse(name, *value, "must be text; if it is meant so, put it in quotes");
+    return refuse(name, *value, "must be text (in quotes, if it is meant so)");
   }
   if (value->empty()) return mistakes_.add(at_.find(name)->at, path(name), "must not be empty");
   out = *value;
@@ -133,9 +158,7 @@ void section::later(names not_yet) {
   }
 }
 
-std::string section::path(std::string_view name) const {
-  return join_path(path_, name);
-}
+std::string section::path(std::string_view name) const { return join_path(path_, name); }
 
 std::string section::item_path(std::string_view name, std::size_t index) const {
   return fmt::format("{}[{}]", path(name), index);
@@ -147,7 +170,7 @@ void section::refuse(std::string_view name, std::string_view value, std::string_
 }
 
 void section::refuse_at(position at, std::string where, std::string_view value, std::string_view must_be) {
-  mistakes_.add(at, std::move(where), fmt::format("{}, not {}", must_be, quote(value)));
+  mistakes_.add(at, std::move(where), fmt::format("{}, not {}", must_be, shown(value)));
 }
 
 std::optional<std::size_t> section::choose(std::string_view name, const std::vector<std::string_view>& allowed,
@@ -174,15 +197,18 @@ std::optional<std::size_t> section::choose_at(const node& found, const std::stri
     mistakes_.add(found.at, where, fmt::format("{} is not supported yet; use {}", *value, joined(allowed)));
   } else {
     const std::string what = fmt::format("must be {}{}", allowed.size() > 1 ? "one of " : "", joined(allowed));
-    mistakes_.add(found.at, where, fmt::format("{}, not {}{}", what, quote(*value), suggestion(*value, allowed)));
+    mistakes_.add(
+        found.at, where,
+        fmt::format("{}, not {}{}", what, shown(*value), allowed.size() > 1 ? suggestion(*value, allowed) : ""));
   }
   return std::nullopt;
 }
 
-bool section::take_time(std::string_view name, std::string_view value, duration& out, duration shortest) {
+bool section::take_time(std::string_view name, std::string_view value, duration& out, duration shortest,
+                        std::string_view or_else) {
   const auto d = parse_duration(value);
   if (!d) {
-    refuse(name, value, d.error());
+    refuse(name, value, std::string(d.error()) + std::string(or_else));
     return false;
   }
   if (*d < shortest) {

@@ -43,7 +43,8 @@ class mistake_list {
   diagnostics found_;
 };
 
-/// Reads one map of the tree into the fields of a struct: a call per field names the key and says what its value may be.
+/// Reads one map of the tree into the fields of a struct: a call per field names the key and says what its value may
+/// be.
 ///
 /// What is absent leaves the field as it was, so defaults are whatever the struct held before. Mistakes go to the list
 /// and leave the field as it was, too. When the section ends, every key that no call has named is a mistake.
@@ -80,7 +81,7 @@ class section {
     if (!value) return;
     if (is_off(*value)) return out.reset();
     std::uint64_t size_bytes = out.value_or(0);
-    if (take_count(name, *value, parse_size(*value), size_bytes, allowed, print_size)) out = size_bytes;
+    if (take_count(name, *value, parse_size(*value), size_bytes, allowed, print_size, or_off)) out = size_bytes;
   }
   void time(std::string_view name, duration& out, duration shortest = 1ms) {
     if (const auto value = scalar(name)) take_time(name, *value, out, shortest);
@@ -90,7 +91,7 @@ class section {
     if (!value) return;
     if (is_off(*value)) return out.reset();
     duration d{};
-    if (take_time(name, *value, d, shortest)) out = d;
+    if (take_time(name, *value, d, shortest, or_off)) out = d;
   }
   /// One of the spellings; those of `not_yet` are known, but not built.
   template <class E, std::size_t N>
@@ -178,22 +179,24 @@ class section {
   void refuse(std::string_view name, std::string_view value, std::string_view must_be);
 
  private:
+  static constexpr std::string_view or_off = ", or off";
   static std::string plain_number(std::uint64_t n) { return std::to_string(n); }
   void refuse_at(position at, std::string where, std::string_view value, std::string_view must_be);
   std::optional<std::size_t> choose(std::string_view name, const std::vector<std::string_view>& allowed, names not_yet);
   std::optional<std::size_t> choose_at(const node& value, const std::string& where,
                                        const std::vector<std::string_view>& allowed, names not_yet);
-  bool take_time(std::string_view name, std::string_view value, duration& out, duration shortest);
+  bool take_time(std::string_view name, std::string_view value, duration& out, duration shortest,
+                 std::string_view or_else = {});
 
   template <class T>
-  bool take_count(std::string_view name, std::string_view value, const parsed<std::uint64_t>& number, T& out, range allowed,
-                  std::string (*print)(std::uint64_t)) {
+  bool take_count(std::string_view name, std::string_view value, const parsed<std::uint64_t>& number, T& out,
+                  range allowed, std::string (*print)(std::uint64_t), std::string_view or_else = {}) {
     if (!number) {
-      refuse(name, value, number.error());
+      refuse(name, value, std::string(number.error()) + std::string(or_else));
       return false;
     }
     if (*number < allowed.low || *number > allowed.high) {
-      refuse(name, value, "must be from " + print(allowed.low) + " to " + print(allowed.high));
+      refuse(name, value, "must be from " + print(allowed.low) + " to " + print(allowed.high) + std::string(or_else));
       return false;
     }
     out = static_cast<T>(*number);

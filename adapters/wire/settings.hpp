@@ -11,7 +11,7 @@ namespace cellroute::wire {
 
 /// Where to listen.
 struct socket_address {
-  std::string host;  ///< an IPv4 or IPv6 address, without brackets; empty means every address of both families
+  std::string host;        ///< an IPv4 or IPv6 address, without brackets; empty means every address of both families
   std::uint16_t port = 0;  ///< 0 lets the system choose
   friend bool operator==(const socket_address&, const socket_address&) = default;
 };
@@ -53,9 +53,9 @@ struct http_settings {
 };
 
 struct process_settings {
-  std::uint32_t workers = 0;         ///< reactors; 0 is one per core
-  duration drain_unready_for = 5s;   ///< readiness says no, everything else goes on
-  duration drain_timeout = 30s;      ///< then what still runs is closed
+  std::uint32_t workers = 0;        ///< reactors; 0 is one per core
+  duration drain_unready_for = 5s;  ///< readiness says no, everything else goes on
+  duration drain_timeout = 30s;     ///< then what still runs is closed
   friend bool operator==(const process_settings&, const process_settings&) = default;
 };
 

@@ -10,8 +10,8 @@
 namespace cellroute::wire {
 namespace {
 
-/// Passes yaml-cpp's events on to the tree. The library's own tree is not used: it loses keys given twice and what a key
-/// like `null` or `1.10` looked like.
+/// Passes yaml-cpp's events on to the tree. The library's own tree is not used: it loses keys given twice and what a
+/// key like `null` or `1.10` looked like.
 class yaml_events final : public YAML::EventHandler {
  public:
   yaml_events(std::string_view text, std::string_view file_name) : text_(text), tree_(text, file_name) {}

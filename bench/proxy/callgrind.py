@@ -1,7 +1,7 @@
 """User instructions per request, counted by callgrind: the same in every run, where CPU time drifts with the machine.
 
-Two loads of different length in two processes; the difference of the instructions over the difference of the requests leaves
-out start, end and warming up.
+Two loads of different length in two processes; the difference of the instructions over the difference of the requests
+leaves out start, end and warming up.
 """
 
 import re
@@ -16,7 +16,7 @@ CONNECTIONS = 64
 
 def instructions(bench, name, requests):
     """Of one process that answers so many requests, from start to end."""
-    wrapper = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
+    wrapper = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={bench.profile}"]
     peer = peers.start(bench.rig, name, bench.binaries[name], wrapper=wrapper, single_process=True, ready_seconds=60)
     try:
         verify(peer, bench.rig.keys)
@@ -33,7 +33,7 @@ def instructions(bench, name, requests):
 
 
 def measure(bench):
-    print(f"\nuser instructions per request, {CONNECTIONS} connections ({REQUESTS[1]:,} against {REQUESTS[0]:,} requests)")
+    print(f"\nuser instructions per request, {CONNECTIONS} connections")
     for name in bench.binaries:
         few, many = (instructions(bench, name, requests) for requests in REQUESTS)
         each = (many - few) / (REQUESTS[1] - REQUESTS[0])

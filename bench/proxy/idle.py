@@ -1,7 +1,7 @@
 """Memory per idle client.
 
-Always a fresh process: memory that an earlier load left on the heap would be used again, and hide what clients cost. The
-warm-up before the first look has only 8 connections, so that it can hide at most 8 clients.
+Always a fresh process: memory that an earlier load left on the heap would be used again, and hide what clients cost.
+The warm-up before the first look has only 8 connections, so that it can hide at most 8 clients.
 """
 
 import json
@@ -14,7 +14,8 @@ from rig import LOAD_CORE, BenchError, anonymous_bytes
 from verify import verify
 
 STEPS = (1_000, 5_000)
-HEADER = ["", "MiB, none", *(f"MiB, {step:,}" for step in STEPS), *(f"KiB/client, {step:,}" for step in STEPS), "sampled alive"]
+HEADER = ["", "MiB, none", *(f"MiB, {step:,}" for step in STEPS), *(f"KiB/client, {step:,}" for step in STEPS),
+          "sampled alive"]
 
 
 class Lines:
@@ -66,5 +67,5 @@ def measure(bench, name):
     bench.troubles += end["lost"] + end["dead"]
     kib = [(bytes_held - base) / 1024 / step for bytes_held, step in zip(held, STEPS)]
     alive = f"{end['sampled'] - end['dead']} of {end['sampled']}"
-    row = [name, f"{base / 2**20:.1f}", *(f"{each / 2**20:.1f}" for each in held), *(f"{each:.2f}" for each in kib), alive]
+    row = [name, *(f"{each / 2**20:.1f}" for each in (base, *held)), *(f"{each:.2f}" for each in kib), alive]
     return kib[-1], row

@@ -23,6 +23,9 @@
 /// Raw epoll, not `adapters/io`: a bench that stands on the code it measures would speed up and slow down with it.
 namespace cellroute::bench {
 
+/// Where the head of a message ends.
+inline constexpr std::string_view head_end = "\r\n\r\n";
+
 /// Ends the process: a bench that cannot do its job must not print a figure.
 [[noreturn]] inline void die(std::string_view what) {
   std::fprintf(stderr, "bench: %.*s: %s\n", static_cast<int>(what.size()), what.data(), std::strerror(errno));

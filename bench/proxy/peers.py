@@ -1,7 +1,7 @@
 """The proxies, each configured for the same job.
 
-Header X-Routing-Key -> map -> one of four cells (an unknown key goes to tier3), keep-alive on both sides, X-Routed-To and
-X-Route-Reason in the answer, X-Forwarded-For and X-Forwarded-Proto to the cell, access log off, one worker.
+Header X-Routing-Key -> map -> one of four cells (an unknown key goes to tier3), keep-alive on both sides, X-Routed-To
+and X-Route-Reason in the answer, X-Forwarded-For and X-Forwarded-Proto to the cell, access log off, one worker.
 """
 
 import json
@@ -113,10 +113,12 @@ def haproxy(binary, directory, port, keys, cell_ports, tuning="", single_process
     del single_process  # -db: there is no master anyway
     (directory / "haproxy.map").write_text("".join(f"{key} {cell}\n" for key, cell in keys.rows()))
     in_global, in_defaults = HAPROXY_TUNED.get(tuning, ("", ""))
+    known = "if { var(txn.mapped) -m found }"
+    unknown = "http-response set-header X-Route-Reason default if !{ var(txn.mapped) -m found }"
     backends = "".join(f"""
 backend {cell}
-{'http-response set-header X-Route-Reason default if !{ var(txn.mapped) -m found }' if cell == DEFAULT_CELL else ''}
-http-response set-header X-Route-Reason {reason(cell)} {'if { var(txn.mapped) -m found }' if cell == DEFAULT_CELL else ''}
+http-response set-header X-Route-Reason {reason(cell)} {known if cell == DEFAULT_CELL else ""}
+{unknown if cell == DEFAULT_CELL else ""}
 http-response set-header X-Routed-To {cell}
 server {cell} 127.0.0.1:{cell_port}
 """ for cell, cell_port in cell_ports.items())
@@ -140,7 +142,7 @@ bind 127.0.0.1:{port}
 option forwardfor
 http-request set-header X-Forwarded-Proto http
 http-request set-var(txn.mapped) req.hdr(X-Routing-Key),map_str({directory}/haproxy.map)
-use_backend %[var(txn.mapped)] if {{ var(txn.mapped) -m found }}
+use_backend %[var(txn.mapped)] {known}
 default_backend {DEFAULT_CELL}
 {backends}
 """)
@@ -152,24 +154,26 @@ default_backend {DEFAULT_CELL}
 def envoy(binary, directory, port, keys, cell_ports, tuning="", single_process=False):
     del tuning, single_process
 
+    def typed(name, **fields):
+        return {"@type": f"type.googleapis.com/envoy.{name}", **fields}
+
     def route(cell, why):
         headers = [{"header": {"key": name, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
                    for name, value in (("X-Routed-To", cell), ("X-Route-Reason", why))]
-        return {"action": {"name": "route", "typed_config": {
-            "@type": "type.googleapis.com/envoy.config.route.v3.Route", "match": {"prefix": "/"},
-            "route": {"cluster": cell}, "response_headers_to_add": headers}}}
+        return {"action": {"name": "route", "typed_config": typed(
+            "config.route.v3.Route", match={"prefix": "/"}, route={"cluster": cell}, response_headers_to_add=headers)}}
 
     matcher = {"matcher_tree": {
-        "input": {"name": "key", "typed_config": {
-            "@type": "type.googleapis.com/envoy.type.matcher.v3.HttpRequestHeaderMatchInput",
-            "header_name": "x-routing-key"}},
+        "input": {"name": "key", "typed_config": typed(
+            "type.matcher.v3.HttpRequestHeaderMatchInput", header_name="x-routing-key")},
         "exact_match_map": {"map": {key: route(cell, reason(cell)) for key, cell in keys.rows()}}},
         "on_no_match": route(DEFAULT_CELL, "default")}
-    manager = {"@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-               "stat_prefix": "web", "use_remote_address": True, "generate_request_id": False,
-               "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "matcher": matcher}]},
-               "http_filters": [{"name": "envoy.filters.http.router", "typed_config": {
-                   "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"}}]}
+    manager = typed(
+        "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        stat_prefix="web", use_remote_address=True, generate_request_id=False,
+        route_config={"virtual_hosts": [{"name": "all", "domains": ["*"], "matcher": matcher}]},
+        http_filters=[{"name": "envoy.filters.http.router",
+                       "typed_config": typed("extensions.filters.http.router.v3.Router")}])
 
     def address(at):
         return {"socket_address": {"address": "127.0.0.1", "port_value": at}}

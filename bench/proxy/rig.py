@@ -1,4 +1,4 @@
-"""What every experiment stands on: processes that end with the runner, cores, ports, memory, and the generator's figures."""
+"""What every experiment stands on: processes that end with the runner, cores, ports, memory, load."""
 
 import ctypes
 import json
@@ -26,7 +26,7 @@ class BenchError(Exception):
 
 
 def outrank_strangers():
-    """Before the rest of the machine, where that is allowed. Where sessions are scheduled as groups, the group counts."""
+    """Before the rest of the machine, where that is allowed; where sessions are groups, the group counts."""
     try:
         os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
         Path("/proc/self/autogroup").write_text(str(NICENESS))
@@ -66,8 +66,9 @@ class Process:
         return seen
 
     def last_words(self):
-        lines = [line for line in self.log.read_text(errors="replace").splitlines() if line and not line.startswith("==")]
-        return " | ".join(lines[-2:])[:300] or "it said nothing"  # == is valgrind's
+        lines = self.log.read_text(errors="replace").splitlines()
+        own = [line for line in lines if line and not line.startswith("==")]  # valgrind's begin so
+        return " | ".join(own[-2:])[:300] or "it said nothing"
 
     def stop(self, patience_seconds):
         """Asks twice (a router drains at the first), then ends it and what it started, by id."""
@@ -154,7 +155,7 @@ class Slice:
     p50_us: float
     p99_us: float
     troubles: int
-    foreign: float  # how busy strangers kept the busier of the two cores
+    foreign: float  # how busy strangers kept the busier of the cores in use
 
     @property
     def cpu_us(self):
@@ -203,10 +204,16 @@ class Rig:
         return [self.load, "--port", str(port), "--keys", str(keys.path), *map(str, options)]
 
     def strangers_seconds(self, proxy_pids):
-        """CPU time on either core that is neither the proxy's nor the bench's own. The runner sits on the generator's core."""
+        """CPU time of neither the proxy nor the bench, on the load's core and, with a proxy, on the proxy's.
+
+        The runner sits on the load's core.
+        """
         own, ended = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
         far_ends = own.ru_utime + own.ru_stime + ended.ru_utime + ended.ru_stime + run_seconds(self.upstream_pid)
-        return busy_seconds(PROXY_CORE) - sum(map(run_seconds, proxy_pids)), busy_seconds(LOAD_CORE) - far_ends
+        seconds = [busy_seconds(LOAD_CORE) - far_ends]
+        if proxy_pids:
+            seconds.append(busy_seconds(PROXY_CORE) - sum(map(run_seconds, proxy_pids)))
+        return seconds
 
     def run_load(self, port, pids, *options, keys=None, limit_seconds=60):
         """One run of the generator; CPU time of `pids` over exactly the requests that it counted."""

@@ -19,6 +19,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
 
+sys.dont_write_bytecode = True  # no cache files beside the sources
+
 import callgrind
 import idle
 import peers
@@ -43,13 +45,13 @@ class Plan:
     map_sizes: tuple = MAP_SIZES
     map_rounds: int = 3
     settle_seconds: float = 2.0
-    spare_seconds: float = 200  # for rounds that strangers disturbed
+    spare_seconds: float = 15  # a comparison, for rounds that strangers disturbed
     limit_seconds: int = 715
 
     @staticmethod
     def quick():
         return Plan(rounds=3, slice_seconds=0.5, body_seconds=0.7, connections=(8, 64), map_sizes=(1_000, 100_000),
-                    map_rounds=2, settle_seconds=1.0, spare_seconds=20, limit_seconds=178)
+                    map_rounds=2, settle_seconds=1.0, spare_seconds=2, limit_seconds=178)
 
 
 @dataclass
@@ -70,6 +72,7 @@ class Bench:
     rig: Rig
     binaries: dict
     plan: Plan
+    profile: str = "/dev/null"  # of callgrind
     bars: list = field(default_factory=list)
     results: dict = field(default_factory=dict)
     troubles: int = 0
@@ -93,18 +96,12 @@ class Bench:
         Rounds that strangers disturbed are measured again while there is spare time; the quietest are kept.
         """
         rounds = rounds or self.plan.rounds
-        measured = []
-        while len(measured) < rounds or self.may_repeat(measured, rounds):
-            began = time.monotonic()
+        measured = [self.one_round(turn, started, options, keys, direct) for turn in range(rounds)]
+        end = time.monotonic() + self.plan.spare_seconds
+        while sum(disturbance(each) <= DISTURBED for each in measured) < rounds and time.monotonic() < end:
             measured.append(self.one_round(len(measured), started, options, keys, direct))
-            if len(measured) > rounds:
-                self.plan.spare_seconds -= time.monotonic() - began
         kept = sorted(measured, key=disturbance)[:rounds]
         return {name: [each[name] for each in kept] for name in measured[0]}
-
-    def may_repeat(self, measured, rounds):
-        quiet = sum(disturbance(each) <= DISTURBED for each in measured)
-        return quiet < rounds and len(measured) < 3 * rounds and self.plan.spare_seconds > 0
 
     def one_round(self, turn, started, options, keys, direct):
         shift = turn % len(started)
@@ -120,8 +117,8 @@ class Bench:
         """Prints one comparison; gives back cellroute's ratio to the better peer, or nothing."""
         cost = {name: [each.cpu_us * scale for each in runs] for name, runs in slices.items() if name != "no proxy"}
         others = [name for name in cost if not name.startswith(OURS)]
-        better = min(others, key=lambda name: median(cost[name])) if others else None
-        nginx = min((name for name in others if name.startswith("nginx")), key=lambda name: median(cost[name]), default=None)
+        better = cheapest(cost, others)
+        nginx = cheapest(cost, [name for name in others if name.startswith("nginx")])
 
         def ratio(name, base):
             if base is None or name not in cost:
@@ -135,7 +132,8 @@ class Bench:
                          f"{median(each.rate for each in runs):,.0f}", number(median(each.p50_us for each in runs), 0),
                          number(median(each.p99_us for each in runs), 0),
                          number(max(each.foreign for each in runs)), str(sum(each.troubles for each in runs))])
-        table(title, ["", unit, "to nginx", "to better peer", "requests/s", "p50 us", "p99 us", "foreign", "failed"], rows)
+        header = ["", unit, "to nginx", "to better peer", "requests/s", "p50 us", "p99 us", "foreign", "failed"]
+        table(title, header, rows)
         self.results[title] = {name: [asdict(each) for each in runs] for name, runs in slices.items()}
         if headroom and "no proxy" in slices and cost:
             fastest = max(median(each.rate for each in slices[name]) for name in cost)
@@ -144,13 +142,17 @@ class Bench:
             print(f"  headroom of generator and upstream over the fastest proxy: {spare:.2f}{claim}")
         if any(each.foreign > DISTURBED for runs in slices.values() for each in runs):
             print("  disturbed: strangers were busy on these cores; measure again when they are gone")
-        ours = min((name for name in cost if name.startswith(OURS)), key=lambda name: median(cost[name]), default=None)
+        ours = cheapest(cost, [name for name in cost if name.startswith(OURS)])
         return ratio(ours, better) if ours else None
 
     def judge(self, says, value, limit):
         """A bar without a peer to compare with is missed, not passed over."""
         if OURS in self.binaries:
             self.bars.append(Bar(says, float("inf") if value is None else value, limit))
+
+
+def cheapest(cost, names):
+    return min(names, key=lambda name: median(cost[name]), default=None)
 
 
 def disturbance(measured_round):
@@ -164,7 +166,8 @@ def small(bench):
     limits = {8: 1.0, 64: 0.80}
     started = bench.start_all()
     for connections in bench.plan.connections:
-        slices = bench.interleave(started, "--connections", connections, "--seconds", bench.plan.slice_seconds, "--verify")
+        slices = bench.interleave(started, "--verify", "--connections", connections,
+                                  "--seconds", bench.plan.slice_seconds)
         ratio = bench.report(f"small requests, {connections} connections", slices)
         if connections in limits:
             bench.judge(f"CPU per request to the better peer, {connections} connections", ratio, limits[connections])
@@ -175,7 +178,8 @@ def connections(bench):
     """Every request on a connection of its own, 32 at a time."""
     started = bench.start_all()
     slices = bench.interleave(started, "--connections", 32, "--close", "--seconds", bench.plan.slice_seconds)
-    bench.judge("CPU per connection and request to the better peer", bench.report("new connection per request", slices), 1.0)
+    ratio = bench.report("new connection per request", slices)
+    bench.judge("CPU per connection and request to the better peer", ratio, 1.0)
     bench.stop(started)
 
 
@@ -231,8 +235,9 @@ def map_sizes(bench):
             bench.report(f"map of {count:,} keys, 64 connections", bench.interleave(
                 started, "--connections", 64, "--seconds", bench.plan.slice_seconds, keys=keys,
                 rounds=bench.plan.map_rounds, direct=False))
-        print("  ready after, and memory: " + ", ".join(
-            f"{peer.name} {peer.ready_seconds:.2f} s {anonymous_bytes(peer.pids()) / 2**20:.0f} MiB" for peer in started))
+        for peer in started:
+            memory_mib = anonymous_bytes(peer.pids()) / 2**20
+            print(f"  {peer.name}: ready after {peer.ready_seconds:.2f} s, {memory_mib:.0f} MiB")
         for why in refused:
             print(f"  {why}")
         bench.stop(started)
@@ -254,8 +259,8 @@ def table(title, header, rows):
     cells = [header, *rows]
     widths = [max(len(row[at]) for row in cells) for at in range(len(header))]
     for row in cells:
-        first, *others = (cell.ljust(width) if at == 0 else cell.rjust(width) for at, (cell, width) in enumerate(zip(row, widths)))
-        print("  " + "  ".join([first, *others]))
+        padded = [cell.rjust(width) for cell, width in zip(row, widths)]
+        print("  " + "  ".join([row[0].ljust(widths[0]), *padded[1:]]).rstrip())
     sys.stdout.flush()
 
 
@@ -275,10 +280,12 @@ def arguments():
     parser.add_argument("--router", help="cellroute-router; without it only the peers are measured")
     parser.add_argument("--load", required=True, help="bench_load")
     parser.add_argument("--upstream", required=True, help="bench_upstream")
-    parser.add_argument("--only", action="append", choices=[*EXPERIMENTS, *EXTRA], help="this experiment; may be repeated")
+    parser.add_argument("--only", action="append", choices=[*EXPERIMENTS, *EXTRA],
+                        help="this experiment; may be repeated")
     parser.add_argument("--quick", action="store_true", help="fewer and shorter slices: under 3 minutes")
     parser.add_argument("--peers", default=",".join(peers.MAKERS), help="comma-separated (%(default)s)")
     parser.add_argument("--json", help="write every slice to this file")
+    parser.add_argument("--profile", default="/dev/null", help="with --only callgrind: keep the last proxy's profile")
     given = parser.parse_args()
     given.peers = given.peers.split(",")
     unknown = set(given.peers) - set(peers.MAKERS)
@@ -312,8 +319,9 @@ def stop_on_signals(limit_seconds):
 def run(given, directory):
     plan = Plan.quick() if given.quick else Plan()
     stop_on_signals(plan.limit_seconds)
-    rig = Rig(Path(directory), os.path.abspath(given.load), os.path.abspath(given.upstream), Keys.write(directory, 1_000))
-    bench = Bench(rig, find_binaries(given), plan)
+    keys = Keys.write(directory, 1_000)
+    rig = Rig(Path(directory), os.path.abspath(given.load), os.path.abspath(given.upstream), keys)
+    bench = Bench(rig, find_binaries(given), plan, os.path.abspath(given.profile))
     failure = None
     try:
         if len(os.sched_getaffinity(0)) < 2:
@@ -329,7 +337,8 @@ def run(given, directory):
         rig.stop_all()
     print_bars(bench)
     if given.json:
-        report = {"failure": str(failure) if failure else None, "bars": [{**asdict(bar), "holds": bar.holds} for bar in bench.bars], "results": bench.results}
+        bars = [{**asdict(bar), "holds": bar.holds} for bar in bench.bars]
+        report = {"failure": str(failure) if failure else None, "bars": bars, "results": bench.results}
         Path(given.json).write_text(json.dumps(report, indent=1))
     if failure:
         raise failure

@@ -18,7 +18,6 @@ namespace cellroute::bench {
 namespace {
 
 constexpr std::size_t head_limit_bytes = 64U * 1024;
-constexpr std::string_view head_end = "\r\n\r\n";
 
 struct cell {
   std::string name;

@@ -34,8 +34,8 @@ def verify(peer, keys):
         fields = [line.split(": ", 1) for line in head.decode("latin-1").split("\r\n")[1:] if line]
         seen = {name.lower(): value for name, value in fields}
         # Envoy puts the machine's own address where a client of loopback would stand.
-        is_client = seen.get("x-forwarded-for") == "127.0.0.1" or peer.name.startswith("envoy") and "x-forwarded-for" in seen
-        if not is_client or seen.get("x-forwarded-proto") != "http":
+        client = "any" if peer.name.startswith("envoy") and "x-forwarded-for" in seen else seen.get("x-forwarded-for")
+        if client not in ("127.0.0.1", "any") or seen.get("x-forwarded-proto") != "http":
             raise BenchError(f"{peer.name} does not set X-Forwarded-For and -Proto: {seen}")
         answer, body = ask(connection, f"/bytes/{BODY_BYTES}", key)
         if body != (BLOCK * (BODY_BYTES // len(BLOCK) + 1))[:BODY_BYTES]:

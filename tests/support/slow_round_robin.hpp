@@ -10,7 +10,8 @@ namespace cellroute::support {
 /// picks so far, the first of them if several are. It counts in fractions of the total, so it keeps no credit.
 class slow_round_robin {
  public:
-  explicit slow_round_robin(std::vector<std::uint32_t> weights) : weights_(std::move(weights)), taken_(weights_.size()) {}
+  explicit slow_round_robin(std::vector<std::uint32_t> weights)
+      : weights_(std::move(weights)), taken_(weights_.size()) {}
 
   /// Range: some weight is not 0.
   std::size_t pick() {

@@ -114,7 +114,8 @@ class text_hasher {
   using hash_detail::load;
   const char* at = static_cast<const char*>(static_cast<const void*>(bytes.data()));
   const std::size_t size = bytes.size();
-  std::uint64_t lanes[4] = {mix(start), mix(~start), mix(1), mix(2)};  // none is a factor below: words in turn must count
+  std::uint64_t lanes[4] = {mix(start), mix(~start), mix(1),
+                            mix(2)};  // none is a factor below: words in turn must count
   std::size_t left = size;
   for (; left >= 64; left -= 64, at += 64) {
     for (std::size_t lane = 0; lane < 4; ++lane) {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -32,12 +33,12 @@ enum class publish_error {
   stale_generation,  ///< its generation is not above the current one's: it was overtaken
 };
 
-[[nodiscard]] constexpr const char* to_string(publish_error error) {
+[[nodiscard]] constexpr std::string_view to_string(publish_error error) {
   switch (error) {
     case publish_error::stale_generation:
       return "stale_generation";
   }
-  return "";
+  return {};
 }
 
 /// Holds the current snapshot and those before it that are still borrowed.
@@ -49,8 +50,8 @@ class published {
   /// There is always a current snapshot: `first`, until something is published.
   explicit published(snapshot<T> first) : counter_(first.generation) { owned_.push_back(share(std::move(first))); }
 
-  published(const published&) = delete;             // allow: delete: readers keep its address
-  published& operator=(const published&) = delete;  // allow: delete: readers keep its address
+  published(const published&) = delete;
+  published& operator=(const published&) = delete;
   ~published() { assert(readers_.empty()); }
 
   /// Makes `next` the current snapshot, in one step, and frees those that nobody borrows.
@@ -122,8 +123,8 @@ class reader {
     borrow();
   }
 
-  reader(const reader&) = delete;             // allow: delete: the published keeps its address
-  reader& operator=(const reader&) = delete;  // allow: delete: the published keeps its address
+  reader(const reader&) = delete;
+  reader& operator=(const reader&) = delete;
 
   ~reader() {
     const std::lock_guard lock(source_.mutex_);

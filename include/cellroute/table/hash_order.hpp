@@ -104,7 +104,8 @@ void for_each_same_keys(std::span<const hashed_row> sorted, KeyOf&& key_of, F&& 
     if (end - start > 1) {
       run.clear();
       for (std::size_t i = start; i < end; ++i) run.push_back(sorted[i].row);
-      std::stable_sort(run.begin(), run.end(), [&](std::size_t a, std::size_t b) { return key_of(a) < key_of(b); });
+      std::sort(run.begin(), run.end(),
+                [&](std::size_t a, std::size_t b) { return key_of(a) != key_of(b) ? key_of(a) < key_of(b) : a < b; });
       std::size_t first = 0;
       for (std::size_t i = 1; i < run.size(); ++i) {
         if (key_of(run[first]) == key_of(run[i])) {

@@ -148,7 +148,8 @@ inline void default_placement_exists(const table_spec& spec, violations& out) {
   for (const placement& p : spec.placements) {
     if (p.id.value == wanted) return;
   }
-  out.push_back({"routing.default_placement", "no placement is named " + in_quotes(wanted) + "; add it or name another"});
+  out.push_back(
+      {"routing.default_placement", "no placement is named " + in_quotes(wanted) + "; add it or name another"});
 }
 
 inline void every_assignment_names_a_placement(const table_spec& spec, violations& out) {
@@ -156,7 +157,8 @@ inline void every_assignment_names_a_placement(const table_spec& spec, violation
   for (const placement& p : spec.placements) known.insert(p.id.value);
   for (const assignment& a : spec.assignments) {
     if (known.contains(a.placement.value)) continue;
-    out.push_back({key_path(a.key), "no placement is named " + in_quotes(a.placement.value) + "; add it or name another"});
+    out.push_back(
+        {key_path(a.key), "no placement is named " + in_quotes(a.placement.value) + "; add it or name another"});
   }
 }
 

@@ -70,7 +70,8 @@ TEST_CASE("hash: reads no byte beyond the text") {
 }
 
 TEST_CASE("hash: keys that collide under one seed do not under another") {
-  // The worst that can be done to a product: both keys make the first factor 0, so that the other factor has no part in it.
+  // The worst that can be done to a product: both keys make the first factor 0, so that the other factor has no part in
+  // it.
   const std::uint64_t first_factor = mix(1);
   const auto key = [first_factor](std::uint64_t tail) {
     std::string text(16, '\0');

@@ -35,7 +35,9 @@ const key_case key_cases[] = {
     {"every byte counts, spaces inside too", {key("a b\xff")}, good("a b\xff")},
     {"letters keep their case", {key("ACME")}, good("ACME")},
     {"256 bytes are a key", {key(longest)}, good(longest)},
-    {"one that Connection names is still read", {{"X-Routing-Key", "acme", field_name::x_routing_key, true}}, good("acme")},
+    {"one that Connection names is still read",
+     {{"X-Routing-Key", "acme", field_name::x_routing_key, true}},
+     good("acme")},
     {"without any field there is none", {}, unexpected(key_error::missing)},
     {"others are none", {other("X-Routing-Keys", "acme")}, unexpected(key_error::missing)},
     {"no value is no key", {key("")}, unexpected(key_error::empty)},
@@ -64,7 +66,8 @@ TEST_CASE("routing key: a header of another name is found without case, and the 
   CHECK((read({key("acme")}, tenant) == key_outcome(unexpected(key_error::missing))));
   CHECK((read({other("X-Tenant2", "acme")}, tenant) == key_outcome(unexpected(key_error::missing))));
   CHECK((read({other("X_Tenant", "acme")}, tenant) == key_outcome(unexpected(key_error::missing))));
-  CHECK((read({other("x-tenant", "a"), other("X-Tenant", "a")}, tenant) == key_outcome(unexpected(key_error::duplicate))));
+  CHECK((read({other("x-tenant", "a"), other("X-Tenant", "a")}, tenant) ==
+         key_outcome(unexpected(key_error::duplicate))));
 }
 
 TEST_CASE("routing key: a header that heads are classified by is found by its class alone") {

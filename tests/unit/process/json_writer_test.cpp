@@ -78,7 +78,7 @@ TEST_CASE("json: a byte is escaped wherever it stands in a word of eight") {
     const std::string one = json_string(std::string(1, static_cast<char>(byte)));
     const std::string escaped = one.substr(1, one.size() - 2);
     for (std::size_t at = 0; at < 17; ++at) {
-      std::string text(17, '~');
+      std::string text(17, 'x');
       std::string expected(text);
       text[at] = static_cast<char>(byte);
       expected.replace(at, 1, escaped);

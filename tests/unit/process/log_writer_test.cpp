@@ -370,9 +370,17 @@ TEST_CASE("log writer: a rotation that fails is said, and the old file goes on")
   CHECK(contents(folder.file("moved/log")).find("\"after\"") != std::string::npos);
 }
 
-TEST_CASE("log writer: off wants no access lines") {
-  CHECK_FALSE(open_log("off")->wants_access());
+TEST_CASE("log writer: off wants no access lines, and takes what comes all the same") {
   CHECK(open_log("/dev/null")->wants_access());
+  const auto log = open_log("off");
+  CHECK_FALSE(log->wants_access());
+  access_ring ring(64 * 1024);
+  log->add_ring(ring);
+  for (int full = 0; full < 5; ++full) {  // several batches
+    while (ring.push({})) continue;
+    wait_for([&] { return ring.push({}); });
+  }
+  CHECK(log->counts().lines_written == 0);
 }
 
 TEST_CASE("log writer: events of many threads, each line whole") {

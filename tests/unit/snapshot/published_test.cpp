@@ -18,8 +18,8 @@ class counted {
  public:
   explicit counted(std::uint64_t number) : number_(number) { ++alive; }
   counted(counted&& other) noexcept : number_(other.number_), copy_(other.copy_) { ++alive; }
-  counted(const counted&) = delete;             // allow: delete: a snapshot is never copied
-  counted& operator=(const counted&) = delete;  // allow: delete: a snapshot is never copied
+  counted(const counted&) = delete;
+  counted& operator=(const counted&) = delete;
   ~counted() {
     --alive;
     if (std::this_thread::get_id() == forbidden) ++destroyed_by_reader;

@@ -36,7 +36,8 @@ pairs same_keys(const std::vector<std::string>& keys) {
   const auto key_of = [&keys](std::size_t i) -> std::string_view { return keys[i]; };
   const hash_order<> order(keys.size(), key_of, 3);
   pairs found;
-  for_each_same_keys(order.rows(), key_of, [&found](std::size_t row, std::size_t other) { found.emplace_back(row, other); });
+  for_each_same_keys(order.rows(), key_of,
+                     [&found](std::size_t row, std::size_t other) { found.emplace_back(row, other); });
   std::sort(found.begin(), found.end());
   return found;
 }

@@ -60,7 +60,8 @@ std::vector<std::string> colliding_keys(std::size_t count, std::size_t total, st
   std::vector<std::string> keys;
   for (std::uint64_t i = 0; keys.size() < count; ++i) {
     std::string key = "tenant-" + std::to_string(i);
-    if (key_format::place_of(hash_text(key, seed), groups) == key_format::bucket_place{0, 3}) keys.push_back(std::move(key));
+    if (key_format::place_of(hash_text(key, seed), groups) == key_format::bucket_place{0, 3})
+      keys.push_back(std::move(key));
   }
   return keys;
 }
@@ -162,7 +163,8 @@ TEST_CASE("key table: finds what its slow twin finds, alone, staged and in batch
       for (const std::string& key : keys) asked.push_back(key.substr(0, key.size() - 1));
       for (const std::string& key : keys) asked.push_back(key + '\0');
       const std::vector<std::string_view> views(asked.begin(), asked.end());
-      for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{15}, std::size_t{16}, std::size_t{17}, views.size()}) {
+      for (const std::size_t size :
+           {std::size_t{0}, std::size_t{1}, std::size_t{15}, std::size_t{16}, std::size_t{17}, views.size()}) {
         const auto some = std::span(views).first(std::min(size, views.size()));
         std::vector<answer> found(some.size(), answer(4));
         table.find_batch(some, found);
@@ -269,7 +271,8 @@ TEST_CASE("key table: a moved table is as good as before") {
 
 TEST_CASE("key table: merged: changes apply to the result and leave the table as it was") {
   const key_table before = table_of({{"acme", 1}, {"visa", 2}, {"globex", 3}});
-  const auto after = before.merged(changes{{"acme", 9}, {"visa", std::nullopt}, {"initech", 4}, {"unknown", std::nullopt}});
+  const auto after =
+      before.merged(changes{{"acme", 9}, {"visa", std::nullopt}, {"initech", 4}, {"unknown", std::nullopt}});
   REQUIRE(after);
   CHECK((support::rows_of(*after) == std::map<std::string, std::uint16_t>{{"acme", 9}, {"globex", 3}, {"initech", 4}}));
   CHECK(after->size() == 3);

@@ -78,13 +78,16 @@ listener_settings& web(configuration& c) { return c.local.listeners[0]; }
 
 const field_case field_cases[] = {
     {"version is text as written", "version: 1.10", [](configuration& c) { c.spec.version = "1.10"; }},
-    {"the key's header", "key: {sources: [{header: {name: X-Tenant}}]}", [](configuration& c) { c.key.header = "X-Tenant"; }},
+    {"the key's header", "key: {sources: [{header: {name: X-Tenant}}]}",
+     [](configuration& c) { c.key.header = "X-Tenant"; }},
     {"unknown keys are refused", "key: {on_unknown: reject}",
      [](configuration& c) { c.spec.on_unknown = unknown_key_policy::reject; }},
 
     {"workers", "process: {workers: 3}", [](configuration& c) { c.local.process.workers = 3; }},
-    {"drain: unready", "process: {drain: {unready_for: 0s}}", [](configuration& c) { c.local.process.drain_unready_for = 0s; }},
-    {"drain: timeout", "process: {drain: {timeout: 1m}}", [](configuration& c) { c.local.process.drain_timeout = 1min; }},
+    {"drain: unready", "process: {drain: {unready_for: 0s}}",
+     [](configuration& c) { c.local.process.drain_unready_for = 0s; }},
+    {"drain: timeout", "process: {drain: {timeout: 1m}}",
+     [](configuration& c) { c.local.process.drain_timeout = 1min; }},
 
     {"listener: name", "listeners: [{name: a, address: \":8080\"}]", [](configuration& c) { web(c).name = "a"; }},
     {"listener: address", "listeners: [{address: \"[::1]:81\"}]",
@@ -101,7 +104,8 @@ const field_case field_cases[] = {
      [](configuration& c) { web(c).limits.accept_burst = 7; }},
     {"listener: half-closed clients stay", "listeners: [{address: \":8080\", half_close: true}]",
      [](configuration& c) { web(c).half_close = true; }},
-    {"a second listener starts from the defaults", "listeners: [{address: \":8080\", half_close: true}, {name: b, address: \":81\"}]",
+    {"a second listener starts from the defaults",
+     "listeners: [{address: \":8080\", half_close: true}, {name: b, address: \":81\"}]",
      [](configuration& c) {
        web(c).half_close = true;
        c.local.listeners.push_back({"b", {"", 81}, {}, {}, false});
@@ -113,7 +117,8 @@ const field_case field_cases[] = {
     {"http: target", "http: {max_target_bytes: 256}", [](configuration& c) { c.local.http.target_bytes_max = 256; }},
     {"http: methods", "http: {methods: [GET, PURGE]}",
      [](configuration& c) { c.local.http.methods = {"GET", "PURGE"}; }},
-    {"http: header timeout", "http: {timeouts: {header: 1s}}", [](configuration& c) { c.local.http.header_timeout = 1s; }},
+    {"http: header timeout", "http: {timeouts: {header: 1s}}",
+     [](configuration& c) { c.local.http.header_timeout = 1s; }},
     {"http: keep-alive", "http: {timeouts: {keep_alive: 1ms}}",
      [](configuration& c) { c.local.http.keep_alive_timeout = 1ms; }},
     {"http: request id header", "http: {request_id: {header: X-Trace}}",
@@ -135,7 +140,8 @@ const field_case field_cases[] = {
      [](configuration& c) { c.local.log.access.output = {access_sink::file, "/tmp/a.log"}; }},
     {"log: off, as a boolean", "log: {access: {output: false}}",
      [](configuration& c) { c.local.log.access.output = {access_sink::off, ""}; }},
-    {"log: preset", "log: {access: {preset: m1}}", [](configuration& c) { c.local.log.access.preset = access_preset::m1; }},
+    {"log: preset", "log: {access: {preset: m1}}",
+     [](configuration& c) { c.local.log.access.preset = access_preset::m1; }},
     {"log: keys as hashes", "log: {access: {routing_key: hash}}",
      [](configuration& c) { c.local.log.access.routing_key = key_printing::hash; }},
     {"log: no keys, as a boolean", "log: {access: {routing_key: false}}",
@@ -155,8 +161,10 @@ const field_case field_cases[] = {
      [](configuration& c) { policy(c).timeouts.request_body_idle.reset(); }},
     {"placement: total", "    timeouts: {total: 1h}", [](configuration& c) { policy(c).timeouts.total = 1h; }},
     {"placement: pool size", "    pool: {max_idle: 0}", [](configuration& c) { policy(c).pool.idle_max = 0; }},
-    {"placement: pool idle", "    pool: {idle_timeout: 1s}", [](configuration& c) { policy(c).pool.idle_timeout = 1s; }},
-    {"placement: pool requests", "    pool: {max_requests: 9}", [](configuration& c) { policy(c).pool.requests_max = 9; }},
+    {"placement: pool idle", "    pool: {idle_timeout: 1s}",
+     [](configuration& c) { policy(c).pool.idle_timeout = 1s; }},
+    {"placement: pool requests", "    pool: {max_requests: 9}",
+     [](configuration& c) { policy(c).pool.requests_max = 9; }},
     {"placement: host", "    host: upstream", [](configuration& c) { policy(c).host = host_policy::upstream; }},
     {"placement: no retry", "    retries: {attempts: 0}", [](configuration& c) { policy(c).retries.attempts = 0; }},
     {"placement: body", "    limits: {max_request_body: 10MiB}",
@@ -261,7 +269,7 @@ TEST_CASE("wire configuration: JSON is the same schema, whatever the file is cal
 TEST_CASE("wire configuration: a violation found later still has its place") {
   const configuration c = read(base);
   CHECK(to_string(locate(c, "placements.tier1.endpoints[0].url", "is gone")) ==
-        "test.yaml:6:17: placements.tier1.endpoints[0].url: is gone");
+        "test.yaml:6:18: placements.tier1.endpoints[0].url: is gone");
   CHECK(to_string(locate(c, "placements.tier1.limits.concurrency", "x")) ==
         "test.yaml:5:3: placements.tier1.limits.concurrency: x");  // as deep as the text goes
   CHECK(to_string(locate(c, "nowhere", "x")) == "test.yaml:2:1: nowhere: x");
@@ -276,11 +284,15 @@ struct warning_case {
 const warning_case warning_cases[] = {
     {"nothing is doubtful", "", ""},
     {"a comma makes a list of it", "routing: {default_placement: a, keys: {inline: {\"x,y\": a}}}",
-     "test.yaml:2:49: routing.keys.inline.x%2Cy: no request reaches a key with a comma: a header with a list is answered 400"},
-    {"spaces around a header's value are not part of it", "routing: {default_placement: a, keys: {inline: {\" x\": a}}}",
-     "test.yaml:2:49: routing.keys.inline.%20x: no request reaches a key with control characters or with spaces around it"},
+     "test.yaml:2:49: routing.keys.inline.x%2Cy: no request reaches a key with a comma: a header with a list is "
+     "answered 400"},
+    {"spaces around a header's value are not part of it",
+     "routing: {default_placement: a, keys: {inline: {\" x\": a}}}",
+     "test.yaml:2:49: routing.keys.inline.%20x: no request reaches a key with control characters or with spaces around "
+     "it"},
     {"a line end cannot be sent", "routing: {default_placement: a, keys: {inline: {\"x\\n\": a}}}",
-     "test.yaml:2:49: routing.keys.inline.x%0A: no request reaches a key with control characters or with spaces around it"},
+     "test.yaml:2:49: routing.keys.inline.x%0A: no request reaches a key with control characters or with spaces around "
+     "it"},
     {"spaces inside are fine", "routing: {default_placement: a, keys: {inline: {\"x y\": a}}}", ""},
     {"admin for everybody", "routing: {default_placement: a}\nadmin: {address: \":9901\"}",
      "test.yaml:3:9: admin.address: more than this machine may reach it, and nobody is asked for a password"},
@@ -299,7 +311,8 @@ TEST_CASE("wire configuration: what is valid and yet doubtful") {
 }
 
 TEST_CASE("wire configuration: a thousand mistakes are told, the others counted") {
-  std::string text = "placements: {a: {endpoints: [{url: \"http://h\"}]}}\nrouting:\n  default_placement: a\n  keys:\n    inline:\n";
+  std::string text =
+      "placements: {a: {endpoints: [{url: \"http://h\"}]}}\nrouting:\n  default_placement: a\n  keys:\n    inline:\n";
   for (int i = 0; i < 1003; ++i) text += "      k" + std::to_string(i) + ": nowhere\n";
   const auto result = read_configuration(text, "t.yaml");
   REQUIRE_FALSE(result.has_value());

@@ -1,0 +1,67 @@
+// Configurations: whatever comes, there is a configuration or a list of mistakes with places; what both readers take is
+// the same to both; and what is printed reads the same.
+
+#include "adapters/wire/configuration.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "adapters/wire/print.hpp"
+
+using namespace cellroute;
+using namespace cellroute::wire;
+
+namespace {
+
+void require(bool holds) {
+  if (!holds) std::abort();
+}
+
+bool has_same_text(const node& a, const node& b) {
+  if (a.kind != b.kind || a.name != b.name || a.children.size() != b.children.size()) return false;
+  if (a.kind != node_kind::null && a.text != b.text) return false;
+  return std::ranges::equal(a.children, b.children, has_same_text);
+}
+
+// The order of cells says nothing, and printing may choose another.
+bool is_same(configuration a, configuration b) {
+  for (configuration* c : {&a, &b}) std::ranges::sort(c->spec.cells, {}, &cell::id);
+  return a.spec == b.spec && a.key == b.key && a.local == b.local;
+}
+
+void check_configuration(std::string_view text, std::string_view file_name) {
+  const auto read = read_configuration(text, file_name);
+  if (!read) {
+    const auto lines = static_cast<std::size_t>(std::ranges::count(text, '\n')) + 1;
+    require(!read.error().empty() && read.error().size() <= mistakes_max + 1);
+    for (const diagnostic& d : read.error()) {
+      require(d.line >= 1 && d.line <= lines && d.column >= 1 && d.column <= text.size() + 1);
+      require(to_string(d).find('\n') == std::string::npos);
+    }
+    return;
+  }
+  (void)find_warnings(*read);
+  const node tree = to_tree(*read);
+  const auto yaml = read_configuration(write_yaml(tree), "printed.yaml");
+  const auto json = read_configuration(write_json(tree), "printed.json");
+  require(yaml && is_same(*read, *yaml));
+  require(json && is_same(*read, *json));
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string text(data, data + size);
+  check_configuration(text, "f.yaml");
+  check_configuration(text, "f.json");
+
+  // JSON is YAML, as far as the library knows: it refuses escaped pairs of surrogates, tabs and keys over 1024 bytes.
+  const auto json = read_tree(text, "f.json");
+  const auto yaml = read_yaml(text, "f.yaml");
+  if (json && yaml) require(has_same_text(*json, *yaml));
+  return 0;
+}

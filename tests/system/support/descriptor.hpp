@@ -1,0 +1,87 @@
+#pragma once
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <cstring>
+#include <utility>
+
+namespace cellroute::system_test {
+
+/// Owns a file descriptor; -1 is none.
+class descriptor {
+ public:
+  descriptor() = default;
+  explicit descriptor(int value) : value_(value) {}
+  descriptor(descriptor&& other) noexcept : value_(std::exchange(other.value_, -1)) {}
+  descriptor& operator=(descriptor&& other) noexcept {
+    std::swap(value_, other.value_);
+    return *this;
+  }
+  ~descriptor() { reset(); }
+
+  [[nodiscard]] int get() const { return value_; }
+  explicit operator bool() const { return value_ >= 0; }
+  void reset() {
+    if (value_ >= 0) ::close(std::exchange(value_, -1));
+  }
+
+ private:
+  int value_ = -1;
+};
+
+[[nodiscard]] inline sockaddr_in loopback(std::uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return address;
+}
+
+/// The form in which the socket calls want every kind of address.
+[[nodiscard]] inline sockaddr* generic(sockaddr_in& address) { return static_cast<sockaddr*>(static_cast<void*>(&address)); }
+
+[[nodiscard]] inline std::uint16_t port_of(const descriptor& socket) {
+  sockaddr_in address{};
+  socklen_t size_bytes = sizeof address;
+  ::getsockname(socket.get(), generic(address), &size_bytes);
+  return ntohs(address.sin_port);
+}
+
+/// A socket that listens on a free port of the loopback address.
+[[nodiscard]] inline descriptor listen_on_loopback(int backlog = 1024) {
+  descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address = loopback(0);
+  if (::bind(socket.get(), generic(address), sizeof address) != 0 || ::listen(socket.get(), backlog) != 0) socket.reset();
+  return socket;
+}
+
+/// A port that nobody listens on, as long as this object holds it.
+class closed_port {
+ public:
+  closed_port() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address = loopback(0);
+    ::bind(socket_.get(), generic(address), sizeof address);
+  }
+  [[nodiscard]] std::uint16_t port() const { return port_of(socket_); }
+
+ private:
+  descriptor socket_;
+};
+
+[[nodiscard]] inline descriptor connect_to(std::uint16_t port, int receive_buffer_bytes = 0) {
+  descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (receive_buffer_bytes > 0) {
+    ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUF, &receive_buffer_bytes, sizeof receive_buffer_bytes);
+  }
+  sockaddr_in address = loopback(port);
+  if (::connect(socket.get(), generic(address), sizeof address) != 0) socket.reset();
+  return socket;
+}
+
+}  // namespace cellroute::system_test

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+/// What the system tests share: the router as a process, and both of its neighbours as scripts.
+namespace cellroute::system_test {
+
+using std::chrono_literals::operator""ms;
+using std::chrono_literals::operator""s;
+using steady = std::chrono::steady_clock;
+
+/// How long a test waits for a fact before it fails. Never reached when all is well, so it is generous: sanitizers on a
+/// busy machine are slow.
+inline constexpr std::chrono::seconds patience{20};
+
+/// Waits until `holds` says true; false when it did not within `limit`.
+template <class Fact>
+[[nodiscard]] bool eventually(Fact holds, steady::duration limit = patience) {
+  const steady::time_point end = steady::now() + limit;
+  while (!holds()) {
+    if (steady::now() >= end) return holds();
+    std::this_thread::sleep_for(1ms);
+  }
+  return true;
+}
+
+/// A door between the test and a script of its cell: closed until somebody opens it, then open for good.
+class gate {
+ public:
+  void open() {
+    {
+      const std::lock_guard lock(mutex_);
+      open_ = true;
+    }
+    opened_.notify_all();
+  }
+  [[nodiscard]] bool wait() {
+    std::unique_lock lock(mutex_);
+    return opened_.wait_for(lock, patience, [this] { return open_; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable opened_;
+  bool open_ = false;
+};
+
+class stopwatch {
+ public:
+  [[nodiscard]] steady::duration elapsed() const { return steady::now() - begin_; }
+  [[nodiscard]] double ms() const { return std::chrono::duration<double, std::milli>(elapsed()).count(); }
+
+ private:
+  steady::time_point begin_ = steady::now();
+};
+
+}  // namespace cellroute::system_test

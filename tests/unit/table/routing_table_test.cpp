@@ -1,0 +1,158 @@
+#include "cellroute/table/routing_table.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "cellroute/table/diff.hpp"
+#include "tests/support/spec_builder.hpp"
+
+using namespace cellroute;
+
+namespace {
+
+routing_table compiled(const table_spec& spec, std::uint64_t generation = 7) {
+  auto table = routing_table::compile(spec, generation_number(generation), 1);
+  REQUIRE(table);
+  return *std::move(table);
+}
+
+/// The decision in the words of the documents.
+std::string told(const routing_table& table, std::string_view key) {
+  const auto made = table.route(key);
+  if (!made) return std::string(to_string(made.error()));
+  CHECK((table.route(table.prepare(key)) == made));
+  std::string out = "placement=";
+  out += routed_to(*made, table.fleet());
+  out += " cell=" + table.cells()[made->cell].id.value;
+  out += " reason=" + std::string(route_reason(*made));
+  return out + " generation=" + std::to_string(made->generation.value);
+}
+
+struct route_case {
+  std::string_view says;
+  std::string_view key;
+  std::string_view expected;
+};
+
+const route_case route_cases[] = {
+    {"an assigned key goes to its placement", "acme", "placement=tier1 cell=c1 reason=tier generation=7"},
+    {"one with a placement of its own says so", "visa", "placement=visa cell=visa reason=dedicated generation=7"},
+    {"any other goes to the default", "nobody", "placement=tier3 cell=c3 reason=default generation=7"},
+    {"letters of another case are another key", "Acme", "placement=tier3 cell=c3 reason=default generation=7"},
+    {"a name of a placement is not a key", "tier1", "placement=tier3 cell=c3 reason=default generation=7"},
+};
+
+}  // namespace
+
+TEST_CASE("routing table: where keys lead, and why") {
+  const routing_table table = compiled(support::good_spec());
+  for (const route_case& row : route_cases) {
+    CAPTURE(row.says);
+    CHECK(told(table, row.key) == row.expected);
+  }
+}
+
+TEST_CASE("routing table: an unknown key is rejected where the spec says so") {
+  table_spec spec = support::good_spec();
+  spec.on_unknown = unknown_key_policy::reject;
+  const routing_table with_default = compiled(spec);
+  CHECK(told(with_default, "nobody") == "unknown_key");
+  CHECK(told(with_default, "acme") == "placement=tier1 cell=c1 reason=tier generation=7");
+  spec.default_placement = {};
+  CHECK(told(compiled(spec), "nobody") == "unknown_key");
+  CHECK_FALSE(compiled(spec).default_placement().has_value());
+}
+
+TEST_CASE("routing table: a key assigned to the default placement is no default") {
+  table_spec spec = support::good_spec();
+  spec.assignments.push_back({"initech", placement_id("tier3")});
+  CHECK(told(compiled(spec), "initech") == "placement=tier3 cell=c3 reason=tier generation=7");
+}
+
+TEST_CASE("routing table: a decision carries the key, its origin and the generation") {
+  const routing_table table = compiled(support::good_spec(), 12);
+  const std::string key = "acme";
+  const auto made = table.route(key, {.source = key_source::header, .name = "X-Tenant"});
+  REQUIRE(made);
+  CHECK((*made == decision{.key = "acme",
+                           .source = key_source::header,
+                           .source_name = "X-Tenant",
+                           .placement = 0,
+                           .cell = 0,
+                           .why = reason::tier,
+                           .generation = generation_number(12)}));
+  CHECK(made->key.data() == key.data());
+}
+
+TEST_CASE("routing table: a spec with a mistake is no table, and every mistake is told") {
+  table_spec spec = support::good_spec();
+  spec.default_placement = {};
+  spec.assignments[0].placement = placement_id("gold");
+  spec.assignments.push_back(spec.assignments[1]);
+  const auto table = routing_table::compile(spec, generation_number(1), 1);
+  REQUIRE_FALSE(table);
+  CHECK((table.error() == validate(spec)));
+  CHECK(table.error().size() == 3);
+}
+
+TEST_CASE("routing table: what it was made from can be read") {
+  const routing_table table = compiled(support::good_spec());
+  CHECK(table.version() == "v1");
+  CHECK(table.generation() == generation_number(7));
+  CHECK(table.placements().size() == 3);
+  CHECK(table.cells().size() == 3);
+  CHECK(table.keys().size() == 2);
+  CHECK(table.keys().outcomes()[2] == "visa");
+  CHECK(table.default_placement() == std::optional<std::uint16_t>(1));
+}
+
+TEST_CASE("routing table: a copy of its fleet outlives it") {
+  checked_fleet kept;
+  {
+    const routing_table table = compiled(support::good_spec());
+    kept = table.fleet();
+  }
+  CHECK(kept.placements()[2].id.value == "visa");
+  CHECK((kept == checked_fleet(support::good_spec())));
+}
+
+TEST_CASE("diff: two equal tables, of other seeds and generations, differ in nothing") {
+  const auto other = routing_table::compile(support::good_spec(), generation_number(8), 99);
+  REQUIRE(other);
+  CHECK((diff(compiled(support::good_spec()), *other) == table_diff{}));
+}
+
+TEST_CASE("diff: keys moved, added and removed, counted for each pair of placements") {
+  table_spec before = support::good_spec();
+  table_spec after = before;
+  before.assignments = {{"a", placement_id("tier1")},
+                        {"b", placement_id("tier1")},
+                        {"c", placement_id("tier3")},
+                        {"d", placement_id("visa")},
+                        {"e", placement_id("visa")}};
+  after.assignments = {{"a", placement_id("tier3")},
+                       {"b", placement_id("tier3")},
+                       {"c", placement_id("tier3")},
+                       {"e", placement_id("tier1")},
+                       {"f", placement_id("tier1")}};
+  const table_diff found = diff(compiled(before), compiled(after), 2);
+  CHECK(found.moved == 3);
+  CHECK(found.added == 1);
+  CHECK(found.removed == 1);
+  CHECK((found.changes == std::vector<placement_change>{
+                              {"", "tier1", 1}, {"tier1", "tier3", 2}, {"visa", "", 1}, {"visa", "tier1", 1}}));
+  CHECK((found.examples == std::vector<key_example>{{"a", "tier1", "tier3"}, {"b", "tier1", "tier3"}}));
+  CHECK(diff(compiled(before), compiled(after), 0).examples.empty());
+  CHECK(diff(compiled(before), compiled(after)).examples.size() == 5);
+}
+
+TEST_CASE("diff: placements are compared by name, wherever they stand in the list") {
+  table_spec before = support::good_spec();
+  table_spec after = before;
+  std::swap(after.placements[0], after.placements[2]);
+  after.placements[0].kind = placement_kind::shared;
+  CHECK((diff(compiled(before), compiled(after)) == table_diff{}));
+}

@@ -1,0 +1,195 @@
+#include "adapters/tool/tool.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "adapters/wire/node.hpp"
+
+namespace cellroute::tool {
+namespace {
+
+const surroundings around{"1.2.3", "abcdef", std::nullopt};
+const std::string full = "examples/config/full.yaml";
+const std::string broken = "tests/unit/wire/cases/key_source_without_name.yaml";
+
+outcome run_words(std::vector<std::string> words, const surroundings& where = around) { return run(words, where); }
+
+struct verb_case {
+  std::string_view says;
+  std::vector<std::string> words;
+  int exit_code;
+  std::string_view output;  // how each begins
+  std::string_view errors;
+};
+
+const verb_case verb_cases[] = {
+    {"a valid file",
+     {"check", full},
+     0,
+     "examples/config/full.yaml: valid; 4 keys, 4 placements, 4 cells, 5 endpoints\n",
+     ""},
+    {"the reference's name for it", {"config", "validate", full}, 0, "examples/config/full.yaml: valid; 4 keys", ""},
+    {"the file as a flag", {"check", "-c", full}, 0, "examples/config/full.yaml: valid", ""},
+    {"what would run",
+     {"check", full, "--print"},
+     0,
+     "apiVersion: cellroute/v1\nversion: \"2026-01-04.1\"\nkey:\n",
+     ""},
+    {"what would run, as JSON",
+     {"check", full, "--print", "--json"},
+     0,
+     "{\n  \"apiVersion\": \"cellroute/v1\",\n",
+     ""},
+    {"the counts, as JSON",
+     {"check", full, "--json"},
+     0,
+     "{\n  \"valid\": true,\n  \"version\": \"2026-01-04.1\",\n  \"keys\": 4,\n",
+     ""},
+    {"mistakes go to standard error",
+     {"check", broken},
+     1,
+     "",
+     "tests/unit/wire/cases/key_source_without_name.yaml:1:26: key.sources[0].header.name: is missing"},
+    {"and as JSON to standard output, too",
+     {"check", broken, "--json"},
+     1,
+     "{\n  \"valid\": false,\n  \"mistakes\": [\n    {\n      \"file\": "
+     "\"tests/unit/wire/cases/key_source_without_name.yaml\",\n      \"line\": 1,\n      \"column\": 26,\n",
+     "tests/unit/wire/cases/key_source_without_name.yaml:1:26: "},
+    {"no such file",
+     {"check", "nowhere.yaml"},
+     2,
+     "",
+     "nowhere.yaml: no such file; name one with --config or CONFIG_PATH\n"},
+    {"a folder", {"check", "tests"}, 1, "", "tests: cannot be read; check that it is a file and may be read\n"},
+    {"no file named", {"check"}, 2, "", "no configuration; name a file, or set CONFIG_PATH\n"},
+
+    {"a key in the table",
+     {"explain", "acme", "--config", full},
+     0,
+     "key         acme\nsource      header X-Routing-Key\nrule        table\nplacement   tier1, shared\nreason      "
+     "tier\ncell        tier1\n"
+     "endpoint    127.0.0.1:9001 weight 3\nendpoint    127.0.0.1:9011 weight 1\nversion     2026-01-04.1\n",
+     ""},
+    {"a key of its own",
+     {"explain", "visa", "-c", full},
+     0,
+     "key         visa\nsource      header X-Routing-Key\nrule        table\nplacement   visa, dedicated\nreason      "
+     "dedicated\n",
+     ""},
+    {"a key of nobody",
+     {"explain", "-c", full, "nobody"},
+     0,
+     "key         nobody\nsource      header X-Routing-Key\nrule        default\nplacement   tier3, shared\nreason     "
+     " default\n",
+     ""},
+    {"as JSON",
+     {"explain", "acme", "-c", full, "--json"},
+     0,
+     "{\"key\":\"acme\",\"source\":\"header\",\"source_name\":\"X-Routing-Key\",\"rule\":\"table\",\"placement\":"
+     "\"tier1\",",
+     ""},
+    {"a list is no key",
+     {"explain", "a,b", "-c", full},
+     0,
+     "not routed: the key has a comma, so it may be a list\nanswered    400\n",
+     ""},
+    {"the longest key", {"explain", std::string(256, 'x'), "-c", full}, 0, "key         xxx", ""},
+    {"one byte past it", {"explain", std::string(257, 'x'), "-c", full, "--json"}, 0, "{\n  \"key\": \"xxx", ""},
+    {"an unknown key where those are refused",
+     {"explain", "x", "-c", "tests/unit/tool/reject.yaml"},
+     0,
+     "not routed: the key is not in the table, and key.on_unknown is reject\nanswered    404\n",
+     ""},
+    {"the same, as JSON",
+     {"explain", "x", "--json", "-c", "tests/unit/tool/reject.yaml"},
+     0,
+     "{\n  \"key\": \"x\",\n  \"status\": 404,\n  \"error\": \"unknown_key\"\n}\n",
+     ""},
+    {"a header of its own",
+     {"explain", "acme", "-c", "tests/unit/tool/reject.yaml"},
+     0,
+     "key         acme\nsource      header X-Tenant\n",
+     ""},
+    {"by an invalid configuration",
+     {"explain", "acme", "-c", broken},
+     1,
+     "",
+     "tests/unit/wire/cases/key_source_without_name.yaml:1:26: "},
+    {"no key", {"explain", "-c", full}, 2, "", "key is required\n"},
+
+    {"version", {"version"}, 0, "cellroute 1.2.3 (abcdef)\n", ""},
+    {"version, as a flag", {"-V"}, 0, "cellroute 1.2.3 (abcdef)\n", ""},
+    {"version, as JSON", {"version", "--json"}, 0, "{\n  \"version\": \"1.2.3\",\n  \"commit\": \"abcdef\"\n}\n", ""},
+    {"help", {"--help"}, 0, "Reads, checks and explains cellroute's configuration.", ""},
+    {"help of a verb", {"check", "-h"}, 0, "Read a configuration and report every mistake in it\n", ""},
+    {"nothing", {}, 2, "", "A subcommand is required\n"},
+    {"a verb that nobody knows",
+     {"chekc", full},
+     2,
+     "",
+     "no command is named chekc; there are check, explain and version, and --help\n"},
+    {"a flag that nobody knows",
+     {"check", full, "--pretty"},
+     2,
+     "",
+     "The following argument was not expected: --pretty\n"},
+    {"one file too many", {"check", full, full}, 2, "", "The following argument was not expected: "},
+};
+
+TEST_CASE("tool: what each command prints, and its exit code") {
+  for (const verb_case& row : verb_cases) {
+    CAPTURE(row.says);
+    const outcome done = run_words(row.words);
+    CHECK(done.exit_code == row.exit_code);
+    CHECK(done.output.substr(0, row.output.size()) == row.output);
+    CHECK(done.errors.substr(0, row.errors.size()) == row.errors);
+    CHECK(done.output.empty() == row.output.empty());
+    CHECK(done.errors.empty() == row.errors.empty());
+  }
+}
+
+TEST_CASE("tool: every help has examples") {
+  for (const std::vector<std::string>& words : {std::vector<std::string>{"--help"},
+                                                {"check", "--help"},
+                                                {"explain", "--help"},
+                                                {"config", "validate", "--help"}}) {
+    CHECK(run_words(words).output.find("Examples:\n  cellroute ") != std::string::npos);
+  }
+}
+
+TEST_CASE("tool: CONFIG_PATH names the configuration where no flag does") {
+  const surroundings with_path{"1", "c", full};
+  CHECK(run_words({"check"}, with_path).output.starts_with("examples/config/full.yaml: valid"));
+  CHECK(run_words({"explain", "acme"}, with_path).output.starts_with("key         acme\n"));
+  CHECK(run_words({"check", broken}, with_path).exit_code == 1);
+}
+
+TEST_CASE("tool: warnings do not make a configuration invalid") {
+  const outcome done = run_words({"check", "tests/unit/tool/doubtful.yaml"});
+  CHECK(done.exit_code == 0);
+  CHECK(done.errors ==
+        "warning: tests/unit/tool/doubtful.yaml:3:19: routing.keys.inline.a%2Cb: no request reaches a key with a "
+        "comma: a "
+        "header with a list is answered 400\n");
+  CHECK(run_words({"check", "tests/unit/tool/doubtful.yaml", "--json"})
+            .output.find("\"path\": \"routing.keys.inline.a%2Cb\"") != std::string::npos);
+}
+
+TEST_CASE("tool: JSON is JSON, whatever it is about") {
+  for (const std::vector<std::string>& words : {std::vector<std::string>{"check", full, "--json"},
+                                                {"check", broken, "--json"},
+                                                {"check", full, "--print", "--json"},
+                                                {"explain", "acme", "-c", full, "--json"},
+                                                {"explain", "a,\"b", "-c", full, "--json"},
+                                                {"version", "--json"}}) {
+    CAPTURE(words.front());
+    CHECK(wire::read_json(run_words(words).output, "printed.json").has_value());
+  }
+}
+
+}  // namespace
+}  // namespace cellroute::tool

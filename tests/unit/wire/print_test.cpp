@@ -1,0 +1,91 @@
+#include "adapters/wire/print.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <string>
+
+namespace cellroute::wire {
+namespace {
+
+configuration read(const std::string& text, std::string_view name) {
+  auto result = read_configuration(text, name);
+  if (!result) {
+    for (const diagnostic& d : result.error()) FAIL_CHECK(to_string(d));
+  }
+  REQUIRE(result.has_value());
+  return *std::move(result);
+}
+
+configuration read_example(const std::string& name) {
+  const auto text = read_file("examples/config/" + name);
+  REQUIRE(text.has_value());
+  return read(*text, name);
+}
+
+/// The order of cells says nothing: it is that of the text, and printing may choose another.
+void check_same(configuration a, configuration b) {
+  for (configuration* c : {&a, &b}) std::ranges::sort(c->spec.cells, {}, &cell::id);
+  CHECK((a.spec == b.spec));
+  CHECK((a.key == b.key));
+  CHECK((a.local == b.local));
+}
+
+void check_round_trip(const configuration& c) {
+  const std::string yaml = write_yaml(to_tree(c));
+  const std::string json = write_json(to_tree(c));
+  check_same(c, read(yaml, "printed.yaml"));
+  check_same(c, read(json, "printed.json"));
+  CHECK(write_yaml(to_tree(read(yaml, "printed.yaml"))) == yaml);  // nothing is left to be filled in
+}
+
+TEST_CASE("wire print: what is printed is read back as the same configuration") {
+  for (const char* name : {"smallest.yaml", "full.yaml", "full.json"}) {
+    CAPTURE(name);
+    check_round_trip(read_example(name));
+  }
+}
+
+TEST_CASE("wire print: texts that look like something else stay text") {
+  check_round_trip(read(R"(
+version: "1.10"
+key: {on_unknown: reject, sources: [{header: {name: "123"}}]}
+routing:
+  keys:
+    inline: {"123": "true", "null": "true", "x": "x-y", "a: b": "true", "# c": "off", "é\"\\\n": "5s", "- x": "null"}
+placements:
+  "true": {cell: "null"}
+  "null": {cell: "null"}
+  x-y: {endpoints: [{id: "1e3", url: "http://[::1]:1", weight: 2}]}
+  off: {kind: dedicated, endpoints: [{url: "http://h"}], timeouts: {connect: off, total: 90s}, limits: {max_request_body: 1000}}
+  5s: {endpoints: [{url: "http://h"}], host: upstream}
+cells:
+  "null": {endpoints: [{url: "http://h"}]}
+listeners:
+  - {name: "yes", address: "127.0.0.1:0", trusted_proxies: ["::/0", 192.0.2.7], half_close: on}
+  - {name: b, address: "[::1]:0"}
+http: {methods: [GET, POST]}
+log: {access: {output: "#odd: name", routing_key: off}}
+)",
+                        "odd.yaml"));
+}
+
+TEST_CASE("wire print: the full example and its JSON twin are the same configuration") {
+  check_same(read_example("full.yaml"), read_example("full.json"));
+}
+
+TEST_CASE("wire print: what the full example calls defaults are the defaults") {
+  const settings defaults;
+  const configuration full = read_example("full.yaml");
+  settings local = full.local;
+  CHECK((local.listeners.at(0).trusted_proxies.size() == 1));  // said to be an example there
+  local.listeners.at(0).trusted_proxies.clear();
+  CHECK((local == defaults));
+  CHECK((full.key == key_settings{}));
+  const auto tier3 = std::ranges::find(full.spec.placements, placement_id{"tier3"}, &placement::id);
+  REQUIRE((tier3 != full.spec.placements.end()));
+  CHECK((tier3->policy == upstream_policy{}));
+}
+
+}  // namespace
+}  // namespace cellroute::wire
