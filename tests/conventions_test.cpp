@@ -169,25 +169,42 @@ char last_before(std::string_view code, std::size_t at) {
   return before == std::string_view::npos ? ';' : code[before];
 }
 
+/// Whether the `(` at `at` opens the condition of a statement, where an expression ends with its `)`.
+bool opens_condition(std::string_view code, std::size_t at) {
+  const std::size_t end = at == 0 ? std::string_view::npos : code.find_last_not_of(" \n", at - 1);
+  if (end == std::string_view::npos) return false;
+  constexpr std::array<std::string_view, 4> words = {"if", "while", "switch", "for"};
+  return std::ranges::any_of(words, [&](std::string_view word) {
+    const std::string_view before = code.substr(0, end + 1);
+    const std::size_t start = before.size() - std::min(word.size(), before.size());
+    return before.ends_with(word) && (start == 0 || !support::is_word_byte(before[start - 1]));
+  });
+}
+
 /// Whether the expression around the `co_await` at `at` holds a brace: an initialiser or a lambda with a body.
 bool has_brace_beside(std::string_view code, std::size_t at) {
+  std::vector<std::size_t> around;  // the parentheses that are open at `at`, innermost first
   int depth = 0;
   for (std::size_t i = at; i-- > 0;) {
     const char c = code[i];
     if (c == ')') ++depth;
-    if (c == '(') --depth;
-    if (c == ';' && depth <= 0) break;
+    if (c == '(' && --depth < 0) {
+      if (opens_condition(code, i)) break;
+      around.push_back(i);
+      depth = 0;
+    }
+    if (c == ';' && depth == 0) break;
     if (c == '{') break;  // a block's, or an initialiser's: the way forward tells
     if (c == '}') {
       if (expression_goes_on(code, i)) return true;
       break;
     }
   }
-  depth = 0;
+  depth = static_cast<int>(around.size());
   for (std::size_t i = at; i < code.size(); ++i) {
     const char c = code[i];
     if (c == '(' || c == '[') ++depth;
-    if (c == ')' || c == ']') --depth;
+    if ((c == ')' || c == ']') && --depth < 0) return false;  // the condition's end
     if (c == ';') return false;
     if (c == '}') return true;  // the expression was inside of an initialiser
     if (c == '{') return depth > 0 || last_before(code, i) != ')';
@@ -219,6 +236,8 @@ const brace_case brace_cases[] = {
     {"a wait that is bound", "const auto [e, n] = co_await f(x);", false},
     {"a wait in a condition", "if (co_await f(x)) { g(); }", false},
     {"a wait in an initialiser of a condition", "if (auto r = co_await f(x); !r) { g(); }", false},
+    {"a statement behind its condition", "if (!co_await f(x)) co_return a{1};", false},
+    {"the same in a loop", "while (co_await f(x)) g(a{1});", false},
     {"a wait behind a block", "if (a) { b(); } co_await f(x);", false},
     {"a wait in the body of a lambda", "spawn([x]() -> task<void> { co_await f(x); });", false},
     {"a value named before", "const a v{1}; co_await f(v);", false},
@@ -232,6 +251,8 @@ const brace_case brace_cases[] = {
     {"a temporary before it", "const auto n = a{1}.b(co_await f(x));", true},
     {"an argument before it", "g(a{1}, co_await f(x));", true},
     {"an argument behind it", "g(co_await f(x), a{1});", true},
+    {"in a condition, beside it", "if (co_await f(x) == a{1}) g();", true},
+    {"in a condition, before it", "if (g(a{1}, co_await f(x))) h();", true},
     {"inside of an initialiser", "const a v{co_await f(x)};", true},
     {"inside of one that goes on", "g(a{co_await f(x), 1});", true},
     {"inside of a returned list", "co_return {co_await f(x)};", true},

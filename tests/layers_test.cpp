@@ -74,8 +74,7 @@ const library libraries[] = {
     {"posix", "poll.h"},      {"posix", "pthread.h"},      {"posix", "pwd.h"},      {"posix", "sched.h"},
     {"posix", "signal.h"},    {"posix", "spawn.h"},        {"posix", "sys/"},       {"posix", "time.h"},
     {"posix", "unistd.h"},    {"regex", "re2/"},           {"simd", "arm_neon.h"},  {"simd", "emmintrin.h"},
-    {"simd", "immintrin.h"},
-    {"simd", "x86intrin.h"},  {"store", "sqlite3.h"},      {"yaml", "yaml-cpp/"},
+    {"simd", "immintrin.h"},  {"simd", "x86intrin.h"},     {"store", "sqlite3.h"},  {"yaml", "yaml-cpp/"},
 };
 
 const std::filesystem::path root = CELLROUTE_SOURCE_DIR;

@@ -198,17 +198,24 @@ content_writer::framed content_writer::frame(body_piece piece, bool with_last_ch
   return out;
 }
 
-io::task<stream_fault> content_writer::send_head(std::string_view head, body_piece first, time_point deadline) {
-  if (first.end) complete_ = true;
-  framed content = frame(first, first.end);
+void content_writer::note_end() {
+  complete_ = true;
+  if (framing_ == http1::body_framing::until_close) socket_.shutdown_send();
+}
+
+io::task<stream_fault> content_writer::send_head(std::string_view head, body_piece first,
+                                                 std::span<const field> trailers, time_point deadline) {
+  const bool with_trailers = ends_with_trailers(first, trailers);
+  const framed content = frame(first, first.end && !with_trailers);
   std::span<const char> joined;
   if (content.before.empty() && !content.bytes.empty() && head.size() <= content.headroom_bytes) {
     char* const begin = content.bytes.data() - head.size();
     std::memcpy(begin, head.data(), head.size());
     joined = {begin, head.size() + content.bytes.size()};
+  } else if (content.bytes.empty() && content.behind.empty()) {
+    joined = head;
   } else {
-    const bool more = !content.bytes.empty() || !content.behind.empty();
-    const stream_fault fault = co_await send_all(socket_, head, more, deadline);
+    const stream_fault fault = co_await send_all(socket_, head, true, deadline);
     if (fault != stream_fault::none) co_return fault;
     if (!content.before.empty()) {
       const stream_fault before = co_await send_all(socket_, content.before, true, deadline);
@@ -217,34 +224,43 @@ io::task<stream_fault> content_writer::send_head(std::string_view head, body_pie
     joined = content.bytes;
   }
   // The usual case ends here with one call and no further frame.
-  const io::io_result sent = joined.empty() ? io::io_result{} : socket_.try_write(joined, !content.behind.empty());
+  const bool more = !content.behind.empty() || with_trailers;
+  const io::io_result sent = joined.empty() ? io::io_result{} : socket_.try_write(joined, more);
   if (sent.status != io::io_status::ok && sent.status != io::io_status::would_block) co_return stream_fault::closed;
   if (sent.size_bytes < joined.size()) {
-    const stream_fault fault = co_await send_all(socket_, joined.subspan(sent.size_bytes), !content.behind.empty(), deadline);
+    const stream_fault fault = co_await send_all(socket_, joined.subspan(sent.size_bytes), more, deadline);
     if (fault != stream_fault::none) co_return fault;
   }
-  if (content.behind.empty()) co_return stream_fault::none;
-  co_return co_await send_all(socket_, content.behind, false, deadline);
-}
-
-io::task<stream_fault> content_writer::send(body_piece piece, std::span<const field> trailers, time_point deadline) {
-  const bool with_trailers = piece.end && !trailers.empty() && framing_ == http1::body_framing::chunked;
-  if (piece.end && !with_trailers) complete_ = true;
-  framed content = frame(piece, piece.end && !with_trailers);
-  for (const std::string_view part : {content.before, std::string_view(content.bytes.data(), content.bytes.size()), content.behind}) {
-    if (part.empty()) continue;
-    const stream_fault fault = co_await send_all(socket_, part, part.data() == content.before.data(), deadline);
+  if (!content.behind.empty()) {
+    const stream_fault fault = co_await send_all(socket_, content.behind, with_trailers, deadline);
     if (fault != stream_fault::none) co_return fault;
   }
   if (with_trailers) co_return co_await send_trailers(trailers, deadline);
+  if (first.end) note_end();
+  co_return stream_fault::none;
+}
+
+io::task<stream_fault> content_writer::send(body_piece piece, std::span<const field> trailers, time_point deadline) {
+  const bool with_trailers = ends_with_trailers(piece, trailers);
+  const framed content = frame(piece, piece.end && !with_trailers);
+  const std::string_view parts[] = {content.before, {content.bytes.data(), content.bytes.size()}, content.behind};
+  for (const std::string_view& part : parts) {
+    if (part.empty()) continue;
+    const bool more = with_trailers || &part == &parts[0];
+    const stream_fault fault = co_await send_all(socket_, part, more, deadline);
+    if (fault != stream_fault::none) co_return fault;
+  }
+  if (with_trailers) co_return co_await send_trailers(trailers, deadline);
+  if (piece.end) note_end();
   co_return stream_fault::none;
 }
 
 io::task<stream_fault> content_writer::send_trailers(std::span<const field> trailers, time_point deadline) {
   io::buffer block = socket_.owner().buffers().take(http1::last_chunk_size_bound(trailers));
   const std::size_t size_bytes = http1::write_last_chunk(block.span(), trailers);
-  complete_ = true;
-  co_return co_await send_all(socket_, {block.data(), size_bytes}, false, deadline);
+  const stream_fault fault = co_await send_all(socket_, {block.data(), size_bytes}, false, deadline);
+  if (fault == stream_fault::none) note_end();
+  co_return fault;
 }
 
 std::span<field> field_storage(io::buffer& block, std::size_t used_bytes, std::size_t count) {

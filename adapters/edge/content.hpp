@@ -84,7 +84,8 @@ class content_writer {
 
   void begin(http1::body_framing framing);
   /// Sends `head`, which lies elsewhere, and the first content.
-  [[nodiscard]] io::task<stream_fault> send_head(std::string_view head, body_piece first, time_point deadline);
+  [[nodiscard]] io::task<stream_fault> send_head(std::string_view head, body_piece first,
+                                                 std::span<const field> trailers, time_point deadline);
   [[nodiscard]] io::task<stream_fault> send(body_piece piece, std::span<const field> trailers, time_point deadline);
   [[nodiscard]] bool is_complete() const { return complete_; }
 
@@ -97,6 +98,11 @@ class content_writer {
     std::string_view behind;
   };
   [[nodiscard]] framed frame(body_piece piece, bool with_last_chunk);
+  [[nodiscard]] bool ends_with_trailers(const body_piece& piece, std::span<const field> trailers) const {
+    return piece.end && !trailers.empty() && framing_ == http1::body_framing::chunked;
+  }
+  /// The whole message is with the kernel.
+  void note_end();
   [[nodiscard]] io::task<stream_fault> send_trailers(std::span<const field> trailers, time_point deadline);
 
   io::socket& socket_;

@@ -117,13 +117,14 @@ class exchange {
 
   /// A 1xx answer. Left out, as success, where the client's protocol has none.
   [[nodiscard]] virtual io::task<stream_fault> send_interim(const outgoing_response& head, time_point deadline) = 0;
-  /// The head of the answer with its first content. The response view is spent by this call: its bytes may be overwritten.
+  /// The head of the answer with its first content; trailers where that is the last. The response view is spent by this
+  /// call: its bytes may be overwritten.
   [[nodiscard]] virtual io::task<stream_fault> send_head(const outgoing_response& head, body_piece first,
-                                                         time_point deadline) = 0;
+                                                         std::span<const field> trailers, time_point deadline) = 0;
   /// Further content; `end` ends the answer, with these trailers where the protocol can carry them.
   [[nodiscard]] virtual io::task<stream_fault> send_body(body_piece piece, std::span<const field> trailers,
                                                          time_point deadline) = 0;
-  /// After a 101 was sent: from now on content is bytes of the new protocol, both ways.
+  /// After a 101 was sent: from now on content is bytes of the new protocol, both ways, and each way ends by itself.
   virtual void become_tunnel() = 0;
 
   /// The client is known to have gone, or to want no answer.
@@ -166,11 +167,13 @@ class upstream_stream {
   [[nodiscard]] virtual io::task<stream_fault> connect(time_point deadline) = 0;
 
   [[nodiscard]] virtual io::task<stream_fault> send_head(const outgoing_request& head, body_piece first,
-                                                         time_point deadline) = 0;
+                                                         std::span<const field> trailers, time_point deadline) = 0;
   [[nodiscard]] virtual io::task<stream_fault> send_body(body_piece piece, std::span<const field> trailers,
                                                          time_point deadline) = 0;
   /// The next head: interim answers come one by one before the final one.
   [[nodiscard]] virtual io::task<answer_head> read_head(time_point deadline) = 0;
+  /// Moves the deadline of a `read_head` that waits: the request has been sent, now its answer is due.
+  virtual void expect_answer_by(time_point deadline) = 0;
   [[nodiscard]] virtual body_piece first_body() = 0;
   [[nodiscard]] virtual io::task<body_piece> read_body(time_point deadline) = 0;
   [[nodiscard]] virtual std::span<field> trailers() = 0;

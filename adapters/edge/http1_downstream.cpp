@@ -49,7 +49,8 @@ class http1_exchange final : public exchange {
   }
 
   io::task<stream_fault> send_interim(const outgoing_response& head, time_point deadline) override;
-  io::task<stream_fault> send_head(const outgoing_response& head, body_piece first, time_point deadline) override;
+  io::task<stream_fault> send_head(const outgoing_response& head, body_piece first, std::span<const field> trailers,
+                                   time_point deadline) override;
   io::task<stream_fault> send_body(body_piece piece, std::span<const field> trailers, time_point deadline) override {
     return writer_.send(piece, trailers, deadline);
   }
@@ -57,6 +58,8 @@ class http1_exchange final : public exchange {
     reader_.begin(http1::body_framing::until_close, 0);
     writer_.begin(http1::body_framing::until_close);
     tunnel_ = true;
+    // The client's end of sending is now a part of what is carried, and not its leaving.
+    if (connection_.watcher_ != nullptr) connection_.socket_.watch_hangup(&connection_, true);
   }
 
   bool has_left() const override {
@@ -128,7 +131,8 @@ io::task<stream_fault> http1_exchange::send_interim(const outgoing_response& hea
   co_return co_await send_all(connection_.socket_, {block.data(), size_bytes}, false, deadline);
 }
 
-io::task<stream_fault> http1_exchange::send_head(const outgoing_response& head, body_piece first, time_point deadline) {
+io::task<stream_fault> http1_exchange::send_head(const outgoing_response& head, body_piece first,
+                                                 std::span<const field> trailers, time_point deadline) {
   const response_view& view = *head.view;
   http1::outgoing_response out = http1::outgoing(view);
   out.framing = framing_of(view.body, view.status);
@@ -147,7 +151,7 @@ io::task<stream_fault> http1_exchange::send_head(const outgoing_response& head, 
   io::buffer block = connection_.socket_.owner().buffers().take(http1::size_bound(out));
   const std::size_t size_bytes = http1::write_response_head(block.span(), out);
   if (size_bytes == 0) co_return stream_fault::malformed;
-  co_return co_await writer_.send_head({block.data(), size_bytes}, first, deadline);
+  co_return co_await writer_.send_head({block.data(), size_bytes}, first, trailers, deadline);
 }
 
 http1_connection::next_step http1_exchange::next_step() {
@@ -180,7 +184,7 @@ http1_connection::~http1_connection() {
   listener_.observer_.on_closed(listener_.options_.index);
 }
 
-io::task<void> http1_connection::serve(listener& owner, io::accepted accepted) {
+io::root_task http1_connection::serve(listener& owner, io::accepted accepted) {
   // One frame holds all that an idle connection needs, so there is one coroutine here and not two.
   http1_connection connection(owner, accepted.peer);
   if (connection.socket_.open(accepted.descriptor) != 0) co_return;

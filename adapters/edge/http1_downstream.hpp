@@ -16,7 +16,7 @@ class http1_connection final : public listener::links, private io::hangup_watche
   ~http1_connection();
 
   /// Serves a connection from its first byte to its end.
-  static io::task<void> serve(listener& owner, io::accepted connection);
+  static io::root_task serve(listener& owner, io::accepted connection);
 
   [[nodiscard]] bool is_idle() const { return idle_; }
   /// Ends the connection, now: whoever waits on it is woken.

@@ -30,7 +30,8 @@ io::task<stream_fault> http1_upstream::connect(time_point deadline) {
   co_return stream_fault::none;
 }
 
-io::task<stream_fault> http1_upstream::send_head(const outgoing_request& head, body_piece first, time_point deadline) {
+io::task<stream_fault> http1_upstream::send_head(const outgoing_request& head, body_piece first,
+                                                 std::span<const field> trailers, time_point deadline) {
   const request_view& view = *head.view;
   http1::outgoing_request out = http1::outgoing(view);
   out.authority = head.authority;
@@ -42,7 +43,7 @@ io::task<stream_fault> http1_upstream::send_head(const outgoing_request& head, b
   io::buffer block = socket_.owner().buffers().take(http1::size_bound(out));
   const std::size_t size_bytes = http1::write_request_head(block.span(), out);
   if (size_bytes == 0) co_return stream_fault::malformed;
-  co_return co_await writer_.send_head({block.data(), size_bytes}, first, deadline);
+  co_return co_await writer_.send_head({block.data(), size_bytes}, first, trailers, deadline);
 }
 
 io::task<answer_head> http1_upstream::read_head(time_point deadline) {

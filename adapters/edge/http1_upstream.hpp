@@ -21,11 +21,13 @@ class http1_upstream final : public upstream_stream {
 
   bool is_reused() const override { return served_ != 0; }
   io::task<stream_fault> connect(time_point deadline) override;
-  io::task<stream_fault> send_head(const outgoing_request& head, body_piece first, time_point deadline) override;
+  io::task<stream_fault> send_head(const outgoing_request& head, body_piece first, std::span<const field> trailers,
+                                   time_point deadline) override;
   io::task<stream_fault> send_body(body_piece piece, std::span<const field> trailers, time_point deadline) override {
     return writer_.send(piece, trailers, deadline);
   }
   io::task<answer_head> read_head(time_point deadline) override;
+  void expect_answer_by(time_point deadline) override { socket_.move_read_deadline(deadline); }
   body_piece first_body() override { return reader_.take(); }
   io::task<body_piece> read_body(time_point deadline) override { return reader_.read(deadline); }
   std::span<field> trailers() override { return reader_.trailers(); }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <charconv>
 #include <cstring>
 #include <functional>
@@ -17,6 +18,30 @@ constexpr std::size_t number_bytes_max = 20;  // of 64 bits in decimal
 // All lines that are made here, at their longest and all at once, without the values that they carry.
 constexpr std::size_t made_lines_bytes_max = 256;
 
+// Copies without a call what is short, as most of what is written here is.
+inline void copy_text(char* to, const char* from, std::size_t size) {
+  const auto copy_twice = [&]<class Word>(Word) {  // the two may overlap
+    Word first;
+    Word last;
+    std::memcpy(&first, from, sizeof first);
+    std::memcpy(&last, from + size - sizeof last, sizeof last);
+    std::memcpy(to, &first, sizeof first);
+    std::memcpy(to + size - sizeof last, &last, sizeof last);
+  };
+  using two_words = std::array<std::uint64_t, 2>;
+  if (size > 32) {
+    std::memcpy(to, from, size);
+  } else if (size >= 16) {
+    copy_twice(two_words{});
+  } else if (size >= 8) {
+    copy_twice(std::uint64_t{});
+  } else if (size >= 4) {
+    copy_twice(std::uint32_t{});
+  } else {
+    for (std::size_t i = 0; i < size; ++i) to[i] = from[i];
+  }
+}
+
 // Appends to a span until it is full; then it only remembers that it was.
 class appender {
  public:
@@ -25,11 +50,26 @@ class appender {
   appender& operator<<(std::string_view text) {
     if (static_cast<std::size_t>(end_ - at_) < text.size()) {
       full_ = true;
-    } else if (!text.empty()) {
-      std::memcpy(at_, text.data(), text.size());
+    } else {
+      copy_text(at_, text.data(), text.size());
       at_ += text.size();
     }
     return *this;
+  }
+  // One whole field line, with one look at the room.
+  void add_line(std::string_view name, std::string_view value) {
+    if (static_cast<std::size_t>(end_ - at_) < name.size() + value.size() + 4) {
+      full_ = true;
+      return;
+    }
+    copy_text(at_, name.data(), name.size());
+    at_ += name.size();
+    *at_++ = ':';
+    *at_++ = ' ';
+    copy_text(at_, value.data(), value.size());
+    at_ += value.size();
+    *at_++ = '\r';
+    *at_++ = '\n';
   }
   appender& operator<<(std::uint64_t number) {
     std::array<char, number_bytes_max> digits;
@@ -45,8 +85,24 @@ class appender {
   bool full_ = false;
 };
 
+// Eight bytes at once: whether one is below 0x20, a tab too, or is 0x7f. Source: the zero-byte test of Alan Mycroft.
+bool may_have_control(std::uint64_t bytes) {
+  constexpr std::uint64_t each = 0x0101010101010101u;
+  constexpr std::uint64_t high = 0x8080808080808080u;
+  const std::uint64_t low = (bytes - each * 0x20) & ~bytes;
+  const std::uint64_t del = bytes ^ each * 0x7f;
+  return ((low | ((del - each) & ~del)) & high) != 0;
+}
+
 bool has_control(std::string_view text) {
   const char* const end = text.data() + text.size();
+  if (text.size() >= 8 && text.size() <= 16) {  // most values that are added: two looks, which may overlap
+    std::uint64_t first;
+    std::uint64_t last;
+    std::memcpy(&first, text.data(), 8);
+    std::memcpy(&last, end - 8, 8);
+    if (!may_have_control(first) && !may_have_control(last)) return false;
+  }
   return fast_search::find_control(text.data(), end) != end;
 }
 
@@ -77,7 +133,15 @@ std::string_view line_in(std::string_view raw, const field& f) {
 
 void write_field(appender& out, const field& f) {
   if (!is_token(f.name) || has_control(f.value)) return;
-  out << f.name << ": " << f.value << "\r\n";
+  out.add_line(f.name, f.value);
+}
+
+// The names of added fields are the router's own, or checked where they were configured; only values come from outside.
+void write_added(appender& out, std::span<const field> added) {
+  for (const field& f : added) {
+    assert(is_token(f.name));
+    if (!has_control(f.value)) out.add_line(f.name, f.value);
+  }
 }
 
 void write_fields(appender& out, std::span<const field> fields, std::string_view raw) {
@@ -160,7 +224,7 @@ std::size_t write_request_head(std::span<char> out, const outgoing_request& head
   appender to(out);
   to << head.method << " " << head.target << " HTTP/1.1\r\nHost: " << head.authority << "\r\n";
   write_fields(to, head.fields, head.raw);
-  for (const field& f : head.added) write_field(to, f);
+  write_added(to, head.added);
   write_framing(to, head.framing, head.length_bytes);
   if (head.expects_continue) to << "Expect: 100-continue\r\n";
   if (head.te_trailers) to << "TE: trailers\r\n";
@@ -186,7 +250,7 @@ std::size_t write_response_head(std::span<char> out, const outgoing_response& he
   if (!has_control(head.reason)) to << head.reason;
   to << "\r\n";
   write_fields(to, head.fields, head.raw);
-  for (const field& f : head.added) write_field(to, f);
+  write_added(to, head.added);
   // RFC 9112 section 6.1, RFC 9110 section 8.6: these never say how long they are.
   if (head.status >= 200 && head.status != 204) write_framing(to, head.framing, head.length_bytes);
   if (!head.upgrade.empty() && !has_control(head.upgrade)) {

@@ -54,6 +54,7 @@ struct outgoing_response {
 
 /// Writes a head, from its start line to its empty line, and returns its size; 0 when it does not fit.
 ///
+/// `added` has names that are tokens: they are the caller's own.
 /// Fields that lie in `raw` next to each other are copied as one run, byte for byte as they were sent. A field from
 /// elsewhere whose name is no token, or whose value holds a control byte, is left out: no value can add a line. A start
 /// line or Host that would be torn is not written at all: then the result is 0 however large `out` is.

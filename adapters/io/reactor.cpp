@@ -35,32 +35,17 @@ loop_clock read_clock() {
   return clock;
 }
 
+root_task run_as_root(task<void> work) { co_await work; }
+
 }  // namespace
 
-/// A coroutine of `spawn`: owns the task, is linked into the reactor, destroys itself at its end.
-struct reactor::root {
-  struct promise_type : detail::promise_memory, root_links {
-    reactor* owner = nullptr;
-    root get_return_object() noexcept { return {std::coroutine_handle<promise_type>::from_promise(*this)}; }
-    [[nodiscard]] std::suspend_always initial_suspend() const noexcept { return {}; }
-    struct final_awaiter {
-      [[nodiscard]] bool await_ready() const noexcept { return false; }
-      void await_suspend(std::coroutine_handle<promise_type> done) const noexcept {
-        promise_type& p = done.promise();
-        p.previous->next = p.next;
-        p.next->previous = p.previous;
-        --p.owner->running_;
-        done.destroy();
-      }
-      void await_resume() const noexcept {}
-    };
-    [[nodiscard]] final_awaiter final_suspend() const noexcept { return {}; }
-    void return_void() const noexcept {}
-  };
-  std::coroutine_handle<promise_type> frame;
-
-  static root run(task<void> work) { co_await work; }
-};
+void root_task::promise_type::final_awaiter::await_suspend(std::coroutine_handle<promise_type> done) const noexcept {
+  promise_type& p = done.promise();
+  p.previous->next = p.next;
+  p.next->previous = p.previous;
+  --p.owner->running_;
+  done.destroy();
+}
 
 reactor::reactor()
     : clock_(read_clock()),
@@ -74,29 +59,32 @@ reactor::~reactor() { epoll_in_context_.close(); }
 
 void reactor::destroy_roots() {
   while (roots_.next != &roots_) {
-    auto& promise = static_cast<root::promise_type&>(*roots_.next);
+    auto& promise = static_cast<root_task::promise_type&>(*roots_.next);
     promise.previous->next = promise.next;
     promise.next->previous = promise.previous;
-    std::coroutine_handle<root::promise_type>::from_promise(promise).destroy();
+    std::coroutine_handle<root_task::promise_type>::from_promise(promise).destroy();
     --running_;
   }
 }
 
-void reactor::spawn(task<void> work) {
-  root::promise_type& promise = root::run(std::move(work)).frame.promise();
+void reactor::spawn(root_task work) {
+  const std::coroutine_handle<root_task::promise_type> frame = std::exchange(work.frame_, nullptr);
+  root_task::promise_type& promise = frame.promise();
   promise.owner = this;
   promise.next = roots_.next;
   promise.previous = &roots_;
   roots_.next->previous = &promise;
   roots_.next = &promise;
   ++running_;
-  std::coroutine_handle<root::promise_type>::from_promise(promise).resume();
+  frame.resume();
 }
 
+void reactor::spawn(task<void> work) { spawn(run_as_root(std::move(work))); }
+
 int reactor::add(int descriptor, registered& owner) {
-  const auto index = static_cast<std::size_t>(descriptor);
-  if (index >= slots_.size()) slots_.resize(index + index / 2 + 64);
-  slot& s = slots_[index];
+  const std::size_t block = static_cast<std::size_t>(descriptor) / slots_a_block;
+  while (slots_.size() <= block) slots_.push_back(std::make_unique<std::array<slot, slots_a_block>>());
+  slot& s = slot_of(descriptor);
   ++s.life;
   epoll_event event{};
   event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
@@ -108,7 +96,7 @@ int reactor::add(int descriptor, registered& owner) {
 
 void reactor::remove(int descriptor) {
   // Closing the descriptor takes it out of the set; what was fetched already is told apart by `life`.
-  slots_[static_cast<std::size_t>(descriptor)].owner = nullptr;
+  slot_of(descriptor).owner = nullptr;
 }
 
 void reactor::run() {
@@ -138,7 +126,7 @@ void reactor::drain_events() {
     clock_.read();
     for (int i = 0; i < count; ++i) {
       const std::uint64_t key = events[static_cast<std::size_t>(i)].data.u64;
-      const slot& s = slots_[static_cast<std::uint32_t>(key)];
+      const slot& s = slot_of(static_cast<int>(static_cast<std::uint32_t>(key)));
       if (s.owner == nullptr || s.life != static_cast<std::uint32_t>(key >> 32)) continue;
       s.owner->on_events(events[static_cast<std::size_t>(i)].events);
     }

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <array>
 #include <asio/io_context.hpp>
 #include <asio/posix/stream_descriptor.hpp>
 #include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
 #include <coroutine>
 #include <cstdint>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -39,6 +41,47 @@ class tick_listener {
   ~tick_listener() = default;
 };
 
+class reactor;
+
+namespace detail {
+struct root_links {
+  root_links* next = this;
+  root_links* previous = this;
+};
+}  // namespace detail
+
+/// A coroutine that nobody awaits: a reactor owns it, from `spawn` to its end. It destroys itself then.
+class root_task {
+ public:
+  struct promise_type : detail::promise_memory, detail::root_links {
+    reactor* owner = nullptr;
+    struct final_awaiter {
+      [[nodiscard]] bool await_ready() const noexcept { return false; }
+      void await_suspend(std::coroutine_handle<promise_type> done) const noexcept;
+      void await_resume() const noexcept {}
+    };
+    root_task get_return_object() noexcept {
+      return root_task(std::coroutine_handle<promise_type>::from_promise(*this));
+    }
+    [[nodiscard]] std::suspend_always initial_suspend() const noexcept { return {}; }
+    [[nodiscard]] final_awaiter final_suspend() const noexcept { return {}; }
+    void return_void() const noexcept {}
+  };
+
+  root_task(root_task&& other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}
+  root_task(const root_task&) = delete;
+  root_task& operator=(const root_task&) = delete;
+  root_task& operator=(root_task&&) = delete;
+  ~root_task() {
+    if (frame_) frame_.destroy();
+  }
+
+ private:
+  friend reactor;
+  explicit root_task(std::coroutine_handle<promise_type> frame) : frame_(frame) {}
+  std::coroutine_handle<promise_type> frame_;
+};
+
 /// One core's event loop: an edge-triggered epoll set nested in a single-threaded `io_context`, with this core's
 /// buffers, frames and deadlines.
 ///
@@ -65,6 +108,7 @@ class reactor {
   }
 
   /// Starts a coroutine that belongs to this reactor and ends when it likes.
+  void spawn(root_task work);
   void spawn(task<void> work);
 
   [[nodiscard]] const loop_clock& clock() const { return clock_; }
@@ -83,7 +127,7 @@ class reactor {
 
   /// Counts the owners a descriptor has had, the present one included; a change tells that one has gone.
   [[nodiscard]] std::uint32_t life_of(int descriptor) const {
-    const slot& s = slots_[static_cast<std::size_t>(descriptor)];
+    const slot& s = slot_of(descriptor);
     return s.owner == nullptr ? 0 : s.life;
   }
 
@@ -91,11 +135,16 @@ class reactor {
   [[nodiscard]] std::size_t running_count() const { return running_; }
 
  private:
-  struct root;
   struct slot {
     registered* owner = nullptr;
     std::uint32_t life = 0;  // counts owners, so that an event meant for an earlier one is recognised
   };
+
+  static constexpr std::size_t slots_a_block = 256;
+  [[nodiscard]] slot& slot_of(int descriptor) const {
+    const auto index = static_cast<std::size_t>(descriptor);
+    return (*slots_[index / slots_a_block])[index % slots_a_block];
+  }
 
   void wait_for_events();
   void drain_events();
@@ -110,12 +159,11 @@ class reactor {
   asio::posix::stream_descriptor epoll_in_context_;
   asio::steady_timer tick_timer_;
   timer_wheel wheel_;
-  std::vector<slot> slots_;  // by descriptor
+  // By descriptor, in blocks that never move: a table that doubles would cost every idle connection a few bytes.
+  std::vector<std::unique_ptr<std::array<slot, slots_a_block>>> slots_;
   std::vector<tick_listener*> tick_listeners_;
-  struct root_links {
-    root_links* next = this;
-    root_links* previous = this;
-  } roots_;
+  friend root_task::promise_type::final_awaiter;
+  detail::root_links roots_;
   std::size_t running_ = 0;
 };
 

@@ -85,9 +85,8 @@ void socket::shutdown_send() {
   if (descriptor_ >= 0) (void)::shutdown(descriptor_, SHUT_WR);
 }
 
-void socket::wait_state::wake(io_status status) {
+void socket::wait_state::wake() {
   if (!waiting) return;
-  outcome = status;
   disarm();
   std::exchange(waiting, nullptr).resume();
 }
@@ -105,7 +104,7 @@ void socket::cancel() {
 
 void socket::cancel_read() {
   read_cancelled_ = true;
-  read_.wake(io_status::cancelled);
+  read_.wake();
 }
 
 void socket::on_events(std::uint32_t events) {
@@ -120,11 +119,11 @@ void socket::on_events(std::uint32_t events) {
   const int descriptor = descriptor_;
   const std::uint32_t life = owner.life_of(descriptor);
   if (read_.waiting && readable_) {
-    read_.wake(io_status::ok);
+    read_.wake();
     if (owner.life_of(descriptor) != life) return;
   }
   if (write_.waiting && writable_) {
-    write_.wake(io_status::ok);
+    write_.wake();
     if (owner.life_of(descriptor) != life) return;
   }
   if ((half_close_ ? broken_ : hung_up) && watcher_ != nullptr) std::exchange(watcher_, nullptr)->on_hangup();
@@ -132,7 +131,7 @@ void socket::on_events(std::uint32_t events) {
 
 void socket::pretend_readable() {
   readable_ = true;
-  read_.wake(io_status::ok);
+  read_.wake();
 }
 
 expected<int, int> open_listener(const socket_address& address, const listen_options& options) {

@@ -66,6 +66,11 @@ class socket final : public registered {
   /// Waits until `try_write` is worth a call. Ends like `readable`.
   [[nodiscard]] wait_awaiter writable(time_point deadline = time_point::max());
 
+  /// Gives a reader that waits another deadline; nothing where none waits.
+  void move_read_deadline(time_point deadline) {
+    if (read_.waiting) reactor_->wheel().arm(read_, deadline);
+  }
+
   /// Wakes whoever waits, with `cancelled`; waits begun later end so at once. The socket can only be closed after that.
   void cancel();
   /// Ends waits begun later as `cancel` does, and leaves the present ones alone.
@@ -99,11 +104,15 @@ class socket final : public registered {
   /// One direction's waiter, and its deadline.
   struct wait_state : deadline_entry {
     wait_state() : deadline_entry(&wait_state::expired) {}
-    static void expired(deadline_entry& entry) { static_cast<wait_state&>(entry).wake(io_status::timed_out); }
-    void wake(io_status status);
+    static void expired(deadline_entry& entry) {
+      auto& state = static_cast<wait_state&>(entry);
+      if (state.waiting) state.timed_out = true;
+      state.wake();
+    }
+    void wake();
 
     std::coroutine_handle<> waiting;
-    io_status outcome = io_status::ok;
+    bool timed_out = false;
   };
   reactor* reactor_;
   hangup_watcher* watcher_ = nullptr;
@@ -134,7 +143,8 @@ struct socket::wait_awaiter {
     if (deadline != time_point::max()) of.reactor_->wheel().arm(state, deadline);
   }
   [[nodiscard]] io_status await_resume() const {
-    return is_cancelled() ? io_status::cancelled : std::exchange(state.outcome, io_status::ok);
+    const bool timed_out = std::exchange(state.timed_out, false);
+    return is_cancelled() ? io_status::cancelled : timed_out ? io_status::timed_out : io_status::ok;
   }
 };
 

@@ -38,8 +38,8 @@ class deadline_entry {
   deadline_entry* next_ = nullptr;
   deadline_entry** previous_ = nullptr;  // where the pointer to this entry stands; null: not in the wheel
   time_point at_ = time_point::max();
-  time_point linked_for_ = time_point::max();
   expired_function on_expired_;
+  std::uint32_t linked_tick_ = 0;  // of the slot; 50 ms a tick, so six years fit
 };
 
 /// Coarse deadlines: a ring of slots swept as time goes by.
@@ -58,7 +58,7 @@ class timer_wheel {
   /// Arms or moves a deadline. `at` may lie in the past: then the next sweep fires it.
   void arm(deadline_entry& entry, time_point at) {
     entry.at_ = at;
-    if (entry.previous_ != nullptr && entry.linked_for_ <= at) return;
+    if (entry.previous_ != nullptr && entry.linked_tick_ <= static_cast<std::uint32_t>(tick_of(at) + 1)) return;
     link(entry, at);
   }
 
@@ -85,7 +85,7 @@ class timer_wheel {
     if (t <= swept_) t = swept_ + 1;
     if (t > swept_ + slot_count - 1) t = swept_ + slot_count - 1;
     push(slots_[t % slot_count], entry);
-    entry.linked_for_ = at;
+    entry.linked_tick_ = static_cast<std::uint32_t>(t);
   }
 
   static void push(deadline_entry*& head, deadline_entry& entry) {

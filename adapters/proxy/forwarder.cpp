@@ -38,6 +38,16 @@ bool is_idempotent(std::string_view method) {
   return std::ranges::find(idempotent, method) != std::end(idempotent);
 }
 
+/// The key as the log may show it. The hash tells keys apart without naming them; it is no secret-keeping one.
+std::string_view printed_key(std::string_view key, wire::key_printing how, std::array<char, 16>& hash) {
+  switch (how) {
+    case wire::key_printing::plain: return key;
+    case wire::key_printing::hash: return write_hex(text_hasher(0)(key), hash);
+    case wire::key_printing::off: return {};
+  }
+  return {};
+}
+
 failure failure_of_key(key_error e) {
   switch (e) {
     case key_error::missing: return failure::key_missing;
@@ -121,7 +131,17 @@ class forwarding final : public edge::leaving_watcher {
   [[nodiscard]] bool is_replayable() const { return first_.end && is_idempotent(x_.request.method); }
   [[nodiscard]] std::string_view request_id_header() const { return f_.settings_.http.request_id.header; }
 
-  /// Whether something moved on the other side so lately that a wait which timed out goes on.
+  /// When the answer's head is due: counted from the end of the request's being sent.
+  [[nodiscard]] time_point answer_deadline() const {
+    const std::optional<duration>& limit = timeouts().response_header;
+    return limit ? std::min(request_sent_at_ + *limit, total_deadline_) : total_deadline_;
+  }
+  /// When the exchange has been idle for too long, as of now: no byte moved in either direction.
+  [[nodiscard]] time_point idle_deadline() const {
+    const std::optional<duration>& idle = timeouts().stream_idle;
+    return idle ? std::min(moved_at_ + *idle, total_deadline_) : total_deadline_;
+  }
+  /// Whether something moved on the other side since, so that a wait which timed out goes on.
   [[nodiscard]] bool moved_lately() const {
     return timeouts().stream_idle && now() < moved_at_ + *timeouts().stream_idle && !total_is_over();
   }
@@ -171,6 +191,7 @@ class forwarding final : public edge::leaving_watcher {
   std::optional<duration> upstream_elapsed_;
   std::optional<duration> ttfb_;
   std::optional<retry_reason> retried_;
+  bool retry_was_refused_ = false;
 };
 
 forwarding::~forwarding() {
@@ -192,10 +213,14 @@ forwarding::~forwarding() {
   f_.metrics_.request_finished(counted);
   if (placement_ != nullptr) f_.metrics_.request_ended(placement_->label);
   if (retried_ && placement_ != nullptr) {
-    f_.metrics_.retried(placement_->label, *retried_, failure_ ? retry_result::failed : retry_result::answered);
+    f_.metrics_.retried(placement_->label, *retried_,
+                        retry_was_refused_ ? retry_result::refused
+                        : failure_         ? retry_result::failed
+                                           : retry_result::answered);
   }
   if (f_.log_ == nullptr) return;
 
+  std::array<char, 16> key_hash;
   process::access_record record;
   record.timestamp = started_.wall;
   record.request_id = request_id_;
@@ -205,7 +230,7 @@ forwarding::~forwarding() {
   record.path = target.substr(0, question);
   if (question != std::string_view::npos) record.query = target.substr(question + 1);
   if (decision_ && f_.settings_.decision.log) {
-    record.routing_key = decision_->key;
+    record.routing_key = printed_key(decision_->key, f_.settings_.key_printing, key_hash);
     record.placement_key = placement_->id;
     record.route_reason = to_string(decision_->why);
     record.cell = placement_->cell->id;
@@ -281,7 +306,7 @@ void forwarding::prepare_request() {
 io::task<void> forwarding::run() {
   if (x_.refused.status != 0) {
     random_numbers& ids = f_.ids_;
-    request_id_ = take_request_id({}, f_.settings_.http.request_id, ids, texts_.made_request_id);
+    request_id_ = take_request_id({}, f_.request_id_rule_, ids, texts_.made_request_id);
     co_await refuse(failure::malformed_request);
     co_return;
   }
@@ -290,7 +315,7 @@ io::task<void> forwarding::run() {
     debug_ = std::ranges::any_of(
         x_.request.fields, [](const field& f) { return f.value == "1" && same_name(f.name, "X-Debug-Route"); });
   }
-  request_id_ = take_request_id(x_.request.fields, f_.settings_.http.request_id, f_.ids_, texts_.made_request_id);
+  request_id_ = take_request_id(x_.request.fields, f_.request_id_rule_, f_.ids_, texts_.made_request_id);
   if (const std::optional<failure> refused = route()) {
     co_await refuse(*refused);
     co_return;
@@ -332,6 +357,7 @@ io::task<void> forwarding::run() {
       chosen = cell.balancer.pick_other_than(*chosen);
       fresh = false;
       if (!chosen) {
+        retry_was_refused_ = true;
         co_await refuse(*failure_);
         co_return;
       }
@@ -347,8 +373,8 @@ void forwarding::finish_attempt() {
   done.endpoint = endpoint_->label;
   done.status = attempt_status_;
   done.latency = upstream_elapsed_;
-  if (left_) {
-    done.outcome = attempt_outcome::cancelled;  // a client's leaving is never an upstream's failure
+  if (left_ || body_failure_) {
+    done.outcome = attempt_outcome::cancelled;  // a client's leaving or slowness is never an upstream's failure
   } else if (attempt_fault_ != edge::stream_fault::none || (failure_ && outcome_of(*failure_).upstream)) {
     done.outcome = attempt_outcome::failed;
     const failure why = failure_.value_or(failure_of_upstream(attempt_fault_));
@@ -406,10 +432,11 @@ io::task<forwarding::attempt_end> forwarding::attempt(cell_state& cell, std::siz
   edge::outgoing_request out;
   out.view = &x_.request;
   out.added = request_added_.span();
-  out.authority = placement_->policy.host == host_policy::upstream ? std::string_view(endpoint_->authority)
-                                                                  : x_.request.authority;
+  const bool own_name = placement_->policy.host == host_policy::upstream || x_.request.authority.empty();
+  out.authority = own_name ? std::string_view(endpoint_->authority) : x_.request.authority;
   moved_at_ = now();
-  attempt_fault_ = co_await upstream_->send_head(out, first_, within(timeouts().stream_idle));
+  attempt_fault_ = co_await upstream_->send_head(out, first_, first_.end ? x_.trailers() : std::span<field>{},
+                                                 within(timeouts().stream_idle));
   if (attempt_fault_ == edge::stream_fault::none) {
     if (first_.end) {
       request_sent_ = true;
@@ -461,6 +488,7 @@ io::task<void> forwarding::send_request_body() {
     if (piece.end) {
       request_sent_ = true;
       request_sent_at_ = now();
+      if (!head_came_) upstream_->expect_answer_by(answer_deadline());
       co_return;
     }
   }
@@ -485,20 +513,16 @@ void forwarding::note_answer(const response_view& head) {
   if (request_sent_) upstream_elapsed_ = now() - request_sent_at_;
   ttfb_ = now() - started_.now;
   status_ = head.status;
+  moved_at_ = now();
   answer_begun_ = true;
 }
 
 io::task<void> forwarding::relay_answer() {
   edge::answer_head answer;
   for (;;) {
-    const time_point deadline = request_sent_ && timeouts().response_header
-                                    ? std::min(request_sent_at_ + *timeouts().response_header, total_deadline_)
-                                    : within(request_sent_ ? std::nullopt : timeouts().stream_idle);
-    answer = co_await upstream_->read_head(deadline);
+    answer = co_await upstream_->read_head(request_sent_ ? answer_deadline() : idle_deadline());
     if (answer.fault == edge::stream_fault::timed_out && !total_is_over()) {
-      const bool sent_since = request_sent_ && timeouts().response_header &&
-                              now() < request_sent_at_ + *timeouts().response_header;
-      if (sent_since || (!request_sent_ && moved_lately())) continue;
+      if (request_sent_ ? now() < answer_deadline() : moved_lately()) continue;
     }
     if (answer.fault != edge::stream_fault::none) {
       attempt_fault_ = answer.fault;
@@ -508,7 +532,7 @@ io::task<void> forwarding::relay_answer() {
     if (status >= 200 || status == 101) break;
     edge::outgoing_response interim;
     interim.view = answer.head;
-    remove_decision_fields(answer.head->fields, request_id_header());
+    remove_decision_fields(answer.head->fields, f_.request_id_rule_);
     const edge::stream_fault fault = co_await x_.send_interim(interim, within(timeouts().stream_idle));
     if (fault != edge::stream_fault::none) {
       left_ = true;
@@ -520,7 +544,7 @@ io::task<void> forwarding::relay_answer() {
   response_view& head = *answer.head;
   note_answer(head);
   const bool tunnel = head.status == 101;
-  remove_decision_fields(head.fields, request_id_header());
+  remove_decision_fields(head.fields, f_.request_id_rule_);
   added_fields added;
   add_decision_fields(added, head.status);
   added.add("Proxy-Status", "cellroute");
@@ -534,7 +558,10 @@ io::task<void> forwarding::relay_answer() {
     co_return;
   }
   bytes_out_ += piece.size_bytes;
-  edge::stream_fault sent = co_await x_.send_head(out, piece, within(timeouts().stream_idle));
+  std::span<const field> first_trailers;
+  if (piece.end) first_trailers = upstream_->trailers();
+  edge::stream_fault sent = co_await x_.send_head(out, piece, first_trailers, within(timeouts().stream_idle));
+  moved_at_ = now();
   if (tunnel && sent == edge::stream_fault::none) {
     x_.become_tunnel();
     upstream_->become_tunnel();
@@ -543,7 +570,7 @@ io::task<void> forwarding::relay_answer() {
     co_return;
   }
   while (sent == edge::stream_fault::none && !piece.end) {
-    piece = co_await upstream_->read_body(within(timeouts().stream_idle));
+    piece = co_await upstream_->read_body(idle_deadline());
     if (piece.fault == edge::stream_fault::timed_out && moved_lately()) continue;
     if (piece.fault != edge::stream_fault::none) {
       attempt_fault_ = piece.fault;
@@ -564,6 +591,8 @@ io::task<void> forwarding::relay_answer() {
   if (sent != edge::stream_fault::none) {
     left_ = true;
     x_.abort();
+    x_.stop_reading();
+    upstream_->cancel();
     co_return;
   }
   outcome_ = request_outcome::forwarded;
@@ -573,9 +602,9 @@ io::task<void> forwarding::relay_tunnel(bool upwards) {
   for (;;) {
     edge::body_piece piece;
     if (upwards) {
-      piece = co_await x_.read_body(within(timeouts().stream_idle));
+      piece = co_await x_.read_body(idle_deadline());
     } else {
-      piece = co_await upstream_->read_body(within(timeouts().stream_idle));
+      piece = co_await upstream_->read_body(idle_deadline());
     }
     if (piece.fault == edge::stream_fault::timed_out && moved_lately()) continue;
     (upwards ? bytes_in_ : bytes_out_) += piece.size_bytes;
@@ -625,7 +654,7 @@ io::task<void> forwarding::refuse(failure why) {
   edge::body_piece body = answer.body();
   bytes_out_ += body.size_bytes;
   ttfb_ = now() - started_.now;
-  const edge::stream_fault sent = co_await x_.send_head(out, body, now() + 10s);
+  const edge::stream_fault sent = co_await x_.send_head(out, body, {}, now() + 10s);
   if (sent != edge::stream_fault::none) x_.abort();
 }
 
@@ -639,6 +668,7 @@ forwarder::forwarder(const io::loop_clock& clock, published<routing_table>& tabl
       metrics_(metrics),
       log_(log),
       settings_(std::move(settings)),
+      request_id_rule_(settings_.http.request_id),
       ids_(seed) {
   for (std::size_t i = 0; i < reason_labels_.size() && i <= static_cast<std::size_t>(reason::route); ++i) {
     reason_labels_[i] = names_.intern(label_kind::reason, to_string(static_cast<reason>(i)));

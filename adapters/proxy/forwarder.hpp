@@ -9,6 +9,7 @@
 #include "adapters/io/clock.hpp"
 #include "adapters/process/access_ring.hpp"
 #include "adapters/proxy/failure.hpp"
+#include "adapters/proxy/head_edits.hpp"
 #include "adapters/proxy/route_view.hpp"
 #include "adapters/proxy/router_metrics.hpp"
 #include "adapters/wire/settings.hpp"
@@ -30,9 +31,9 @@ struct listener_facts {
 struct forward_settings {
   wire::http_settings http;
   wire::decision_settings decision;
+  wire::key_printing key_printing = wire::key_printing::plain;
   key_header key;
   std::vector<listener_facts> listeners;
-  field_name request_id_field = field_name::x_request_id;
 };
 
 /// Routes exchanges and carries them to their cells: the router's own handler, on one reactor.
@@ -62,6 +63,7 @@ class forwarder final : public edge::exchange_handler {
   reactor_metrics& metrics_;
   process::access_ring* log_;  // null: no access log
   forward_settings settings_;
+  request_id_rule request_id_rule_;
   random_numbers ids_;
   local_ref<route_view> view_;
   std::array<label_id, 16> reason_labels_{};

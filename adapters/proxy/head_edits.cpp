@@ -68,25 +68,33 @@ bool same_name(std::string_view a, std::string_view b) {
   return a.size() == b.size() && std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
 }
 
-std::string_view take_request_id(std::span<field> fields, const wire::request_id_settings& settings, random_numbers& rng,
+std::string_view write_hex(std::uint64_t number, std::span<char, 16> out) {
+  // All digits at once: each half byte gets a byte of its own, and those from ten up another offset.
+  for (int half = 0; half < 2; ++half) {
+    std::uint64_t x = number >> (32 * half) & 0xffffffffu;
+    x = (x | x << 16) & 0x0000ffff0000ffffu;
+    x = (x | x << 8) & 0x00ff00ff00ff00ffu;
+    x = (x | x << 4) & 0x0f0f0f0f0f0f0f0fu;
+    const std::uint64_t letters = (x + 0x0606060606060606u) >> 4 & 0x0101010101010101u;
+    x += 0x3030303030303030u + letters * 0x27;
+    std::memcpy(out.data() + 8 * half, &x, 8);
+  }
+  return {out.data(), out.size()};
+}
+
+std::string_view take_request_id(std::span<field> fields, const request_id_rule& rule, random_numbers& rng,
                                  std::array<char, 32>& made) {
-  const bool usual = same_name(settings.header, "X-Request-Id");
   const field* found = nullptr;
   bool repeated = false;
   for (field& f : fields) {
-    if (usual ? f.id != field_name::x_request_id : !same_name(f.name, settings.header)) continue;
+    if (!rule.names(f)) continue;
     f.skip = true;
     repeated = found != nullptr;
     found = &f;
   }
-  if (settings.trust && found != nullptr && !repeated && is_fit_id(found->value)) return found->value;
-  static constexpr char digits[] = "0123456789abcdef";
-  std::uint64_t number = 0;
-  for (std::size_t i = 0; i < made.size(); ++i) {
-    if (i % 16 == 0) number = rng();
-    made[i] = digits[number & 15];
-    number >>= 4;
-  }
+  if (rule.trust && found != nullptr && !repeated && is_fit_id(found->value)) return found->value;
+  (void)write_hex(rng(), std::span(made).first<16>());
+  (void)write_hex(rng(), std::span(made).last<16>());
   return {made.data(), made.size()};
 }
 
@@ -137,17 +145,14 @@ std::string_view client_address(std::span<const field> fields, const io::socket_
   return {peer_text.data(), io::write_host(peer, peer_text.data())};
 }
 
-void remove_decision_fields(std::span<field> fields, std::string_view request_id_header) {
-  const bool usual = same_name(request_id_header, "X-Request-Id");
+void remove_decision_fields(std::span<field> fields, const request_id_rule& rule) {
   for (field& f : fields) {
     switch (f.id) {
       case field_name::x_routed_to:
       case field_name::x_route_reason:
       case field_name::x_route_decision:
       case field_name::x_failover_reason: f.skip = true; break;
-      case field_name::x_request_id: f.skip = f.skip || usual; break;
-      case field_name::other: f.skip = f.skip || (!usual && same_name(f.name, request_id_header)); break;
-      default: break;
+      default: f.skip = f.skip || rule.names(f); break;
     }
   }
 }

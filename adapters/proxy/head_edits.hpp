@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string_view>
 
@@ -39,9 +40,28 @@ struct edit_texts {
 /// The longest request id that is taken over from a client. What is longer, or holds other than visible ASCII, is replaced.
 inline constexpr std::size_t request_id_bytes_max = 128;
 
+/// Compares names without case.
+[[nodiscard]] bool same_name(std::string_view a, std::string_view b);
+
+/// Writes sixteen hexadecimal digits; their order is that of the bytes, lowest first, which is all one to an id.
+std::string_view write_hex(std::uint64_t number, std::span<char, 16> out);
+
+/// Which field carries the request id. Made once from the settings, so that no request compares the usual name.
+struct request_id_rule {
+  std::string_view header;
+  bool trust = true;
+  bool usual = true;
+
+  explicit request_id_rule(const wire::request_id_settings& settings)
+      : header(settings.header), trust(settings.trust), usual(same_name(settings.header, "X-Request-Id")) {}
+  [[nodiscard]] bool names(const field& f) const {
+    return usual ? f.id == field_name::x_request_id : f.id == field_name::other && same_name(f.name, header);
+  }
+};
+
 /// The client's request id if it is trusted and fit, else a new one of 32 hexadecimal digits. Marks the client's own as not
 /// passed on in either case: the router writes it itself.
-[[nodiscard]] std::string_view take_request_id(std::span<field> fields, const wire::request_id_settings& settings,
+[[nodiscard]] std::string_view take_request_id(std::span<field> fields, const request_id_rule& rule,
                                                random_numbers& rng, std::array<char, 32>& made);
 
 /// Whether an address belongs to the listener's trusted proxies.
@@ -60,9 +80,6 @@ void edit_forwarded(request_view& request, const io::socket_address& peer, std::
                                               std::array<char, 46>& peer_text);
 
 /// Takes the router's own fields out of an upstream's answer, so that a cell cannot speak in the router's name.
-void remove_decision_fields(std::span<field> fields, std::string_view request_id_header);
-
-/// Compares names without case.
-[[nodiscard]] bool same_name(std::string_view a, std::string_view b);
+void remove_decision_fields(std::span<field> fields, const request_id_rule& rule);
 
 }  // namespace cellroute::proxy

@@ -91,5 +91,9 @@ int main(int argc, char** argv) {
     return exit_invalid;
   }
   router.run();
+  // From here on nothing listens to signals any more: one that comes now must not change how this process ended.
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, nullptr);
   return exit_ok;
 }

@@ -164,7 +164,7 @@ expected<void, start_error> router::open_log() {
   settings.level = level_of(configuration_.local.log.level);
   settings.now = &read_wall_clock;
   auto opened = process::log_writer::open(std::move(settings));
-  if (!opened) return unexpected(start_error{"cannot open the log: " + to_string(opened.error())});
+  if (!opened) return unexpected(start_error{"cannot open the log " + to_string(opened.error())});
   log_ = *std::move(opened);
   return {};
 }
@@ -203,6 +203,7 @@ expected<void, start_error> router::open_listeners() {
   const wire::settings& local = configuration_.local;
   forward_settings_.http = local.http;
   forward_settings_.decision = local.decision;
+  forward_settings_.key_printing = local.log.access.routing_key;
   forward_settings_.key.name = configuration_.key.header;
   if (!same_name(forward_settings_.key.name, key_header{}.name)) forward_settings_.key.id = field_name::other;
   for (const wire::listener_settings& l : local.listeners) {

@@ -184,8 +184,6 @@ std::string_view to_string(protocol_label protocol) {
 
 std::string_view to_string(upstream_state state) {
   switch (state) {
-    case upstream_state::connecting:
-      return "connecting";
     case upstream_state::active:
       return "active";
     case upstream_state::idle:
@@ -282,10 +280,8 @@ void reactor_metrics::connection_dropped(label_id listener, drop_reason reason) 
   connections_dropped_.at(connection_labels::pack({listener, number(reason)})).add();
 }
 
-void reactor_metrics::upstream_connection_moved(label_id placement, std::optional<upstream_state> from,
-                                                std::optional<upstream_state> to) noexcept {
-  if (from) upstream_connections_.at(upstream_connection_labels::pack({placement, number(*from)})).add(-1);
-  if (to) upstream_connections_.at(upstream_connection_labels::pack({placement, number(*to)})).add(1);
+void reactor_metrics::upstream_connections_are(label_id placement, upstream_state state, std::size_t count) noexcept {
+  upstream_connections_.at(upstream_connection_labels::pack({placement, number(state)})).set(static_cast<std::int64_t>(count));
 }
 
 /// One rendering: sums every family over the reactors and gives the packed labels their names back.

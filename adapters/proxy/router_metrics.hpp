@@ -104,7 +104,7 @@ enum class drop_reason : std::uint8_t { connection_limit, accept_rate, descripto
 enum class protocol_label : std::uint8_t { http1, http2, http3, tcp, tunnel };
 [[nodiscard]] std::string_view to_string(protocol_label protocol);
 
-enum class upstream_state : std::uint8_t { connecting, active, idle };
+enum class upstream_state : std::uint8_t { active, idle };
 [[nodiscard]] std::string_view to_string(upstream_state state);
 
 /// `connect_failed`: nothing was sent yet; `reused_connection_ended`: a pooled connection ended without a byte of
@@ -165,9 +165,8 @@ class reactor_metrics {
   void connection_closed(label_id listener, protocol_label protocol) noexcept;
   void connection_dropped(label_id listener, drop_reason reason) noexcept;
 
-  /// Empty `from`: a new one; empty `to`: closed.
-  void upstream_connection_moved(label_id placement, std::optional<upstream_state> from,
-                                 std::optional<upstream_state> to) noexcept;
+  /// How many there are now; told once a second, so that no request pays for it.
+  void upstream_connections_are(label_id placement, upstream_state state, std::size_t count) noexcept;
 
  private:
   friend class metrics_page;

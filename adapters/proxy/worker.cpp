@@ -86,9 +86,18 @@ void worker::on_tick(time_point now) {
   forwarder_->refresh();
   if (now - swept_at_ < sweep_every) return;
   swept_at_ = now;
+  for (auto& [placement, counts] : connection_counts_) counts = {};
   for (const local_ref<endpoint_state>& e : forwarder_->view().endpoints()) {
     edge::http1_pool* const pool = static_cast<pooled_endpoint&>(*e).connections();
-    if (pool != nullptr) pool->sweep(now);
+    if (pool == nullptr) continue;
+    pool->sweep(now);
+    upstream_counts& counts = connection_counts_[e->placement_label];
+    counts.idle += pool->idle_count();
+    counts.active += pool->lent_count();
+  }
+  for (const auto& [placement, counts] : connection_counts_) {
+    metrics_.upstream_connections_are(placement, upstream_state::idle, counts.idle);
+    metrics_.upstream_connections_are(placement, upstream_state::active, counts.active);
   }
 }
 

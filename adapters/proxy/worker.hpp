@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <unordered_map>
 #include <vector>
 
 #include "adapters/edge/listener.hpp"
@@ -55,6 +56,11 @@ class worker final : public edge::listener_observer, public io::tick_listener {
   upstream_directory directory_;
   std::optional<forwarder> forwarder_;
   std::vector<std::unique_ptr<edge::listener>> listeners_;
+  struct upstream_counts {
+    std::size_t idle = 0;
+    std::size_t active = 0;
+  };
+  std::unordered_map<label_id, upstream_counts> connection_counts_;
   std::atomic<std::size_t> open_{0};
   time_point swept_at_;
   std::thread thread_;

@@ -49,7 +49,11 @@ fake_client::fake_client(manual_time& time, transcript& out, client_request what
   facts.peer = io::parse_address(what_.peer, 40000).value_or(io::socket_address{});
   facts.local_port = 8080;
   if (what_.refused_status != 0) refused = {what_.refused_status, "the head is not fit to be read"};
-  if (!what_.content.empty() || what_.content_ends) {
+  sent_content_ = what_.content;
+  sent_end_ = what_.content_ends;
+  if (what_.content_breaks) {
+    from_.content.push({"", false, edge::stream_fault::malformed});
+  } else if (!what_.content.empty() || what_.content_ends) {
     from_.content.push({what_.content, what_.content_ends, edge::stream_fault::none});
   }
 }
@@ -80,15 +84,15 @@ io::task<edge::stream_fault> fake_client::send_interim(const edge::outgoing_resp
 }
 
 io::task<edge::stream_fault> fake_client::send_head(const edge::outgoing_response& head, edge::body_piece first,
-                                                    time_point deadline) {
+                                                    std::span<const field> trailers, time_point deadline) {
   check_send("a head");
   if (heads_ != 0) out_.blame(name() + ": a second head");
   if (left_) out_.blame(name() + ": an answer to a client that left");
   ++heads_;
   const edge::stream_fault fault = co_await to_.pass(deadline);
   if (fault != edge::stream_fault::none) co_return fault;
-  status_ = head.view->status;
-  std::string line = name() + ": " + std::to_string(status_);
+  by_cell_ = value_of(head.added, "Proxy-Status").find("error=") == std::string_view::npos;
+  std::string line = name() + ": " + std::to_string(head.view->status);
   if (out_.shows_fields) {
     line += fields_text(head.view->fields, head.added);
   } else {
@@ -103,7 +107,7 @@ io::task<edge::stream_fault> fake_client::send_head(const edge::outgoing_respons
   }
   answer_content_ += std::string_view(first.data, first.size_bytes);
   answer_ended_ = first.end;
-  out_.say(line + content_text(first));
+  out_.say(line + content_text(first) + fields_text(trailers, {}));
   co_return edge::stream_fault::none;
 }
 
@@ -126,16 +130,24 @@ void fake_connection::lend() {
   if (lent_) out_.blame(name_ + ": lent twice");
   lent_ = true;
   idle_ = has_request_ = request_ended_ = answered_ = final_head_ = closes_ = tunnel_ = false;
+  asks_upgrade_ = given_head_ = answer_end_sent_ = false;
   // Bytes that came while the connection was idle stay: only a failure does, since a fit one has no others.
   from_.emplace(time_);
   to_.emplace(time_);
   if (failed_ != edge::stream_fault::none) from_->end_with(failed_);
   heads_.clear();
+  request_name_.clear();
   request_content_.clear();
+  answer_content_.clear();
 }
 
 void fake_connection::answers(cell_answer answer) {
   answered_ = true;
+  if (answer.status >= 200 || answer.status == 101) {
+    given_head_ = true;
+    answer_content_ = answer.content;
+    answer_end_sent_ = answer.status != 101 && answer.content_ends;
+  }
   closes_ = closes_ || answer.closes;
   heads_.push_back(std::move(answer));
   head_waits_.wake();
@@ -154,22 +166,25 @@ io::task<edge::stream_fault> fake_connection::connect(time_point deadline) {
   out_.say(name_ + ": connect");
   while (!connect_outcome) {
     if (failed_ != edge::stream_fault::none) co_return failed_;
-    if (!co_await connecting_.until(deadline)) co_return edge::stream_fault::timed_out;
+    const bool woken = co_await connecting_.until(deadline);
+    if (!woken) co_return edge::stream_fault::timed_out;
   }
   co_return *connect_outcome;
 }
 
 io::task<edge::stream_fault> fake_connection::send_head(const edge::outgoing_request& head, edge::body_piece first,
-                                                        time_point deadline) {
+                                                        std::span<const field> trailers, time_point deadline) {
   if (has_request_) out_.blame(name_ + ": a second request");
   has_request_ = true;
   const edge::stream_fault fault = co_await to_->pass(deadline);
   if (fault != edge::stream_fault::none) co_return fault;
   std::string line = name_ + ": " + std::string(head.view->method) + " " + std::string(head.view->target);
   if (out_.shows_fields) line += "\n  Host: " + std::string(head.authority) + fields_text(head.view->fields, head.added);
+  request_name_ = value_of(head.added, "X-Request-Id");
+  asks_upgrade_ = !head.view->upgrade.empty();
   request_content_ = std::string_view(first.data, first.size_bytes);
   request_ended_ = first.end;
-  out_.say(line + content_text(first));
+  out_.say(line + content_text(first) + fields_text(trailers, {}));
   co_return edge::stream_fault::none;
 }
 
@@ -191,7 +206,8 @@ io::task<edge::answer_head> fake_connection::read_head(time_point deadline) {
     if (failed_ == edge::stream_fault::cancelled) co_return edge::answer_head{failed_, nullptr};
     if (!heads_.empty()) break;
     if (failed_ != edge::stream_fault::none) co_return edge::answer_head{failed_, nullptr};
-    if (!co_await head_waits_.until(deadline)) co_return edge::answer_head{edge::stream_fault::timed_out, nullptr};
+    const bool woken = co_await head_waits_.until(deadline);
+    if (!woken) co_return edge::answer_head{edge::stream_fault::timed_out, nullptr};
   }
   spoken_ = std::move(heads_.front());
   heads_.pop_front();
@@ -222,6 +238,7 @@ void fake_connection::release() {
   const bool whole = request_ended_ && final_head_ && from_->content.has_ended() && !closes_ && !tunnel_ &&
                      failed_ == edge::stream_fault::none;
   from_->content.give_back();
+  if (has_request_) out_.carried.push_back({request_name_, request_content_, answer_content_, answered_});
   if (whole) {
     ++served_;
     idle_ = true;

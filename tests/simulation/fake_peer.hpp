@@ -18,10 +18,19 @@
 
 namespace cellroute::simulation {
 
+/// A request as one connection carried it, and what came back on that connection.
+struct carried_request {
+  std::string request;  ///< its name
+  std::string content;
+  std::string answer_content;
+  bool answered = false;  ///< at least a byte of an answer had come
+};
+
 /// What both ends write into.
 struct transcript {
   std::vector<std::string> lines;
   std::vector<std::string> violations;
+  std::vector<carried_request> carried;  ///< in the order in which the connections were released
   bool shows_fields = false;  ///< heads with their fields
 
   void say(std::string line) { lines.push_back(std::move(line)); }
@@ -42,7 +51,8 @@ class content_queue {
   void push(part p) { parts_.push_back(std::move(p)); }
   [[nodiscard]] bool is_empty() const { return parts_.empty(); }
   [[nodiscard]] bool has_ended() const { return ended_; }
-  void clear() { parts_.clear(); }
+  /// What follows is content of another kind: a tunnel's.
+  void begin_again() { ended_ = false; }
 
   [[nodiscard]] edge::body_piece take() {
     give_back();
@@ -123,7 +133,8 @@ class readable_side {
       if (!is_cancelled() && (!content.is_empty() || content.has_ended())) co_return content.take();
       failed.fault = end_;
       if (failed.fault != edge::stream_fault::none) co_return failed;
-      if (!co_await wait_.until(deadline)) {
+      const bool woken = co_await wait_.until(deadline);
+      if (!woken) {
         failed.fault = edge::stream_fault::timed_out;
         co_return failed;
       }
@@ -155,7 +166,8 @@ class writable_side {
     for (;;) {
       if (end_ != edge::stream_fault::none) co_return end_;
       if (open_) co_return edge::stream_fault::none;
-      if (!co_await wait_.until(deadline)) co_return edge::stream_fault::timed_out;
+      const bool woken = co_await wait_.until(deadline);
+      if (!woken) co_return edge::stream_fault::timed_out;
     }
   }
 
@@ -174,6 +186,7 @@ struct client_request {
   body_size body;
   std::string content;  ///< that comes with the head
   bool content_ends = true;
+  bool content_breaks = false;  ///< its framing is broken, and that came with the head
   bool expects_continue = false;
   std::string upgrade;
   std::string peer = "192.0.2.7";
@@ -186,7 +199,11 @@ class fake_client final : public edge::exchange {
   fake_client(manual_time& time, transcript& out, client_request what);
 
   // What the client does.
-  void sends(std::string text, bool end) { from_.deliver({std::move(text), end, edge::stream_fault::none}); }
+  void sends(std::string text, bool end) {
+    sent_content_ += text;
+    sent_end_ = end;
+    from_.deliver({std::move(text), end, edge::stream_fault::none});
+  }
   void breaks_content() { from_.deliver({"", false, edge::stream_fault::malformed}); }
   void stops_reading() { to_.stop(); }
   void reads_on() { to_.go_on(); }
@@ -196,12 +213,17 @@ class fake_client final : public edge::exchange {
 
   // What became of it.
   [[nodiscard]] const std::string& name() const { return what_.name; }
+  [[nodiscard]] const client_request& what() const { return what_; }
+  [[nodiscard]] const std::string& sent_content() const { return sent_content_; }
+  [[nodiscard]] bool has_sent_end() const { return sent_end_; }
+  [[nodiscard]] bool is_tunnel() const { return tunnel_; }
   [[nodiscard]] std::size_t heads() const { return heads_; }
   [[nodiscard]] bool has_whole_answer() const { return answer_ended_; }
   [[nodiscard]] bool is_cut() const { return aborted_; }
   [[nodiscard]] bool is_left() const { return left_; }
   [[nodiscard]] const std::string& answer_content() const { return answer_content_; }
-  [[nodiscard]] std::uint16_t status() const { return status_; }
+  /// The answer was a cell's, and not the router's own.
+  [[nodiscard]] bool is_answered_by_cell() const { return by_cell_; }
 
   // The seam.
   edge::body_piece first_body() override { return from_.content.take(); }
@@ -220,10 +242,15 @@ class fake_client final : public edge::exchange {
   }
   io::task<edge::stream_fault> send_interim(const edge::outgoing_response& head, time_point deadline) override;
   io::task<edge::stream_fault> send_head(const edge::outgoing_response& head, edge::body_piece first,
-                                         time_point deadline) override;
+                                         std::span<const field> trailers, time_point deadline) override;
   io::task<edge::stream_fault> send_body(edge::body_piece piece, std::span<const field> trailers,
                                          time_point deadline) override;
-  void become_tunnel() override { out_.say(name() + ": a tunnel now"); }
+  void become_tunnel() override {
+    out_.say(name() + ": a tunnel now");
+    tunnel_ = true;
+    sent_end_ = false;
+    from_.content.begin_again();
+  }
   bool has_left() const override { return left_; }
   void watch_leaving(edge::leaving_watcher* watcher) override { watcher_ = watcher; }
   void abort() override {
@@ -241,8 +268,11 @@ class fake_client final : public edge::exchange {
   writable_side to_;
   edge::leaving_watcher* watcher_ = nullptr;
   std::size_t heads_ = 0;
-  std::uint16_t status_ = 0;
+  std::string sent_content_;
   std::string answer_content_;
+  bool sent_end_ = false;
+  bool by_cell_ = false;
+  bool tunnel_ = false;
   bool answer_ended_ = false;
   bool aborted_ = false;
   bool left_ = false;
@@ -269,7 +299,11 @@ class fake_connection final : public edge::upstream_stream {
   void refuses() { connect_ended(edge::stream_fault::closed); }
   void starts_answer() { answered_ = true; }
   void answers(cell_answer answer);
-  void sends(std::string text, bool end) { from_->deliver({std::move(text), end, edge::stream_fault::none}); }
+  void sends(std::string text, bool end) {
+    answer_content_ += text;
+    answer_end_sent_ = end;
+    from_->deliver({std::move(text), end, edge::stream_fault::none});
+  }
   void breaks() { fail(edge::stream_fault::malformed); }
   /// Ends the connection in the middle.
   void resets() { fail(edge::stream_fault::closed); }
@@ -285,8 +319,13 @@ class fake_connection final : public edge::upstream_stream {
   [[nodiscard]] bool is_idle() const { return idle_; }
   [[nodiscard]] bool is_connecting() const { return connecting_.is_waiting(); }
   [[nodiscard]] bool has_request() const { return has_request_; }
+  [[nodiscard]] const std::string& request_name() const { return request_name_; }
   [[nodiscard]] const std::string& request_content() const { return request_content_; }
-  [[nodiscard]] bool has_whole_request() const { return request_ended_; }
+  [[nodiscard]] bool asks_upgrade() const { return asks_upgrade_; }
+  /// A final head was given; content may follow until its end.
+  [[nodiscard]] bool has_given_head() const { return given_head_; }
+  [[nodiscard]] bool has_sent_end() const { return answer_end_sent_; }
+  [[nodiscard]] bool has_failed() const { return failed_ != edge::stream_fault::none; }
 
   /// What `connect` finds: unset waits for `accepts` or `refuses`.
   std::optional<edge::stream_fault> connect_outcome;
@@ -297,10 +336,11 @@ class fake_connection final : public edge::upstream_stream {
   bool is_reused() const override { return served_ != 0; }
   io::task<edge::stream_fault> connect(time_point deadline) override;
   io::task<edge::stream_fault> send_head(const edge::outgoing_request& head, edge::body_piece first,
-                                         time_point deadline) override;
+                                         std::span<const field> trailers, time_point deadline) override;
   io::task<edge::stream_fault> send_body(edge::body_piece piece, std::span<const field> trailers,
                                          time_point deadline) override;
   io::task<edge::answer_head> read_head(time_point deadline) override;
+  void expect_answer_by(time_point deadline) override { head_waits_.move_deadline(deadline); }
   edge::body_piece first_body() override { return from_->content.take(); }
   io::task<edge::body_piece> read_body(time_point deadline) override {
     if (from_->is_waiting()) out_.blame(name_ + ": two reads at once");
@@ -309,7 +349,10 @@ class fake_connection final : public edge::upstream_stream {
   std::span<field> trailers() override { return from_->trailers; }
   bool has_answered() const override { return answered_; }
   bool closes_after_answer() const override { return closes_; }
-  void become_tunnel() override { tunnel_ = true; }
+  void become_tunnel() override {
+    tunnel_ = true;
+    from_->content.begin_again();
+  }
   void cancel() override;
   void release() override;
 
@@ -331,7 +374,12 @@ class fake_connection final : public edge::upstream_stream {
   cell_answer spoken_;  // the head that was handed out last: views lead into it
   std::vector<field> spoken_fields_;
   response_view view_;
+  std::string request_name_;
   std::string request_content_;
+  std::string answer_content_;
+  bool asks_upgrade_ = false;
+  bool given_head_ = false;
+  bool answer_end_sent_ = false;
   edge::stream_fault failed_ = edge::stream_fault::none;
   std::size_t served_ = 0;
   bool lent_ = false;

@@ -155,7 +155,7 @@ class script {
     }
   }
 
-  /// `r1 METHOD TARGET [key=K] [length=N|chunked] ["content"] [more] [expects] [upgrade=P] [Name:Value] [refused=N]`;
+  /// `r1 METHOD TARGET [key=K] [length=N|chunked] ["content"] [more] [broken] [expects] [upgrade=P] [Name:Value] [refused=N]`;
   /// without length or chunked there is no content.
   static client_request read_request(const words& line) {
     client_request r;
@@ -164,6 +164,7 @@ class script {
     r.target = line[2];
     r.content = text_in(line);
     r.content_ends = !has(line, "more");
+    r.content_breaks = has(line, "broken");
     r.expects_continue = has(line, "expects");
     for (std::size_t i = 3; i < line.size(); ++i) {
       const std::string& word = line[i];

@@ -150,8 +150,10 @@ void forwarding_world::advance(duration by) {
 void forwarding_world::read_log() {
   while (const auto record = log_.front()) {
     const process::access_record& r = *record;
-    ++log_records_[std::string(r.request_id)];
-    std::string line = std::string(r.request_id) + " log: " + std::to_string(r.status_code);
+    // A request that was refused has an id of the router's making, which would say nothing here.
+    const std::string name = client(r.request_id) == nullptr ? "(new id)" : std::string(r.request_id);
+    ++log_records_[name];
+    std::string line = name + " log: " + std::to_string(r.status_code);
     const auto fact = [&line](std::string_view name, std::string_view value) {
       if (!value.empty()) line += " " + std::string(name) + "=" + std::string(value);
     };
@@ -189,17 +191,41 @@ std::vector<std::string> forwarding_world::counters() {
   return lines;
 }
 
+void forwarding_world::check_carried(const fake_client& c) {
+  std::size_t attempts = 0;
+  bool answered = false;
+  bool found_answer = false;
+  for (const carried_request& each : out.carried) {
+    if (each.request != c.name()) continue;
+    ++attempts;
+    if (answered) out.blame(c.name() + ": sent again although an answer had begun");
+    answered = each.answered;
+    if (!c.sent_content().starts_with(each.content)) out.blame(c.name() + ": a cell got other content than was sent");
+    found_answer = found_answer || each.answer_content == c.answer_content();
+  }
+  if (attempts > 2) out.blame(c.name() + ": more than one retry");
+  if (c.has_whole_answer() && c.is_answered_by_cell() && !found_answer) {
+    out.blame(c.name() + ": the answer's content is not the cell's");
+  }
+}
+
 void forwarding_world::check_at_rest() {
   advance(0s);
+  std::size_t refused_requests = 0;
   for (const running& r : clients_) {
     const fake_client& c = *r.client;
     const auto blame = [&](std::string_view what) { out.blame(c.name() + ": " + std::string(what)); };
     if (!r.work->is_done()) blame("runs on");
     if (!c.has_whole_answer() && !c.is_cut() && !c.is_left()) blame("has neither an answer nor an end");
     if (c.heads() > 1) blame("has several heads");
+    const bool refused = c.refused.status != 0;
     const auto records = log_records_.find(c.name());
-    if (records == log_records_.end() || records->second != 1) blame("has not exactly one log record");
+    const std::size_t count = records == log_records_.end() ? 0 : records->second;
+    if (count != (refused ? 0u : 1u)) blame("has " + std::to_string(count) + " log records");
+    refused_requests += refused ? 1 : 0;
+    check_carried(c);
   }
+  if (log_records_["(new id)"] != refused_requests) out.blame("refused requests and their log records differ in number");
   for (const fake_connection* c : lent_connections()) out.blame(c->name() + ": not released");
   if (active_count() != 0) out.blame("requests count as active that have ended");
   for (const std::string& line : counters()) {

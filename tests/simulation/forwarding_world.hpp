@@ -93,6 +93,7 @@ class forwarding_world {
     std::unique_ptr<session> work;
   };
   void read_log();
+  void check_carried(const fake_client& c);
 
   std::map<std::string, proxy::local_ref<fake_endpoint>, std::less<>> endpoints_;
   maker maker_;

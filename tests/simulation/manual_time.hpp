@@ -55,6 +55,8 @@ class wait_point {
   [[nodiscard]] awaiter until(time_point deadline) { return {*this, deadline}; }
 
   void wake() { end(false); }
+  /// Another deadline for whoever waits; nothing where nobody does.
+  void move_deadline(time_point deadline) { deadline_ = deadline; }
   [[nodiscard]] bool is_waiting() const { return coroutine_ != nullptr; }
 
  private:

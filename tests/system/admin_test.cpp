@@ -77,6 +77,8 @@ TEST_CASE("admin: the metrics tell what happened (G62)") {
   CHECK(c.ask(request("GET /", "X-Routing-Key: visa\r\n")).status() == 502);
   CHECK(c.ask(request("GET /")).status() == 400);
 
+  // A request is counted when all of it is over, a moment after its answer has come.
+  REQUIRE(eventually([&] { return router.metric("gateway_requests_total") == 6; }));
   const std::string page = router.admin("/metrics").content;
   const auto sum = [&](std::string_view family, const std::vector<std::string>& labels) { return sum_of(page, family, labels); };
   CHECK(sum("gateway_requests_total", {"method=\"GET\"", "code=\"200\"", "placement=\"tier1\"", "outcome=\"forwarded\"", "listener=\"web\""}) == 3);
@@ -102,7 +104,7 @@ TEST_CASE("admin: promtool finds nothing to say about the metrics") {
     return;
   }
   fake_cell cell(echo_content{});
-  router_process router({.placements = {{"we\\\"ird", at(cell.port())}, {"tier1", at(cell.port())}}});
+  router_process router({.placements = {{"tier1", "endpoints: [" + endpoint(cell.port(), ", id: a") + "]"}}});
   CHECK(ask(router.port(), keyed("GET /")).status() == 200);
   const std::filesystem::path page = router.folder() / "metrics.txt";
   std::ofstream(page) << router.admin("/metrics").content;
@@ -133,6 +135,7 @@ TEST_CASE("admin: 100,000 invented methods make at most eleven series") {
   for (const std::string_view method : {"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "QUERY", "get"}) {
     CHECK(c.ask(keyed(std::string(method) + " /")).status() == 204);
   }
+  REQUIRE(eventually([&] { return router.metric("gateway_requests_total") == count + 10; }));
   const std::string page = router.admin("/metrics").content;
   std::set<std::string> methods;
   const std::regex label("method=\"([^\"]*)\"");

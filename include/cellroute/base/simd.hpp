@@ -65,7 +65,8 @@ inline std::uint32_t sum16(const std::uint8_t* bytes, std::size_t count) {
 /// As `plain::match_mask`.
 ///
 /// Range: `count` <= 32. Up to 16 bytes are read where `count` <= 16, up to 32 otherwise: the memory must be there.
-[[nodiscard]] inline std::uint32_t match_mask(const std::uint8_t* bytes, std::uint8_t wanted, std::size_t count) {
+[[nodiscard, gnu::always_inline]] inline std::uint32_t match_mask(const std::uint8_t* bytes, std::uint8_t wanted,
+                                                                  std::size_t count) {
   const __m128i all = _mm_set1_epi8(static_cast<char>(wanted));
   auto mask = static_cast<std::uint32_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(simd_detail::load16(bytes), all)));
   if (count > 16) [[unlikely]] {
@@ -76,7 +77,7 @@ inline std::uint32_t sum16(const std::uint8_t* bytes, std::size_t count) {
 }
 
 /// As `plain::sum_bytes`; range and reads as in `match_mask`.
-[[nodiscard]] inline std::uint32_t sum_bytes(const std::uint8_t* bytes, std::size_t count) {
+[[nodiscard, gnu::always_inline]] inline std::uint32_t sum_bytes(const std::uint8_t* bytes, std::size_t count) {
   if (count <= 16) [[likely]]
     return simd_detail::sum16(bytes, count);
   return simd_detail::sum16(bytes, 16) + simd_detail::sum16(bytes + 16, count - 16);
@@ -107,28 +108,28 @@ using plain::sum_bytes;
 
 #endif
 
-/// Whether two texts of one length are the same: for keys, which are short, without a call.
-[[nodiscard]] inline bool same_bytes(const void* left, const void* right, std::size_t size) {
+/// Whether two texts of one length are the same: for keys, which are short, without a call. Most keys meet no loop: two
+/// overlapping reads cover a text of up to twice their size.
+[[nodiscard, gnu::always_inline]] inline bool same_bytes(const void* left, const void* right, std::size_t size) {
   const auto* a = static_cast<const char*>(left);
   const auto* b = static_cast<const char*>(right);
-  const auto differs = [a, b]<class Word>(Word, std::size_t at) {
+  const auto differ = [a, b]<class Word>(Word, std::size_t at) {
     Word x;
     Word y;
     std::memcpy(&x, a + at, sizeof x);
     std::memcpy(&y, b + at, sizeof y);
     return static_cast<Word>(x ^ y);
   };
-  if (size > 16) {
-    std::uint64_t difference = 0;
-    std::size_t at = 0;
-    for (; at + 16 < size; at += 16) {
-      difference = differs(std::uint64_t{}, at) | differs(std::uint64_t{}, at + 8);
-      if (difference != 0) return false;
-    }
-    return (differs(std::uint64_t{}, size - 16) | differs(std::uint64_t{}, size - 8)) == 0;
+  const auto differ16 = [&differ](std::size_t at) {
+    return differ(std::uint64_t{}, at) | differ(std::uint64_t{}, at + 8);
+  };
+  if (size >= 16) {
+    std::uint64_t difference = differ16(0) | differ16(size - 16);
+    for (std::size_t at = 16; at + 16 < size; at += 16) difference |= differ16(at);
+    return difference == 0;
   }
-  if (size >= 8) return (differs(std::uint64_t{}, 0) | differs(std::uint64_t{}, size - 8)) == 0;
-  if (size >= 4) return (differs(std::uint32_t{}, 0) | differs(std::uint32_t{}, size - 4)) == 0;
+  if (size >= 8) return (differ(std::uint64_t{}, 0) | differ(std::uint64_t{}, size - 8)) == 0;
+  if (size >= 4) return (differ(std::uint32_t{}, 0) | differ(std::uint32_t{}, size - 4)) == 0;
   if (size == 0) return true;
   return a[0] == b[0] && a[size / 2] == b[size / 2] && a[size - 1] == b[size - 1];
 }

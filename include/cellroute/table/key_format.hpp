@@ -138,8 +138,9 @@ class bucket_view {
     return {static_cast<const char*>(static_cast<const void*>(start)), key_size(i)};
   }
 
-  /// The outcome of `key`, if it is here.
-  [[nodiscard]] std::optional<std::uint16_t> find(std::string_view key, std::uint8_t tag) const {
+  /// The outcome of `key`, if it is here. Inlined by order: with a second caller it becomes a call, for 3 ns of 18.
+  [[nodiscard, gnu::always_inline]] inline std::optional<std::uint16_t> find(std::string_view key,
+                                                                             std::uint8_t tag) const {
     const std::size_t all = count();
     const std::uint8_t* sizes = at_ + 1 + all;
     for (std::uint32_t hits = match_mask(tags(), tag, all); hits != 0; hits &= hits - 1) {

@@ -171,11 +171,9 @@ class basic_key_table {
 
   /// Starts a look-up: the memory comes nearer while the caller does something else.
   [[nodiscard]] prepared prepare(std::string_view key) const noexcept {
-    const std::uint64_t hash = hash_of_(key);
-    const key_format::bucket_place place = key_format::place_of(hash, group_count_);
-    const key_format::group* group = groups_ + place.group;
-    prefetch(group);
-    return {key, group, static_cast<std::uint8_t>(place.slot), key_format::tag_of(hash)};
+    const prepared asked = prepare(hash_of_(key), key);
+    prefetch(asked.group);
+    return asked;
   }
 
   /// Ends a look-up.
@@ -227,6 +225,11 @@ class basic_key_table {
       outcomes_.push_back(left.substr(0, end));
       left.remove_prefix(end + 1);
     }
+  }
+
+  [[nodiscard]] prepared prepare(std::uint64_t hash, std::string_view key) const noexcept {
+    const key_format::bucket_place place = key_format::place_of(hash, group_count_);
+    return {key, groups_ + place.group, static_cast<std::uint8_t>(place.slot), key_format::tag_of(hash)};
   }
 
   /// The bucket of a prepared key, asked for: three lines at once, which hold all but a few buckets.
@@ -532,6 +535,11 @@ expected<basic_key_table<Allocator>, build_error> basic_key_table<Allocator>::me
       out.place_bucket(g, slot, moved_to(start));
       const std::size_t count = count_of_place(left, {g, slot});
       if (count == 0) continue;
+      if (left.size() > 8) {
+        // What comes soon: its old bucket, and the key that will be compared with what is there.
+        prefetch(changes[left[8].row].key.data());
+        (void)locate(prepare(left[8].hash, {}));
+      }
       out.copy(buckets_ + copied, start - copied);
       const key_format::bucket_view old(buckets_ + start);
       copied = start + old.size_bytes();

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <csignal>
 #include <cstdint>
 #include <cstdlib>
@@ -187,6 +188,11 @@ class program {
     for (const std::string& line : lines()) all += line + "\n";
     return all;
   }
+  /// All of it: waits until the program has closed its output, as it does when it ends.
+  [[nodiscard]] std::string whole_output() {
+    (void)eventually([this] { return output_ended_.load(); });
+    return output();
+  }
   /// The first line that holds `text`.
   [[nodiscard]] std::optional<std::string> find_line(std::string_view text) const {
     const std::lock_guard lock(mutex_);
@@ -196,7 +202,7 @@ class program {
   }
   [[nodiscard]] std::optional<std::string> wait_line(std::string_view text, steady::duration limit = patience) {
     std::optional<std::string> line;
-    (void)eventually([&] { return (line = find_line(text)).has_value() || has_ended(); }, limit);
+    (void)eventually([&] { return (line = find_line(text)).has_value() || output_ended_; }, limit);
     return line ? line : find_line(text);
   }
 
@@ -206,7 +212,7 @@ class program {
     std::array<char, 65536> bytes;
     for (;;) {
       const ssize_t size = ::read(output_.get(), bytes.data(), bytes.size());
-      if (size <= 0) return;
+      if (size <= 0) break;
       rest.append(bytes.data(), static_cast<std::size_t>(size));
       const std::lock_guard lock(mutex_);
       std::size_t begin = 0;
@@ -216,6 +222,7 @@ class program {
       }
       rest.erase(0, begin);
     }
+    output_ended_ = true;
   }
 
   pid_t pid_ = -1;
@@ -223,6 +230,7 @@ class program {
   std::optional<int> status_;
   mutable std::mutex mutex_;
   std::vector<std::string> lines_;
+  std::atomic<bool> output_ended_{false};
   std::thread reader_;
 };
 

@@ -385,6 +385,7 @@ TEST_CASE("http1 upgrade: when it becomes a tunnel (RFC 9110 section 7.8)") {
       {"HTTP/1.0 has no upgrade", host_and_http10(ask + "Upgrade: websocket\r\n"), ""},
       {"HTTP/2 in clear text passes every check", host_and(ask + "Upgrade: h2c\r\n"), ""},
       {"in any case", host_and(ask + "Upgrade: H2C\r\n"), ""},
+      {"by its name over TLS", host_and(ask + "Upgrade: h2\r\n"), ""},
       {"with a version", host_and(ask + "Upgrade: h2c/1\r\n"), ""},
       {"as one of several", host_and(ask + "Upgrade: websocket, h2c\r\n"), ""},
       {"by its own name", host_and(ask + "Upgrade: HTTP/2.0\r\n"), ""},

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <cstring>
+#include <string_view>
 #include <vector>
 
 namespace cellroute::io {
@@ -15,13 +16,14 @@ TEST_CASE("frame pool: which sizes share a free list") {
     std::size_t asked_bytes;
     bool reused;
   };
+  constexpr std::size_t step = frame_pool::step_bytes;
   const size_case cases[] = {
       {"the same size", 100, 100, true},
-      {"the smallest of a class serves its largest", 65, 128, true},
-      {"the largest serves the smallest", 128, 65, true},
-      {"one byte beyond the class does not", 128, 129, false},
-      {"one byte below it does not", 65, 64, false},
-      {"the largest class is kept", 63 * 64, 63 * 64, true},
+      {"the smallest of a class serves its largest", 4 * step + 1, 5 * step, true},
+      {"the largest serves the smallest", 5 * step, 4 * step + 1, true},
+      {"one byte beyond the class does not", 5 * step, 5 * step + 1, false},
+      {"one byte below it does not", 4 * step + 1, 4 * step, false},
+      {"the largest class is kept", (frame_pool::class_count - 1) * step, (frame_pool::class_count - 1) * step, true},
   };
   for (const size_case& row : cases) {
     CAPTURE(row.says);

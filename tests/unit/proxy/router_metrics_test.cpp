@@ -173,11 +173,9 @@ TEST_CASE("router metrics: gauges come back to what is there now") {
   reactor.request_started(known.placement);
   reactor.request_started(known.placement);
   reactor.request_ended(known.placement);
-  reactor.upstream_connection_moved(known.placement, {}, upstream_state::connecting);
-  reactor.upstream_connection_moved(known.placement, upstream_state::connecting, upstream_state::active);
-  reactor.upstream_connection_moved(known.placement, upstream_state::active, upstream_state::idle);
-  reactor.upstream_connection_moved(known.placement, {}, upstream_state::active);
-  reactor.upstream_connection_moved(known.placement, upstream_state::idle, {});
+  reactor.upstream_connections_are(known.placement, upstream_state::active, 7);
+  reactor.upstream_connections_are(known.placement, upstream_state::active, 1);
+  reactor.upstream_connections_are(known.placement, upstream_state::idle, 0);
   const std::string text = render(known.names, {&reactor});
   CHECK(lines_of(text, "gateway_active_connections") ==
         lines{R"(gateway_active_connections{listener="public",protocol="http1"} 1)"});
@@ -187,8 +185,7 @@ TEST_CASE("router metrics: gauges come back to what is there now") {
         lines{R"(gateway_connections_dropped_total{listener="public",reason="connection_limit"} 1)"});
   CHECK(lines_of(text, "gateway_active_requests") == lines{R"(gateway_active_requests{placement="tier1"} 1)"});
   CHECK(lines_of(text, "gateway_upstream_connections") ==
-        lines{R"(gateway_upstream_connections{placement="tier1",state="connecting"} 0)",
-              R"(gateway_upstream_connections{placement="tier1",state="active"} 1)",
+        lines{R"(gateway_upstream_connections{placement="tier1",state="active"} 1)",
               R"(gateway_upstream_connections{placement="tier1",state="idle"} 0)"});
 }
 
@@ -392,7 +389,7 @@ TEST_CASE("router metrics: the words that labels are made of, all of them") {
                                         "http_response_timeout", "tls_protocol_error", "tls_certificate_error"}));
   CHECK((words<drop_reason>() == set{"connection_limit", "accept_rate", "descriptor_limit", "draining"}));
   CHECK((words<protocol_label>() == set{"http1", "http2", "http3", "tcp", "tunnel"}));
-  CHECK((words<upstream_state>() == set{"connecting", "active", "idle"}));
+  CHECK((words<upstream_state>() == set{"active", "idle"}));
   CHECK((words<retry_reason>() == set{"connect_failed", "reused_connection_ended"}));
   CHECK((words<retry_result>() == set{"answered", "failed", "refused"}));
 }

@@ -111,6 +111,12 @@ const field_case field_cases[] = {
        c.local.listeners.push_back({"b", {"", 81}, {}, {}, false});
      }},
 
+    {"ports that the system chooses do not collide", "listeners: [{address: \":0\"}, {name: b, address: \":0\"}]",
+     [](configuration& c) {
+       web(c).address.port = 0;
+       c.local.listeners.push_back({"b", {"", 0}, {}, {}, false});
+     }},
+
     {"http: fields", "http: {max_headers: 1}", [](configuration& c) { c.local.http.fields_max = 1; }},
     {"http: head", "http: {max_header_bytes: 1MiB}", [](configuration& c) { c.local.http.head_bytes_max = 1 << 20; }},
     {"http: field", "http: {max_field_bytes: 300}", [](configuration& c) { c.local.http.field_bytes_max = 300; }},

@@ -1,0 +1,187 @@
+// In steady state the router allocates nothing: it runs here in this process, and every allocation of its threads counts.
+#include <doctest/doctest.h>
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdlib>
+#include <new>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include "adapters/proxy/router.hpp"
+#include "adapters/wire/configuration.hpp"
+#include "cellroute/match/routing_key.hpp"
+#include "cellroute/table/routing_table.hpp"
+#include "tests/system/support/fake_cell.hpp"
+#include "tests/system/support/router_process.hpp"
+
+namespace cellroute::system_test {
+namespace {
+
+std::atomic<std::size_t> allocations{0};  // of all threads that are not exempt
+thread_local bool exempt = false;
+
+void* take(std::size_t size_bytes, std::size_t alignment = 0) {
+  if (!exempt) allocations.fetch_add(1, std::memory_order_relaxed);
+  void* const taken = alignment == 0 ? std::malloc(size_bytes)
+                                     : std::aligned_alloc(alignment, (size_bytes + alignment - 1) / alignment * alignment);
+  if (taken == nullptr) std::abort();
+  return taken;
+}
+
+}  // namespace
+}  // namespace cellroute::system_test
+
+// Replaced for the whole executable; all forms, so that no sanitizer sees memory of one kind given back as another.
+// clang-format off
+using std::align_val_t;
+using std::size_t;
+void* operator new(size_t n) { return cellroute::system_test::take(n); }  // allow: new: counts
+void* operator new[](size_t n) { return cellroute::system_test::take(n); }  // allow: new: counts
+void* operator new(size_t n, align_val_t a) { return cellroute::system_test::take(n, static_cast<size_t>(a)); }  // allow: new: counts
+void* operator new[](size_t n, align_val_t a) { return cellroute::system_test::take(n, static_cast<size_t>(a)); }  // allow: new: counts
+void* operator new(size_t n, const std::nothrow_t&) noexcept { return cellroute::system_test::take(n); }  // allow: new: counts
+void* operator new[](size_t n, const std::nothrow_t&) noexcept { return cellroute::system_test::take(n); }  // allow: new: counts
+void operator delete(void* p) noexcept { std::free(p); }  // allow: delete: the other half
+void operator delete[](void* p) noexcept { std::free(p); }  // allow: delete: the other half
+void operator delete(void* p, size_t) noexcept { std::free(p); }  // allow: delete: the other half
+void operator delete[](void* p, size_t) noexcept { std::free(p); }  // allow: delete: the other half
+void operator delete(void* p, align_val_t) noexcept { std::free(p); }  // allow: delete: the other half
+void operator delete[](void* p, align_val_t) noexcept { std::free(p); }  // allow: delete: the other half
+void operator delete(void* p, size_t, align_val_t) noexcept { std::free(p); }  // allow: delete: the other half
+void operator delete[](void* p, size_t, align_val_t) noexcept { std::free(p); }  // allow: delete: the other half
+void operator delete(void* p, const std::nothrow_t&) noexcept { std::free(p); }  // allow: delete: the other half
+void operator delete[](void* p, const std::nothrow_t&) noexcept { std::free(p); }  // allow: delete: the other half
+// clang-format on
+
+namespace cellroute::system_test {
+namespace {
+
+/// Exempts the thread that holds it: this test's own side of the sockets.
+class exemption {
+ public:
+  exemption() { exempt = true; }
+  exemption(const exemption&) = delete;
+  exemption& operator=(const exemption&) = delete;
+  ~exemption() { exempt = false; }
+};
+
+/// The router as an object in this process, with its own threads.
+class router_inside {
+ public:
+  explicit router_inside(const std::string& yaml) : router_(read(yaml), proxy::router_options{"test", "test", 1, false}) {
+    const auto started = router_.start();
+    if (!started) FAIL(started.error().what);
+    admin_ = std::thread([this] { router_.run(); });
+  }
+  router_inside(const router_inside&) = delete;
+  router_inside& operator=(const router_inside&) = delete;
+  ~router_inside() {
+    router_.stop();
+    if (admin_.joinable()) admin_.join();
+  }
+  [[nodiscard]] std::uint16_t port() const { return router_.addresses().front().port; }
+
+ private:
+  static wire::configuration read(const std::string& yaml) {
+    auto read = wire::read_configuration(yaml, "test.yaml");
+    if (!read) FAIL(wire::to_string(read.error().front()));
+    return *std::move(read);
+  }
+
+  proxy::router router_;
+  std::thread admin_;
+};
+
+TEST_CASE("allocation: the counter counts") {
+  const std::size_t before = allocations;
+  const std::string long_enough(100, 'a');
+  CHECK(allocations == before + 1);
+  CHECK(long_enough.size() == 100);
+}
+
+struct steady_case {
+  std::string_view says;
+  std::string request;
+};
+
+const steady_case steady_cases[] = {
+    {"without content", keyed("GET /a/path?with=query", "User-Agent: test\r\nAccept: */*\r\n")},
+    {"with content", keyed("POST /", "Content-Length: 1000\r\n") + std::string(1000, 'c')},
+    {"with content in chunks", keyed("POST /", "Transfer-Encoding: chunked\r\n") + "3e8\r\n" + std::string(1000, 'c') + "\r\n0\r\n\r\n"},
+    {"with a request id and a key of the default placement",
+     request("GET /", "X-Routing-Key: nobody\r\nX-Request-Id: an-id-that-is-longer-than-any-small-string\r\n")},
+    {"that the router refuses", request("GET /", "Accept: application/json\r\n")},
+};
+
+TEST_CASE("allocation: none in 1,000 requests on a connection, with access log and metrics on") {
+  const exemption mine;
+  fake_cell cell([](cell_connection& c) {
+    const exemption cells;
+    message request;
+    while (c.read_request(request)) c.answer("200 OK", std::string(1024, 'a'));
+  });
+  const scratch_folder folder;
+  const router_inside router(router_config{.placements = {{"tier1", at(cell.port())}},
+                                           .log = "access: {output: \"" + (folder.path() / "access.log").string() + "\"}"}
+                                 .yaml());
+  for (const steady_case& row : steady_cases) {
+    CAPTURE(row.says);
+    client c(router.port());
+    const auto ask_many = [&](int count) {
+      int answered = 0;
+      for (int i = 0; i < count; ++i) answered += c.ask(row.request).complete ? 1 : 0;
+      return answered;
+    };
+    REQUIRE(ask_many(200) == 200);
+    const std::size_t before = allocations;
+    CHECK(ask_many(1000) == 1000);
+    CHECK(allocations - before == 0);
+  }
+}
+
+TEST_CASE("allocation: none in 100 requests of 1 MiB, up and down") {
+  const exemption mine;
+  constexpr std::size_t size_bytes = 1024 * 1024;
+  fake_cell cell([](cell_connection& c) {
+    const exemption cells;
+    message request;
+    while (c.read_request(request)) c.answer("200 OK", request.content);
+  });
+  const router_inside router(
+      router_config{.placements = {{"tier1", at(cell.port())}}, .log = "access: {output: \"off\"}"}.yaml());
+  client c(router.port());
+  const std::string bytes = keyed("POST /", "Content-Length: " + std::to_string(size_bytes) + "\r\n") + std::string(size_bytes, 'b');
+  for (int i = 0; i < 20; ++i) REQUIRE(c.ask(bytes).content.size() == size_bytes);
+  const std::size_t before = allocations;
+  for (int i = 0; i < 100; ++i) CHECK(c.ask(bytes).content.size() == size_bytes);
+  CHECK(allocations - before == 0);
+}
+
+TEST_CASE("allocation: none between the head and the decision (C31)") {
+  const auto configuration = wire::read_configuration(router_config{.placements = {{"tier1", at(9)}, {"tier3", at(9)}}}.yaml(), "test.yaml");
+  REQUIRE(configuration);
+  const auto table = routing_table::compile(configuration->spec, generation_number{7}, 1);
+  REQUIRE(table);
+  const std::string unknown(256, 'u');
+  std::size_t default_placements = 0;
+  const std::size_t before = allocations;
+  for (int i = 0; i < 1000; ++i) {
+    std::array<field, 3> fields{};
+    fields[0] = {"Host", "shop.example", field_name::host, false};
+    fields[1] = {"X-Routing-Key", i % 2 == 0 ? std::string_view("acme") : std::string_view(unknown), field_name::x_routing_key, false};
+    fields[2] = {"Accept", "*/*", field_name::accept, false};
+    const auto key = read_routing_key(fields, key_header{});
+    if (!key) continue;
+    const auto made = table->route(*key, key_origin{key_source::header, "X-Routing-Key"});
+    if (made && made->why == reason::default_) ++default_placements;
+  }
+  const std::size_t after = allocations;
+  CHECK(after == before);
+  CHECK(default_placements == 500);
+}
+
+}  // namespace
+}  // namespace cellroute::system_test

@@ -1,0 +1,77 @@
+#include "adapters/proxy/failure.hpp"
+
+#include <doctest/doctest.h>
+
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "adapters/proxy/local_answer.hpp"
+
+namespace cellroute::proxy {
+namespace {
+
+struct failure_case {
+  failure what;
+  std::uint16_t status;
+  std::string_view error;   // RFC 9209 section 2.3
+  bool counts_as_upstreams;  // the cell's fault
+};
+
+// The statuses are a contract with clients: behaviour that another version of the router may not change in passing.
+const failure_case failure_cases[] = {
+    {failure::malformed_request, 400, "http_request_error", false},
+    {failure::key_missing, 400, "http_request_error", false},
+    {failure::key_empty, 400, "http_request_error", false},
+    {failure::key_too_long, 400, "http_request_error", false},
+    {failure::key_repeated, 400, "http_request_error", false},
+    {failure::key_is_list, 400, "http_request_error", false},
+    {failure::method_refused, 405, "http_request_denied", false},
+    {failure::unknown_key, 404, "destination_not_found", false},
+    {failure::body_malformed, 400, "http_request_error", false},
+    {failure::body_idle, 408, "http_request_error", false},
+    {failure::body_too_large, 413, "http_request_error", false},
+    {failure::no_endpoint, 500, "proxy_configuration_error", false},
+    {failure::name_not_resolved, 502, "dns_error", true},
+    {failure::connect_refused, 502, "connection_refused", true},
+    {failure::connect_timeout, 504, "connection_timeout", true},
+    {failure::no_descriptor, 503, "proxy_internal_error", false},
+    {failure::upstream_closed, 502, "connection_terminated", true},
+    {failure::bad_answer, 502, "http_protocol_error", true},
+    {failure::answer_timeout, 504, "http_response_timeout", true},
+    {failure::stream_idle, 504, "connection_read_timeout", true},
+    {failure::total_timeout, 504, "http_response_timeout", true},
+    {failure::client_left, 499, "", false},
+};
+
+TEST_CASE("failures: what each becomes for the client, and whether it counts against the cell") {
+  for (const failure_case& row : failure_cases) {
+    const failure_outcome what = outcome_of(row.what);
+    CAPTURE(what.code);
+    CHECK(what.status == row.status);
+    CHECK(what.error == row.error);
+    CHECK(what.upstream.has_value() == row.counts_as_upstreams);
+    // The token in the answer and the label of the metric are one word, so that one finds the other; `total_timeout`
+    // has no token of its own.
+    if (what.upstream) CHECK(to_string(*what.upstream) == row.error);
+  }
+}
+
+TEST_CASE("failures: every one has a code of its own, a message, and a status with a phrase") {
+  std::set<std::string_view> codes;
+  for (const failure_case& row : failure_cases) {
+    const failure_outcome what = outcome_of(row.what);
+    CAPTURE(what.code);
+    CHECK_FALSE(what.code.empty());
+    CHECK_FALSE(what.message.empty());
+    CHECK(codes.insert(what.code).second);
+    // Both go between quotes, into JSON and into a field.
+    CHECK(std::string(what.code).find_first_of("\"\\") == std::string::npos);
+    CHECK(std::string(what.message).find_first_of("\"\\\r\n") == std::string::npos);
+    if (row.what != failure::client_left) CHECK_FALSE(reason_phrase(what.status).empty());
+  }
+  CHECK(codes.size() == static_cast<std::size_t>(failure::client_left) + 1);
+}
+
+}  // namespace
+}  // namespace cellroute::proxy
