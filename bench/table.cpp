@@ -17,6 +17,7 @@
 //   immer::map                                1141         73.7
 //   8 keys a bucket instead of 4               379          4.4
 //   prefetchnta                                423 against 390 without
+//   keys of 8 to 32 bytes hashed and compared without a branch on their size: no gain (1,000 keys, stream: 16 ns both)
 //   an overlay for updates; 4,096 shards copied on write: 1.08 to 1.14 times slower look-ups for deltas that a copy
 //   does in 33 ms
 //

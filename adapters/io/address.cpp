@@ -51,7 +51,7 @@ std::optional<socket_address> from_native(const sockaddr_storage& storage) {
 
 std::optional<socket_address> parse_address(std::string_view host, std::uint16_t port) {
   std::array<char, 64> text{};
-  if (host.empty() || host.size() >= text.size()) return std::nullopt;
+  if (host.empty() || host.size() >= text.size() || host.find('\0') != std::string_view::npos) return std::nullopt;
   std::memcpy(text.data(), host.data(), host.size());
   socket_address address;
   address.port = port;

@@ -101,7 +101,7 @@ class reactor {
   void run();
   void stop();
 
-  /// Has `work` run on the reactor's thread, soon.
+  /// Has `work` run on the reactor's thread, within a few milliseconds.
   template <class Work>
   void post(Work work) {
     asio::post(context_, std::move(work));

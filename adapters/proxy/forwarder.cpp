@@ -373,8 +373,9 @@ void forwarding::finish_attempt() {
   done.endpoint = endpoint_->label;
   done.status = attempt_status_;
   done.latency = upstream_elapsed_;
-  if (left_ || body_failure_) {
-    done.outcome = attempt_outcome::cancelled;  // a client's leaving or slowness is never an upstream's failure
+  const bool own_lack = attempt_fault_ == edge::stream_fault::no_descriptor;
+  if (left_ || body_failure_ || own_lack) {
+    done.outcome = attempt_outcome::cancelled;  // what a client or this router lacks is never an upstream's failure
   } else if (attempt_fault_ != edge::stream_fault::none || (failure_ && outcome_of(*failure_).upstream)) {
     done.outcome = attempt_outcome::failed;
     const failure why = failure_.value_or(failure_of_upstream(attempt_fault_));
@@ -414,7 +415,8 @@ io::task<forwarding::attempt_end> forwarding::attempt(cell_state& cell, std::siz
         x_.abort();
         co_return attempt_end::done;
       }
-      const failure why = fault == edge::stream_fault::timed_out       ? failure::connect_timeout
+      const failure why = fault == edge::stream_fault::timed_out && total_is_over() ? failure::total_timeout
+                          : fault == edge::stream_fault::timed_out       ? failure::connect_timeout
                           : fault == edge::stream_fault::no_descriptor ? failure::no_descriptor
                                                                        : failure::connect_refused;
       failure_ = why;
@@ -476,7 +478,8 @@ io::task<void> forwarding::send_request_body() {
     }
     if (piece.fault != edge::stream_fault::none) {
       if (piece.fault == edge::stream_fault::cancelled && !left_) co_return;  // the answer did not need the rest
-      body_failure_ = failure_of_body(piece.fault);
+      const bool late = piece.fault == edge::stream_fault::timed_out && total_is_over();
+      body_failure_ = late ? failure::total_timeout : failure_of_body(piece.fault);
       if (*body_failure_ == failure::client_left) left_ = true;
       if (upstream_ != nullptr) upstream_->cancel();
       co_return;

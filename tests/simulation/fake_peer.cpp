@@ -148,6 +148,11 @@ void fake_connection::answers(cell_answer answer) {
     answer_content_ = answer.content;
     answer_end_sent_ = answer.status != 101 && answer.content_ends;
   }
+  if (answer.breaks) {
+    from_->content.push({"", false, edge::stream_fault::malformed});
+  } else if (answer.status >= 200 && (!answer.content.empty() || answer.content_ends)) {
+    from_->content.push({answer.content, answer.content_ends, edge::stream_fault::none});
+  }
   closes_ = closes_ || answer.closes;
   heads_.push_back(std::move(answer));
   head_waits_.wake();
@@ -217,10 +222,6 @@ io::task<edge::answer_head> fake_connection::read_head(time_point deadline) {
   view_.fields = spoken_fields_;
   view_.body = spoken_.body;
   final_head_ = spoken_.status >= 200 || spoken_.status == 101;
-  if (final_head_ && spoken_.status != 101 && (!spoken_.content.empty() || spoken_.content_ends || spoken_.breaks)) {
-    from_->content.push({spoken_.content, spoken_.content_ends && !spoken_.breaks,
-                         spoken_.breaks ? edge::stream_fault::malformed : edge::stream_fault::none});
-  }
   co_return edge::answer_head{edge::stream_fault::none, &view_};
 }
 

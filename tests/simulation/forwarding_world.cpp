@@ -154,8 +154,8 @@ void forwarding_world::read_log() {
     const std::string name = client(r.request_id) == nullptr ? "(new id)" : std::string(r.request_id);
     ++log_records_[name];
     std::string line = name + " log: " + std::to_string(r.status_code);
-    const auto fact = [&line](std::string_view name, std::string_view value) {
-      if (!value.empty()) line += " " + std::string(name) + "=" + std::string(value);
+    const auto fact = [&line](std::string_view label, std::string_view value) {
+      if (!value.empty()) line += " " + std::string(label) + "=" + std::string(value);
     };
     fact("key", r.routing_key);
     fact("to", r.placement_key);

@@ -46,19 +46,19 @@ struct due_case {
 
 const due_case due_cases[] = {
     {"a tick before its time", 1s, 950ms, false},
-    {"at its time the tick is not over", 1s, 1s, false},
+    {"a nanosecond before its time", 1s, 1s - 1ns, false},
     {"a tick after", 1s, 1050ms, true},
-    {"inside of a tick: not in it", 1030ms, 1s, false},
-    {"inside of a tick: at its end", 1030ms, 1050ms, true},
-    {"one nanosecond into a tick", 1s + 1ns, 1050ms, true},
+    {"inside of a tick: not in it", 1030ms, 1029ms, false},
+    {"inside of a tick: a tick after", 1030ms, 1080ms, true},
+    {"one nanosecond into a tick", 1s + 1ns, 1050ms + 1ns, true},
     {"the past: not before time moves", -1s, 49ms, false},
     {"the past: with the next tick", -1s, 50ms, true},
     {"now: with the next tick", 0s, 50ms, true},
-    {"the ring's last slot, before", 51150ms, 51150ms, false},
+    {"the ring's last slot, before", 51150ms, 51150ms - 1ns, false},
     {"the ring's last slot, after", 51150ms, 51200ms, true},
-    {"once around the ring, before", 51200ms, 51200ms, false},
+    {"once around the ring, before", 51200ms, 51200ms - 1ns, false},
     {"once around the ring, after", 51200ms, 51250ms, true},
-    {"many times around, before", 5min, 5min, false},
+    {"many times around, before", 5min, 5min - 1ns, false},
     {"many times around, after", 5min, 5min + 50ms, true},
 };
 
