@@ -58,7 +58,8 @@ TEST_CASE("admin: the pages") {
 
 TEST_CASE("admin: explain says what a request then does") {
   fake_cell cell(echo_content{});
-  router_process router({.placements = {{"tier1", at(cell.port())}, {"tier3", at(cell.port())}}, .keys = "acme: tier1"});
+  router_process router(
+      {.placements = {{"tier1", at(cell.port())}, {"tier3", at(cell.port())}}, .keys = "acme: tier1"});
   for (const std::string_view key : {"acme", "other"}) {
     const message answer = ask(router.port(), request("GET /", "X-Routing-Key: " + std::string(key) + "\r\n"));
     const std::string explained = router.admin("/v1/explain?key=" + std::string(key)).content;
@@ -70,7 +71,8 @@ TEST_CASE("admin: explain says what a request then does") {
 TEST_CASE("admin: the metrics tell what happened (G62)") {
   fake_cell cell(echo_content{});
   closed_port nobody;
-  router_process router({.placements = {{"dead", at(nobody.port())}, {"tier1", at(cell.port())}}, .keys = "acme: tier1, visa: dead"});
+  router_process router(
+      {.placements = {{"dead", at(nobody.port())}, {"tier1", at(cell.port())}}, .keys = "acme: tier1, visa: dead"});
   client c(router.port());
   for (int i = 0; i < 3; ++i) CHECK(c.ask(keyed("GET /")).status() == 200);
   CHECK(c.ask(keyed("POST /", "Content-Length: 2\r\n") + "xx").status() == 200);
@@ -80,8 +82,11 @@ TEST_CASE("admin: the metrics tell what happened (G62)") {
   // A request is counted when all of it is over, a moment after its answer has come.
   REQUIRE(eventually([&] { return router.metric("gateway_requests_total") == 6; }));
   const std::string page = router.admin("/metrics").content;
-  const auto sum = [&](std::string_view family, const std::vector<std::string>& labels) { return sum_of(page, family, labels); };
-  CHECK(sum("gateway_requests_total", {"method=\"GET\"", "code=\"200\"", "placement=\"tier1\"", "outcome=\"forwarded\"", "listener=\"web\""}) == 3);
+  const auto sum = [&](std::string_view family, const std::vector<std::string>& labels) {
+    return sum_of(page, family, labels);
+  };
+  CHECK(sum("gateway_requests_total", {"method=\"GET\"", "code=\"200\"", "placement=\"tier1\"", "outcome=\"forwarded\"",
+                                       "listener=\"web\""}) == 3);
   CHECK(sum("gateway_requests_total", {"method=\"POST\"", "code=\"200\""}) == 1);
   CHECK(sum("gateway_requests_total", {"code=\"502\"", "placement=\"dead\"", "outcome=\"upstream_error\""}) == 1);
   CHECK(sum("gateway_requests_total", {"code=\"400\"", "placement=\"\"", "outcome=\"refused\""}) == 1);
@@ -132,14 +137,16 @@ TEST_CASE("admin: 100,000 invented methods make at most eleven series") {
       if (c.read_answer().status() != 400) FAIL("request " << i + j << " was answered otherwise");
     }
   }
-  for (const std::string_view method : {"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "QUERY", "get"}) {
+  for (const std::string_view method :
+       {"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "QUERY", "get"}) {
     CHECK(c.ask(keyed(std::string(method) + " /")).status() == 204);
   }
   REQUIRE(eventually([&] { return router.metric("gateway_requests_total") == count + 10; }));
   const std::string page = router.admin("/metrics").content;
   std::set<std::string> methods;
   const std::regex label("method=\"([^\"]*)\"");
-  for (std::sregex_iterator found(page.begin(), page.end(), label), end; found != end; ++found) methods.insert((*found)[1]);
+  for (std::sregex_iterator found(page.begin(), page.end(), label), end; found != end; ++found)
+    methods.insert((*found)[1]);
   CHECK(methods.size() == 10);  // the nine known ones, and
   CHECK(methods.count("_OTHER") == 1);
   CHECK(sum_of(page, "gateway_requests_total", {"method=\"_OTHER\""}) == count + 1);
@@ -186,8 +193,9 @@ TEST_CASE("admin: what a client writes cannot break a line of the log (C21)") {
   fake_cell cell(echo_content{});
   router_process router({.placements = {{"tier1", at(cell.port())}}});
   const std::string nasty = "a\"b\\c\x01\xff";
-  const message answer = ask(router.port(), request("GET /", "X-Routing-Key: k\"\\\xc3\xa9\r\nUser-Agent: " + nasty.substr(0, 5) +
-                                                                 "\xff\r\nX-Request-Id: r1\r\n"));
+  const message answer =
+      ask(router.port(), request("GET /", "X-Routing-Key: k\"\\\xc3\xa9\r\nUser-Agent: " + nasty.substr(0, 5) +
+                                              "\xff\r\nX-Request-Id: r1\r\n"));
   CHECK(answer.status() == 200);
   const log_line line = router.access_line("r1");
   CHECK(line["routing_key"] == "k\"\\\xc3\xa9");
@@ -221,8 +229,11 @@ TEST_CASE("admin: the access log goes to a file, or nowhere") {
     // Where it listens is told in the same file.
     const std::uint16_t port = closed_port().port();
     const std::filesystem::path config = folder.path() / "cellroute.yaml";
-    std::ofstream(config) << router_config{.placements = {{"tier1", at(cell.port())}}, .log = "access: {output: \"" + file + "\"}"}.yaml();
-    program router({CELLROUTE_ROUTER_PATH, "--config", config.string(), "--listen", "127.0.0.1:" + std::to_string(port)}, {}, 0);
+    std::ofstream(config) << router_config{.placements = {{"tier1", at(cell.port())}},
+                                           .log = "access: {output: \"" + file + "\"}"}
+                                 .yaml();
+    program router(
+        {CELLROUTE_ROUTER_PATH, "--config", config.string(), "--listen", "127.0.0.1:" + std::to_string(port)}, {}, 0);
     REQUIRE(eventually([&] { return static_cast<bool>(connect_to(port)); }));
     CHECK(ask(port, keyed("GET /", "X-Request-Id: in-file\r\n")).status() == 200);
     CHECK(eventually([&] { return read_text(file).find("\"request_id\":\"in-file\"") != std::string::npos; }));

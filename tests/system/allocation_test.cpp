@@ -26,8 +26,9 @@ thread_local bool exempt = false;
 
 void* take(std::size_t size_bytes, std::size_t alignment = 0) {
   if (!exempt) allocations.fetch_add(1, std::memory_order_relaxed);
-  void* const taken = alignment == 0 ? std::malloc(size_bytes)
-                                     : std::aligned_alloc(alignment, (size_bytes + alignment - 1) / alignment * alignment);
+  void* const taken = alignment == 0
+                          ? std::malloc(size_bytes)
+                          : std::aligned_alloc(alignment, (size_bytes + alignment - 1) / alignment * alignment);
   if (taken == nullptr) std::abort();
   return taken;
 }
@@ -35,26 +36,27 @@ void* take(std::size_t size_bytes, std::size_t alignment = 0) {
 }  // namespace
 }  // namespace cellroute::system_test
 
-// Replaced for the whole executable; all forms, so that no sanitizer sees memory of one kind given back as another.
+// Replaced for the whole executable; all forms, so that no sanitizer sees memory of one kind given back as another. Not
+// inlined: GCC would see `new` given back by `free`, and warn.
 // clang-format off
 using std::align_val_t;
 using std::size_t;
-void* operator new(size_t n) { return cellroute::system_test::take(n); }  // allow: new: counts
-void* operator new[](size_t n) { return cellroute::system_test::take(n); }  // allow: new: counts
-void* operator new(size_t n, align_val_t a) { return cellroute::system_test::take(n, static_cast<size_t>(a)); }  // allow: new: counts
-void* operator new[](size_t n, align_val_t a) { return cellroute::system_test::take(n, static_cast<size_t>(a)); }  // allow: new: counts
-void* operator new(size_t n, const std::nothrow_t&) noexcept { return cellroute::system_test::take(n); }  // allow: new: counts
-void* operator new[](size_t n, const std::nothrow_t&) noexcept { return cellroute::system_test::take(n); }  // allow: new: counts
-void operator delete(void* p) noexcept { std::free(p); }  // allow: delete: the other half
-void operator delete[](void* p) noexcept { std::free(p); }  // allow: delete: the other half
-void operator delete(void* p, size_t) noexcept { std::free(p); }  // allow: delete: the other half
-void operator delete[](void* p, size_t) noexcept { std::free(p); }  // allow: delete: the other half
-void operator delete(void* p, align_val_t) noexcept { std::free(p); }  // allow: delete: the other half
-void operator delete[](void* p, align_val_t) noexcept { std::free(p); }  // allow: delete: the other half
-void operator delete(void* p, size_t, align_val_t) noexcept { std::free(p); }  // allow: delete: the other half
-void operator delete[](void* p, size_t, align_val_t) noexcept { std::free(p); }  // allow: delete: the other half
-void operator delete(void* p, const std::nothrow_t&) noexcept { std::free(p); }  // allow: delete: the other half
-void operator delete[](void* p, const std::nothrow_t&) noexcept { std::free(p); }  // allow: delete: the other half
+[[gnu::noinline]] void* operator new(size_t n) { return cellroute::system_test::take(n); }  // allow: new: counts
+[[gnu::noinline]] void* operator new[](size_t n) { return cellroute::system_test::take(n); }  // allow: new: counts
+[[gnu::noinline]] void* operator new(size_t n, align_val_t a) { return cellroute::system_test::take(n, static_cast<size_t>(a)); }  // allow: new: counts
+[[gnu::noinline]] void* operator new[](size_t n, align_val_t a) { return cellroute::system_test::take(n, static_cast<size_t>(a)); }  // allow: new: counts
+[[gnu::noinline]] void* operator new(size_t n, const std::nothrow_t&) noexcept { return cellroute::system_test::take(n); }  // allow: new: counts
+[[gnu::noinline]] void* operator new[](size_t n, const std::nothrow_t&) noexcept { return cellroute::system_test::take(n); }  // allow: new: counts
+[[gnu::noinline]] void operator delete(void* p) noexcept { std::free(p); }  // allow: delete: the other half
+[[gnu::noinline]] void operator delete[](void* p) noexcept { std::free(p); }  // allow: delete: the other half
+[[gnu::noinline]] void operator delete(void* p, size_t) noexcept { std::free(p); }  // allow: delete: the other half
+[[gnu::noinline]] void operator delete[](void* p, size_t) noexcept { std::free(p); }  // allow: delete: the other half
+[[gnu::noinline]] void operator delete(void* p, align_val_t) noexcept { std::free(p); }  // allow: delete: the other half
+[[gnu::noinline]] void operator delete[](void* p, align_val_t) noexcept { std::free(p); }  // allow: delete: the other half
+[[gnu::noinline]] void operator delete(void* p, size_t, align_val_t) noexcept { std::free(p); }  // allow: delete: the other half
+[[gnu::noinline]] void operator delete[](void* p, size_t, align_val_t) noexcept { std::free(p); }  // allow: delete: the other half
+[[gnu::noinline]] void operator delete(void* p, const std::nothrow_t&) noexcept { std::free(p); }  // allow: delete: the other half
+[[gnu::noinline]] void operator delete[](void* p, const std::nothrow_t&) noexcept { std::free(p); }  // allow: delete: the other half
 // clang-format on
 
 namespace cellroute::system_test {
@@ -72,7 +74,8 @@ class exemption {
 /// The router as an object in this process, with its own threads.
 class router_inside {
  public:
-  explicit router_inside(const std::string& yaml) : router_(read(yaml), proxy::router_options{"test", "test", 1, false}) {
+  explicit router_inside(const std::string& yaml)
+      : router_(read(yaml), proxy::router_options{"test", "test", 1, false}) {
     const auto started = router_.start();
     if (!started) FAIL(started.error().what);
     admin_ = std::thread([this] {
@@ -106,9 +109,9 @@ TEST_CASE("allocation: the counter counts") {
   CHECK(long_enough.size() == 100);
 }
 
-/// Asks `count` times in a row, round after round, until a round allocates nothing. Buffers and the log's batch grow to the
-/// largest that they ever needed, which is for chance to say and soon over: what is steady, never is. False: no round
-/// of them was quiet.
+/// Asks `count` times in a row, round after round, until a round allocates nothing. Buffers and the log's batch grow to
+/// the largest that they ever needed, which is for chance to say and soon over: what is steady, never is. False: no
+/// round of them was quiet.
 [[nodiscard]] bool becomes_quiet(client& c, const std::string& bytes, int count) {
   for (int round = 0; round < 20; ++round) {
     const std::size_t before = allocations;
@@ -128,7 +131,8 @@ struct steady_case {
 const steady_case steady_cases[] = {
     {"without content", keyed("GET /a/path?with=query", "User-Agent: test\r\nAccept: */*\r\n")},
     {"with content", keyed("POST /", "Content-Length: 1000\r\n") + std::string(1000, 'c')},
-    {"with content in chunks", keyed("POST /", "Transfer-Encoding: chunked\r\n") + "3e8\r\n" + std::string(1000, 'c') + "\r\n0\r\n\r\n"},
+    {"with content in chunks",
+     keyed("POST /", "Transfer-Encoding: chunked\r\n") + "3e8\r\n" + std::string(1000, 'c') + "\r\n0\r\n\r\n"},
     {"with a request id and a key of the default placement",
      request("GET /", "X-Routing-Key: nobody\r\nX-Request-Id: an-id-that-is-longer-than-any-small-string\r\n")},
     {"that the router refuses", request("GET /", "Accept: application/json\r\n")},
@@ -142,9 +146,10 @@ TEST_CASE("allocation: none in 1,000 requests on a connection, with access log a
     while (c.read_request(request)) c.answer("200 OK", std::string(1024, 'a'));
   });
   const scratch_folder folder;
-  const router_inside router(router_config{.placements = {{"tier1", at(cell.port())}},
-                                           .log = "access: {output: \"" + (folder.path() / "access.log").string() + "\"}"}
-                                 .yaml());
+  const router_inside router(
+      router_config{.placements = {{"tier1", at(cell.port())}},
+                    .log = "level: error, access: {output: \"" + (folder.path() / "access.log").string() + "\"}"}
+          .yaml());
   for (const steady_case& row : steady_cases) {
     CAPTURE(row.says);
     client c(router.port());
@@ -161,14 +166,17 @@ TEST_CASE("allocation: none in 100 requests of 1 MiB, up and down") {
     while (c.read_request(request)) c.answer("200 OK", request.content);
   });
   const router_inside router(
-      router_config{.placements = {{"tier1", at(cell.port())}}, .log = "access: {output: \"off\"}"}.yaml());
+      router_config{.placements = {{"tier1", at(cell.port())}}, .log = "level: error, access: {output: \"off\"}"}
+          .yaml());
   client c(router.port());
-  const std::string bytes = keyed("POST /", "Content-Length: " + std::to_string(size_bytes) + "\r\n") + std::string(size_bytes, 'b');
+  const std::string bytes =
+      keyed("POST /", "Content-Length: " + std::to_string(size_bytes) + "\r\n") + std::string(size_bytes, 'b');
   CHECK(becomes_quiet(c, bytes, 100));
 }
 
 TEST_CASE("allocation: none between the head and the decision (C31)") {
-  const auto configuration = wire::read_configuration(router_config{.placements = {{"tier1", at(9)}, {"tier3", at(9)}}}.yaml(), "test.yaml");
+  const auto configuration =
+      wire::read_configuration(router_config{.placements = {{"tier1", at(9)}, {"tier3", at(9)}}}.yaml(), "test.yaml");
   REQUIRE(configuration);
   const auto table = routing_table::compile(configuration->spec, generation_number{7}, 1);
   REQUIRE(table);
@@ -178,7 +186,8 @@ TEST_CASE("allocation: none between the head and the decision (C31)") {
   for (int i = 0; i < 1000; ++i) {
     std::array<field, 3> fields{};
     fields[0] = {"Host", "shop.example", field_name::host, false};
-    fields[1] = {"X-Routing-Key", i % 2 == 0 ? std::string_view("acme") : std::string_view(unknown), field_name::x_routing_key, false};
+    fields[1] = {"X-Routing-Key", i % 2 == 0 ? std::string_view("acme") : std::string_view(unknown),
+                 field_name::x_routing_key, false};
     fields[2] = {"Accept", "*/*", field_name::accept, false};
     const auto key = read_routing_key(fields, key_header{});
     if (!key) continue;

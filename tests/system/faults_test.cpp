@@ -30,7 +30,8 @@ bool raise_own_limit(rlim_t wanted) {
 
 std::size_t open_descriptors(pid_t pid) {
   std::size_t count = 0;
-  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd")) ++count;
+  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd"))
+    ++count;
   return count;
 }
 
@@ -136,8 +137,8 @@ TEST_CASE("faults: the log's disk is full: requests are served, lines are counte
   std::ofstream(file) << router_config{.placements = {{"tier1", at(cell.port())}},
                                        .log = "access: {output: \"" + log.string() + "\"}"}
                              .yaml();
-  program router({CELLROUTE_ROUTER_PATH, "--config", file.string(), "--listen", "127.0.0.1:" + std::to_string(port), "--admin",
-                  "127.0.0.1:" + std::to_string(admin_port)},
+  program router({CELLROUTE_ROUTER_PATH, "--config", file.string(), "--listen", "127.0.0.1:" + std::to_string(port),
+                  "--admin", "127.0.0.1:" + std::to_string(admin_port)},
                  {}, 0);
   REQUIRE(eventually([&] { return connect_to(admin_port) && connect_to(port); }));
   client c(port);
@@ -204,7 +205,8 @@ TEST_CASE("faults: a listener takes max_connections at once, refuses the others,
   }
   client refused(router.port());
   CHECK(refused.wait_end() != ending::none);
-  CHECK(eventually([&] { return router.metric("gateway_connections_dropped_total", {"reason=\"connection_limit\""}) == 1; }));
+  CHECK(eventually(
+      [&] { return router.metric("gateway_connections_dropped_total", {"reason=\"connection_limit\""}) == 1; }));
   for (client& c : taken) CHECK(c.ask(keyed("GET /")).status() == 200);
   taken.pop_back();
   CHECK(eventually([&] { return client(router.port()).ask(keyed("GET /")).status() == 200; }));
@@ -212,7 +214,8 @@ TEST_CASE("faults: a listener takes max_connections at once, refuses the others,
 
 TEST_CASE("faults: a listener accepts accept_burst connections, then accept_rate a second, and counts the rest") {
   fake_cell cell(echo_content{});
-  router_process router({.placements = {{"tier1", at(cell.port())}}, .listener = ", limits: {accept_rate: 1, accept_burst: 5}"});
+  router_process router(
+      {.placements = {{"tier1", at(cell.port())}}, .listener = ", limits: {accept_rate: 1, accept_burst: 5}"});
   const stopwatch watch;
   int served = 0;
   constexpr int count = 20;

@@ -38,7 +38,8 @@ const upward_case upward_cases[] = {
     {"X-Cell-Key is ours (a client cannot forge it)", "X-Cell-Key: visa\r\n", "X-Cell-Key", "acme"},
     {"X-Cell-Placement is ours", "X-Cell-Placement: visa\r\n", "X-Cell-Placement", "tier1"},
     {"X-Cell-Generation is ours, and off", "X-Cell-Generation: 9\r\n", "X-Cell-Generation", gone},
-    {"a stranger's X-Forwarded-For is overwritten (C29)", "X-Forwarded-For: 1.2.3.4\r\n", "X-Forwarded-For", "127.0.0.1"},
+    {"a stranger's X-Forwarded-For is overwritten (C29)", "X-Forwarded-For: 1.2.3.4\r\n", "X-Forwarded-For",
+     "127.0.0.1"},
     {"X-Forwarded-Host too (G58)", "X-Forwarded-Host: evil.example\r\n", "X-Forwarded-Host", "shop.example"},
     {"X-Forwarded-Proto too", "X-Forwarded-Proto: https\r\n", "X-Forwarded-Proto", "http"},
     {"a stranger's Forwarded goes", "Forwarded: for=1.2.3.4\r\n", "Forwarded", gone},
@@ -78,15 +79,15 @@ TEST_CASE("headers: what a cell sees of a request through a trusted proxy") {
   fake_cell cell(echo_head{});
   router_process router({.placements = {{"tier1", at(cell.port())}}, .listener = ", trusted_proxies: [127.0.0.0/8]"});
   for (const upward_case& row : behind_proxy_cases) check_upward(router, row);
-  const message answer = ask(router.port(), keyed("GET /", "X-Forwarded-For: 9.9.9.9, 1.2.3.4\r\nX-Request-Id: far\r\n"));
+  const message answer =
+      ask(router.port(), keyed("GET /", "X-Forwarded-For: 9.9.9.9, 1.2.3.4\r\nX-Request-Id: far\r\n"));
   CHECK(answer.status() == 200);
   CHECK(router.access_line("far")["client_ip"] == "1.2.3.4");
 }
 
 bool is_made_id(const std::string& id) {
-  return id.size() == 32 && std::all_of(id.begin(), id.end(), [](unsigned char c) {
-           return std::isdigit(c) != 0 || (c >= 'a' && c <= 'f');
-         });
+  return id.size() == 32 && std::all_of(id.begin(), id.end(),
+                                        [](unsigned char c) { return std::isdigit(c) != 0 || (c >= 'a' && c <= 'f'); });
 }
 
 TEST_CASE("headers: a request id is made, or taken from the client when it is fit (C18, C28)") {
@@ -101,8 +102,9 @@ TEST_CASE("headers: a request id is made, or taken from the client when it is fi
 
   const std::string longest(128, 'i');
   CHECK(ask(router.port(), keyed("GET /", "X-Request-Id: " + longest + "\r\n")).head.value("X-Request-Id") == longest);
-  for (const std::string& unfit : {"X-Request-Id: " + longest + "i\r\n", std::string("X-Request-Id: a b\r\n"),
-                                   std::string("X-Request-Id: a\r\nX-Request-Id: b\r\n"), std::string("X-Request-Id:\r\n")}) {
+  for (const std::string& unfit :
+       {"X-Request-Id: " + longest + "i\r\n", std::string("X-Request-Id: a b\r\n"),
+        std::string("X-Request-Id: a\r\nX-Request-Id: b\r\n"), std::string("X-Request-Id:\r\n")}) {
     CAPTURE(unfit);
     const message answer = ask(router.port(), keyed("GET /", unfit));
     CHECK(is_made_id(answer.head.value("X-Request-Id")));
@@ -204,9 +206,9 @@ struct accept_case {
 };
 
 const accept_case accept_cases[] = {
-    {"application/json", true},           {"text/html, application/problem+json;q=0.5", true},
-    {"APPLICATION/JSON", true},           {"text/html", false},
-    {"application/json;q=0", false},      {"*/*", false},
+    {"application/json", true},      {"text/html, application/problem+json;q=0.5", true},
+    {"APPLICATION/JSON", true},      {"text/html", false},
+    {"application/json;q=0", false}, {"*/*", false},
     {"application/jsonp", false},
 };
 
@@ -215,12 +217,14 @@ TEST_CASE("headers: an error speaks JSON to those who ask for it (G41)") {
   router_process router({.placements = {{"tier1", at(nobody.port())}}});
   for (const accept_case& row : accept_cases) {
     CAPTURE(row.accept);
-    const message answer = ask(router.port(), keyed("GET /", "X-Request-Id: q\"7\r\nAccept: " + std::string(row.accept) + "\r\n"));
+    const message answer =
+        ask(router.port(), keyed("GET /", "X-Request-Id: q\"7\r\nAccept: " + std::string(row.accept) + "\r\n"));
     CHECK(answer.status() == 502);
     CHECK(answer.head.value("Content-Type") == (row.json ? "application/json" : "text/plain; charset=utf-8"));
     if (!row.json) continue;
-    CHECK(answer.content == "{\"error\":{\"code\":\"connect_refused\",\"message\":\"the cell refused the connection\","
-                            "\"request_id\":\"q\\\"7\"}}\n");
+    CHECK(answer.content ==
+          "{\"error\":{\"code\":\"connect_refused\",\"message\":\"the cell refused the connection\","
+          "\"request_id\":\"q\\\"7\"}}\n");
   }
 }
 

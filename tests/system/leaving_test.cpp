@@ -24,8 +24,10 @@ const leaving_case leaving_cases[] = {
     {"before the answer, by closing", keyed("GET /", "X-Request-Id: r1\r\n"), leaves::by_closing},
     {"before the answer, by a reset", keyed("GET /", "X-Request-Id: r1\r\n"), leaves::by_reset},
     {"before the answer, by a FIN", keyed("GET /", "X-Request-Id: r1\r\n"), leaves::by_finishing},
-    {"within its content, by closing", keyed("POST /", "X-Request-Id: r1\r\nContent-Length: 9\r\n") + "half", leaves::by_closing},
-    {"within its content, by a reset", keyed("POST /", "X-Request-Id: r1\r\nContent-Length: 9\r\n") + "half", leaves::by_reset},
+    {"within its content, by closing", keyed("POST /", "X-Request-Id: r1\r\nContent-Length: 9\r\n") + "half",
+     leaves::by_closing},
+    {"within its content, by a reset", keyed("POST /", "X-Request-Id: r1\r\nContent-Length: 9\r\n") + "half",
+     leaves::by_reset},
     {"within the answer, by closing", keyed("GET /begin", "X-Request-Id: r1\r\n"), leaves::by_closing},
     {"within the answer, by a reset", keyed("GET /begin", "X-Request-Id: r1\r\n"), leaves::by_reset},
 };

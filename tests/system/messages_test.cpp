@@ -22,10 +22,12 @@ struct answer_case {
 
 const answer_case answer_cases[] = {
     {"a length", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc", "abc", "3", true},
-    {"chunks", "GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1;x=y\r\nc\r\n0\r\n\r\n", "abc", "-", true},
+    {"chunks", "GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1;x=y\r\nc\r\n0\r\n\r\n", "abc",
+     "-", true},
     {"nothing", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "", "0", true},
     {"204 has no content", "GET", "HTTP/1.1 204 No Content\r\n\r\n", "", "-", true},
-    {"304 has none, whatever its length says", "GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 3\r\n\r\n", "", "3", true},
+    {"304 has none, whatever its length says", "GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 3\r\n\r\n", "", "3",
+     true},
     {"nor has an answer to HEAD", "HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", "", "3", true},
     {"nor one in chunks", "HEAD", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "", "-", true},
 };
@@ -66,7 +68,8 @@ TEST_CASE("messages: request content in each framing") {
   router_process router({.placements = {{"tier1", at(cell.port())}}});
   client c(router.port());
   CHECK(c.ask(keyed("POST /", "Content-Length: 3\r\n") + "abc").content == "abc");
-  CHECK(c.ask(keyed("POST /", "Transfer-Encoding: chunked\r\n") + "2\r\nab\r\n1;x=\"y\"\r\nc\r\n0\r\n\r\n").content == "abc");
+  CHECK(c.ask(keyed("POST /", "Transfer-Encoding: chunked\r\n") + "2\r\nab\r\n1;x=\"y\"\r\nc\r\n0\r\n\r\n").content ==
+        "abc");
   CHECK(c.ask(keyed("GET /", "Content-Length: 3\r\n") + "abc").content == "abc");
   CHECK(c.ask(keyed("POST /")).content.empty());
   c.send(keyed("POST /", "Transfer-Encoding: chunked\r\n"));
@@ -74,7 +77,8 @@ TEST_CASE("messages: request content in each framing") {
   CHECK(c.read_answer().content == "xyz");
 }
 
-/// In how many pieces a message with trailers comes: what is there with the head goes another way than what comes later.
+/// In how many pieces a message with trailers comes: what is there with the head goes another way than what comes
+/// later.
 struct pieces_case {
   std::string_view says;
   bool apart;
@@ -165,8 +169,9 @@ TEST_CASE("messages: a request that the router refuses is answered without 100, 
 }
 
 TEST_CASE("messages: interim answers pass, any number of them, and 1.0 clients are spared them") {
-  fake_cell cell(play{"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n"
-                      "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"});
+  fake_cell cell(
+      play{"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n"
+           "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"});
   router_process router({.placements = {{"tier1", at(cell.port())}}});
   client c(router.port());
   c.send(keyed("GET /"));
@@ -185,7 +190,8 @@ TEST_CASE("messages: interim answers pass, any number of them, and 1.0 clients a
 TEST_CASE("messages: pipelined requests are answered in their order, whoever serves them") {
   fake_cell one(play{"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\none"});
   fake_cell two(play{"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\ntwo"});
-  router_process router({.placements = {{"one", at(one.port())}, {"two", at(two.port())}}, .keys = "acme: one, visa: two"});
+  router_process router(
+      {.placements = {{"one", at(one.port())}, {"two", at(two.port())}}, .keys = "acme: one, visa: two"});
   client c(router.port());
   const std::string second = request("POST /", "X-Routing-Key: visa\r\nContent-Length: 2\r\n") + "xx";
   std::string all;
@@ -213,7 +219,8 @@ TEST_CASE("messages: Connection: close is obeyed, on both sides apart") {
 TEST_CASE("messages: a HTTP/1.0 client gets no chunks, and keep-alive where it asks") {
   fake_cell cell(play{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"});
   fake_cell sized(play{"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"});
-  router_process router({.placements = {{"chunks", at(cell.port())}, {"sized", at(sized.port())}}, .keys = "acme: chunks"});
+  router_process router(
+      {.placements = {{"chunks", at(cell.port())}, {"sized", at(sized.port())}}, .keys = "acme: chunks"});
   {
     client c(router.port());
     const message answer = c.ask("GET / HTTP/1.0\r\n" + std::string(acme) + "\r\n");
@@ -285,7 +292,8 @@ TEST_CASE("messages: an upgrade that the cell does not want is an answer like an
   const message answer = c.ask(keyed("GET /", "Connection: Upgrade\r\nUpgrade: chat\r\n"));
   CHECK(answer.status() == 200);
   CHECK(message_head{answer.content}.value("Upgrade") == "chat");
-  const message h2c = c.ask(keyed("GET /", "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"));
+  const message h2c =
+      c.ask(keyed("GET /", "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"));
   CHECK(h2c.status() == 200);
   CHECK_FALSE(message_head{h2c.content}.has("Upgrade"));
   CHECK_FALSE(message_head{h2c.content}.has("HTTP2-Settings"));

@@ -45,12 +45,13 @@ struct start_case {
 
 const start_case start_cases[] = {
     {"an unknown key, with its place", good + "colour: red\n", 1, ":8:1: colour:"},
-    {"a default placement that nobody defines", "routing: {default_placement: nowhere}\nplacements: {tier1: {" + at(9) + "}}\n", 1,
-     "routing.default_placement:"},
-    {"a key of a placement that nobody defines", "routing: {default_placement: tier1, keys: {inline: {acme: gold}}}\nplacements: {tier1: {" + at(9) + "}}\n",
-     1, "acme"},
-    {"a placement without an endpoint (C12)", "routing: {default_placement: tier1}\nplacements: {tier1: {endpoints: []}}\n", 1,
-     "placements.tier1"},
+    {"a default placement that nobody defines",
+     "routing: {default_placement: nowhere}\nplacements: {tier1: {" + at(9) + "}}\n", 1, "routing.default_placement:"},
+    {"a key of a placement that nobody defines",
+     "routing: {default_placement: tier1, keys: {inline: {acme: gold}}}\nplacements: {tier1: {" + at(9) + "}}\n", 1,
+     "acme"},
+    {"a placement without an endpoint (C12)",
+     "routing: {default_placement: tier1}\nplacements: {tier1: {endpoints: []}}\n", 1, "placements.tier1"},
     {"a part that is not built yet, by name", good + "tracing: {sample: 0.1}\n", 1, "tracing: not supported yet"},
     {"no YAML at all", "[: {", 1, "cellroute.yaml:1:"},
     {"an empty file", "", 1, "cellroute.yaml:"},
@@ -69,8 +70,9 @@ TEST_CASE("process: an invalid configuration ends the start with exit code 1 and
 
 TEST_CASE("process: all mistakes are told at once") {
   const scratch_folder folder;
-  const ended e = run_router({"--config", write_file(folder, "cellroute.yaml",
-                                                     "colour: red\nrouting: {default_placement: gone}\nplacements: {t: {kind: odd}}\n")});
+  const ended e = run_router(
+      {"--config", write_file(folder, "cellroute.yaml",
+                              "colour: red\nrouting: {default_placement: gone}\nplacements: {t: {kind: odd}}\n")});
   CHECK(e.code == 1);
   for (const std::string_view part : {"colour", "routing.default_placement", "placements.t.kind"}) {
     CAPTURE(part);
@@ -89,7 +91,11 @@ struct usage_case {
 const usage_case usage_cases[] = {
     {"no configuration", {}, {"CONFIG_PATH="}, 2, "--config"},
     {"a configuration that does not exist", {"--config", "no-such-file.yaml"}, {}, 2, "no-such-file.yaml"},
-    {"one that the environment names does not exist (C36)", {}, {"CONFIG_PATH=no-such-file.yaml"}, 2, "no-such-file.yaml"},
+    {"one that the environment names does not exist (C36)",
+     {},
+     {"CONFIG_PATH=no-such-file.yaml"},
+     2,
+     "no-such-file.yaml"},
     {"an unknown flag", {"--colour"}, {}, 2, "--colour"},
     {"help", {"--help"}, {}, 0, "Examples:"},
     {"the version", {"--version"}, {}, 0, "cellroute-router "},
@@ -119,8 +125,8 @@ TEST_CASE("process: the environment's PORT wins over the file, and a flag over b
   const std::uint16_t from_environment = closed_port().port();
   const std::uint16_t from_flag = closed_port().port();
   {
-    router_process router({.placements = {{"tier1", at(cell.port())}},
-                           .environment = {"PORT=" + std::to_string(from_environment)}});
+    router_process router(
+        {.placements = {{"tier1", at(cell.port())}}, .environment = {"PORT=" + std::to_string(from_environment)}});
     CHECK(router.port() == from_environment);
   }
   router_process router({.placements = {{"tier1", at(cell.port())}},
@@ -240,7 +246,8 @@ TEST_CASE("process: the last access lines are written before the end") {
   CHECK(router.process().wait_exit() == 0);
   const auto lines = [&] {
     int found = 0;
-    for (const std::string& line : router.process().lines()) found += line.find("\"status_code\":200") != std::string::npos ? 1 : 0;
+    for (const std::string& line : router.process().lines())
+      found += line.find("\"status_code\":200") != std::string::npos ? 1 : 0;
     return found;
   };
   CHECK(eventually([&] { return lines() == count; }, 2s));

@@ -35,7 +35,8 @@ const key_case key_cases[] = {
 
 /// A cell that answers with its name.
 fake_cell<play> named_cell(std::string_view name) {
-  return fake_cell(play{"HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(name.size()) + "\r\n\r\n" + std::string(name)});
+  return fake_cell(
+      play{"HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(name.size()) + "\r\n\r\n" + std::string(name)});
 }
 
 TEST_CASE("routing: which cell a key reaches, and why (C1, C2, C3, C7, C10)") {
@@ -115,8 +116,9 @@ TEST_CASE("routing: the key's header has another name where the configuration sa
   CHECK(ask(router.port(), request("GET /", "X-Routing-Key: acme\r\n")).status() == 400);
 }
 
-const std::string_view targets[] = {
-    "/", "/a/b", "/a%2Fb", "/a%2fb", "//", "//a//b/", "/a/../b/./c", "/?", "/?a=1&a=2", "/p?q=/../%00&x=%zz+y", "/a;b=c,d"};
+const std::string_view targets[] = {"/",       "/a/b",        "/a%2Fb", "/a%2fb",    "//",
+                                    "//a//b/", "/a/../b/./c", "/?",     "/?a=1&a=2", "/p?q=/../%00&x=%zz+y",
+                                    "/a;b=c,d"};
 
 TEST_CASE("routing: the target reaches the cell byte by byte, with any method (C4)") {
   fake_cell cell(echo_head{});

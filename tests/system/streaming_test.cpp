@@ -104,7 +104,8 @@ TEST_CASE("streaming: the first byte of an answer reaches the client before the 
     answer.head = c.read_head().value_or(message_head{});
     CHECK(answer.status() == 200);
     std::string first;
-    while (first.find("first") == std::string::npos && !(first += c.read_bytes(1)).empty() && c.how_it_ended() == ending::none) {
+    while (first.find("first") == std::string::npos && !(first += c.read_bytes(1)).empty() &&
+           c.how_it_ended() == ending::none) {
     }
     CHECK(first.find("first") != std::string::npos);
     seen.open();
@@ -176,8 +177,8 @@ TEST_CASE("streaming: a client that does not read stops its cell, and nobody els
   client c(router.port());
   c.send(keyed("GET /large"));
   REQUIRE(eventually([&] { return stalled.load(); }));
-  MESSAGE("the cell could send " << sent / 1024 << " KiB, then the router held "
-                                 << router.resident_bytes() / 1024 << " KiB after " << before / 1024);
+  MESSAGE("the cell could send " << sent / 1024 << " KiB, then the router held " << router.resident_bytes() / 1024
+                                 << " KiB after " << before / 1024);
   CHECK(sent < stall_bytes_max);
   CHECK(router.resident_bytes() < before + 2 * mebi);
   CHECK(ask(router.port(), keyed("GET /small")).content == "small");
@@ -307,7 +308,8 @@ TEST_CASE("streaming: a HTTP/1.0 client sees a cut answer as a reset, having no 
   CHECK(c.wait_end() == ending::reset);
 }
 
-TEST_CASE("streaming: content that breaks its framing is answered 400, and does not reach the cell as a whole request") {
+TEST_CASE(
+    "streaming: content that breaks its framing is answered 400, and does not reach the cell as a whole request") {
   fake_cell cell(echo_content{});
   router_process router({.placements = {{"tier1", at(cell.port())}}});
   for (const std::string_view broken : {"zz\r\n", "3\r\nabcX\r\n", "ffffffffffffffffff\r\n", "-1\r\n"}) {
@@ -330,8 +332,11 @@ struct limit_case {
 const limit_case limit_cases[] = {
     {"a length at the limit", keyed("POST /", "Content-Length: 1024\r\n") + std::string(1024, 'x'), 200},
     {"a length one past it: before a byte of it is read", keyed("POST /", "Content-Length: 1025\r\n"), 413},
-    {"chunks that reach the limit", keyed("POST /", "Transfer-Encoding: chunked\r\n") + "400\r\n" + std::string(1024, 'x') + "\r\n0\r\n\r\n", 200},
-    {"chunks that go past it", keyed("POST /", "Transfer-Encoding: chunked\r\n") + "400\r\n" + std::string(1024, 'x') + "\r\n1\r\nx\r\n0\r\n\r\n", 413},
+    {"chunks that reach the limit",
+     keyed("POST /", "Transfer-Encoding: chunked\r\n") + "400\r\n" + std::string(1024, 'x') + "\r\n0\r\n\r\n", 200},
+    {"chunks that go past it",
+     keyed("POST /", "Transfer-Encoding: chunked\r\n") + "400\r\n" + std::string(1024, 'x') + "\r\n1\r\nx\r\n0\r\n\r\n",
+     413},
 };
 
 TEST_CASE("streaming: limits.max_request_body") {

@@ -17,8 +17,9 @@ namespace {
 /// How often a thread made each call.
 using call_counts = std::map<std::string, int>;
 
-/// The calls of the thread that received `begin`, from there until it received `end`. A line is `TID name(...) = result`;
-/// calls that another thread's line interrupted come as two lines, `<unfinished ...>` and `<... name resumed>`.
+/// The calls of the thread that received `begin`, from there until it received `end`. A line is `TID name(...) =
+/// result`; calls that another thread's line interrupted come as two lines, `<unfinished ...>` and `<... name
+/// resumed>`.
 call_counts calls_between(std::string_view trace, std::string_view begin, std::string_view end) {
   call_counts counts;
   std::string thread;
@@ -51,7 +52,8 @@ TEST_CASE("system calls: the counter reads a trace") {
       "8 sendto(10, \"GET /begin\", 10, MSG_NOSIGNAL, NULL, 0) = 10\n"
       "8 recvfrom(9, \"GET /end\", 100, 0, NULL, NULL) = 8\n"
       "8 futex(0x1, FUTEX_WAIT) = 0\n";
-  CHECK((calls_between(trace, "GET /begin", "GET /end") == call_counts{{"recvfrom", 1}, {"epoll_wait", 1}, {"sendto", 1}}));
+  CHECK((calls_between(trace, "GET /begin", "GET /end") ==
+         call_counts{{"recvfrom", 1}, {"epoll_wait", 1}, {"sendto", 1}}));
 }
 
 TEST_CASE("system calls: two receives and two sends a request, and nothing else but waiting (C31)") {
@@ -81,8 +83,8 @@ TEST_CASE("system calls: two receives and two sends a request, and nothing else 
   CHECK(counts["sendto"] == 2 * count);
   // A wait for the client and one for the cell, each at most twice: the reactor's own set and Asio's around it.
   CHECK(counts["epoll_wait"] <= 5 * count);
-  // The reactor hands over to Asio every few events, which then arms the one descriptor that stands for all of ours; and
-  // it sets the timer of the wheel once a tick. Neither is for a request.
+  // The reactor hands over to Asio every few events, which then arms the one descriptor that stands for all of ours;
+  // and it sets the timer of the wheel once a tick. Neither is for a request.
   CHECK(counts["epoll_ctl"] <= count / 4);
   CHECK(counts["timerfd_settime"] <= count / 4);
   for (const std::string_view known : {"recvfrom", "sendto", "epoll_wait", "epoll_ctl", "timerfd_settime"}) {

@@ -130,7 +130,8 @@ TEST_CASE("timeouts: a stream that stands still is cut, and one that moves is no
 
 TEST_CASE("timeouts: a client that stops within its content is answered 408 (S49, G10)") {
   fake_cell cell(echo_content{});
-  router_process router({.placements = {{"tier1", at(cell.port())}}, .defaults = "timeouts: {request_body_idle: 300ms}"});
+  router_process router(
+      {.placements = {{"tier1", at(cell.port())}}, .defaults = "timeouts: {request_body_idle: 300ms}"});
   client c(router.port());
   const stopwatch watch;
   c.send(keyed("POST /", "X-Request-Id: r1\r\nContent-Length: 10\r\n") + "half");
@@ -156,7 +157,8 @@ TEST_CASE("timeouts: request_body_idle does not run while the cell does not take
     c.read_content(request);
     c.answer("200 OK", std::to_string(request.content.size()));
   });
-  router_process router({.placements = {{"tier1", at(cell.port())}}, .defaults = "timeouts: {request_body_idle: 300ms}"});
+  router_process router(
+      {.placements = {{"tier1", at(cell.port())}}, .defaults = "timeouts: {request_body_idle: 300ms}"});
   client c(router.port());
   constexpr std::size_t size_bytes = 16 * 1024 * 1024;  // more than all buffers on the way
   const std::string content(size_bytes, 'c');
@@ -179,7 +181,8 @@ TEST_CASE("timeouts: request_body_idle does not run while the cell does not take
 
 TEST_CASE("timeouts: a head that stays half is answered 408; a connection without a byte is closed silently") {
   fake_cell cell(echo_head{});
-  router_process router({.placements = {{"tier1", at(cell.port())}}, .http = "timeouts: {header: 300ms, keep_alive: 20s}"});
+  router_process router(
+      {.placements = {{"tier1", at(cell.port())}}, .http = "timeouts: {header: 300ms, keep_alive: 20s}"});
   client half(router.port());
   client silent_one(router.port());
   const stopwatch watch;

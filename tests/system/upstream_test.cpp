@@ -35,7 +35,8 @@ const bad_answer_case bad_answer_cases[] = {
     {"two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx", "http_protocol_error"},
     {"two framings", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
      "http_protocol_error"},
-    {"a head over the limit", "HTTP/1.1 200 OK\r\nX-A: " + std::string(70'000, 'a') + "\r\n\r\n", "http_protocol_error"},
+    {"a head over the limit", "HTTP/1.1 200 OK\r\nX-A: " + std::string(70'000, 'a') + "\r\n\r\n",
+     "http_protocol_error"},
     {"a line without a colon", "HTTP/1.1 200 OK\r\nnonsense\r\n\r\n", "http_protocol_error"},
     {"a switch of protocols that nobody asked for", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n",
      "http_protocol_error"},
@@ -90,13 +91,14 @@ TEST_CASE("upstream: nobody listens: 502 at once, without a second try at the on
 TEST_CASE("upstream: a refused connection is tried once more at another endpoint, whatever the method") {
   closed_port nobody;
   fake_cell cell(echo_content{});
-  const std::string both = "endpoints: [" + endpoint(nobody.port(), ", id: dead") + ", " + endpoint(cell.port(), ", id: live") + "]";
+  const std::string both =
+      "endpoints: [" + endpoint(nobody.port(), ", id: dead") + ", " + endpoint(cell.port(), ", id: live") + "]";
   router_process router({.placements = {{"tier1", both}}});
   int tried_twice = 0;
   for (const std::string_view id : {"GET-1", "POST-1", "POST-2", "GET-2"}) {
     const std::string method(id.substr(0, id.find('-')));
-    const message answer =
-        ask(router.port(), keyed(method + " /", "Content-Length: 4\r\nX-Request-Id: " + std::string(id) + "\r\n") + "body");
+    const message answer = ask(
+        router.port(), keyed(method + " /", "Content-Length: 4\r\nX-Request-Id: " + std::string(id) + "\r\n") + "body");
     CHECK(answer.status() == 200);
     CHECK(answer.content == "body");
     const log_line line = router.access_line(id);
@@ -200,7 +202,8 @@ const retry_case retry_cases[] = {
     {"DELETE is tried again", keyed("DELETE /", "X-Request-Id: second\r\n"), 200, 2},
     {"PUT with its whole content at hand is tried again",
      keyed("PUT /", "X-Request-Id: second\r\nContent-Length: 3\r\n") + "abc", 200, 2},
-    {"POST is not: the cell may have acted", keyed("POST /", "X-Request-Id: second\r\nContent-Length: 3\r\n") + "abc", 502, 1},
+    {"POST is not: the cell may have acted", keyed("POST /", "X-Request-Id: second\r\nContent-Length: 3\r\n") + "abc",
+     502, 1},
     {"PATCH is not", keyed("PATCH /", "X-Request-Id: second\r\nContent-Length: 3\r\n") + "abc", 502, 1},
 };
 
@@ -240,8 +243,9 @@ TEST_CASE("upstream: host: upstream sends the endpoint's own name") {
 
 TEST_CASE("upstream: a name without an address is 502, and the others are served") {
   fake_cell cell(echo_head{});
-  router_process router({.placements = {{"lost", "endpoints: [{url: \"http://cell.invalid:80\"}]"}, {"tier1", at(cell.port())}},
-                         .keys = "acme: lost"});
+  router_process router(
+      {.placements = {{"lost", "endpoints: [{url: \"http://cell.invalid:80\"}]"}, {"tier1", at(cell.port())}},
+       .keys = "acme: lost"});
   const message answer = ask(router.port(), keyed("GET /"));
   CHECK(answer.status() == 502);
   CHECK(answer.head.value("Proxy-Status").starts_with("cellroute; error=dns_error"));

@@ -22,7 +22,8 @@ inline constexpr std::string_view acme = "X-Routing-Key: acme\r\n";
 
 class client : public connection {
  public:
-  explicit client(std::uint16_t port, int receive_buffer_bytes = 0) : connection(connect_to(port, receive_buffer_bytes)) {}
+  explicit client(std::uint16_t port, int receive_buffer_bytes = 0)
+      : connection(connect_to(port, receive_buffer_bytes)) {}
 
   /// Sends a request and reads its answer, interim answers left out.
   [[nodiscard]] message ask(std::string_view bytes) {

@@ -20,7 +20,8 @@ namespace cellroute::system_test {
 
 [[nodiscard]] inline bool same_text(std::string_view a, std::string_view b) {
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; };
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [&](char x, char y) { return lower(x) == lower(y); });
+  return a.size() == b.size() &&
+         std::equal(a.begin(), a.end(), b.begin(), [&](char x, char y) { return lower(x) == lower(y); });
 }
 
 /// The first line and the fields of a message, as they came. Reads with a ruler of its own and not with the router's
@@ -82,7 +83,8 @@ class connection {
  public:
   connection() = default;
   /// `stop_descriptor`: when it becomes readable, every wait ends. -1: there is none.
-  explicit connection(descriptor socket, int stop_descriptor = -1) : socket_(std::move(socket)), stop_(stop_descriptor) {
+  explicit connection(descriptor socket, int stop_descriptor = -1)
+      : socket_(std::move(socket)), stop_(stop_descriptor) {
     if (!socket_) return;
     ::fcntl(socket_.get(), F_SETFL, ::fcntl(socket_.get(), F_GETFL) | O_NONBLOCK);
     const int on = 1;

@@ -44,7 +44,9 @@ class descriptor {
 }
 
 /// The form in which the socket calls want every kind of address.
-[[nodiscard]] inline sockaddr* generic(sockaddr_in& address) { return static_cast<sockaddr*>(static_cast<void*>(&address)); }
+[[nodiscard]] inline sockaddr* generic(sockaddr_in& address) {
+  return static_cast<sockaddr*>(static_cast<void*>(&address));
+}
 
 [[nodiscard]] inline std::uint16_t port_of(const descriptor& socket) {
   sockaddr_in address{};
@@ -57,7 +59,8 @@ class descriptor {
 [[nodiscard]] inline descriptor listen_on_loopback(int backlog = 1024) {
   descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in address = loopback(0);
-  if (::bind(socket.get(), generic(address), sizeof address) != 0 || ::listen(socket.get(), backlog) != 0) socket.reset();
+  if (::bind(socket.get(), generic(address), sizeof address) != 0 || ::listen(socket.get(), backlog) != 0)
+    socket.reset();
   return socket;
 }
 

@@ -99,7 +99,10 @@ template <class Script>
 class fake_cell {
  public:
   explicit fake_cell(Script script)
-      : script_(std::move(script)), listener_(listen_on_loopback()), stop_(::eventfd(0, EFD_CLOEXEC)), port_(port_of(listener_)) {
+      : script_(std::move(script)),
+        listener_(listen_on_loopback()),
+        stop_(::eventfd(0, EFD_CLOEXEC)),
+        port_(port_of(listener_)) {
     acceptor_ = std::thread([this] { accept_all(); });
   }
   fake_cell(const fake_cell&) = delete;

@@ -91,7 +91,7 @@ struct router_config {
   std::string decision{};
   std::string drain = "unready_for: 0s, timeout: 2s";
   int workers = 1;
-  rlim_t descriptors_max = 0;                ///< 0: as many as this process may have
+  rlim_t descriptors_max = 0;              ///< 0: as many as this process may have
   std::vector<std::string> under{};        ///< a command that runs the router: strace and its flags
   std::vector<std::string> arguments{};    ///< behind `--config FILE`
   std::vector<std::string> environment{};  ///< NAME=VALUE
@@ -107,7 +107,8 @@ struct router_config {
     section("decision", decision);
     section("key", key);
     section("defaults", defaults);
-    text += "routing: {default_placement: " + placements.back().first + ", keys: {inline: {" + keys + "}}}\nplacements:\n";
+    text +=
+        "routing: {default_placement: " + placements.back().first + ", keys: {inline: {" + keys + "}}}\nplacements:\n";
     for (const auto& [name, inside] : placements) text += "  " + name + ": {" + inside + "}\n";
     return text;
   }
@@ -124,7 +125,8 @@ struct router_config {
 /// A program, its output as lines, and its end: by its own id, on every path.
 class program {
  public:
-  program(const std::vector<std::string>& command, const std::vector<std::string>& environment, rlim_t descriptors_max) {
+  program(const std::vector<std::string>& command, const std::vector<std::string>& environment,
+          rlim_t descriptors_max) {
     std::array<int, 2> output{};
     REQUIRE(::pipe2(output.data(), O_CLOEXEC) == 0);
     output_ = descriptor(output[0]);
@@ -196,7 +198,8 @@ class program {
   /// The first line that holds `text`.
   [[nodiscard]] std::optional<std::string> find_line(std::string_view text) const {
     const std::lock_guard lock(mutex_);
-    const auto found = std::ranges::find_if(lines_, [&](const std::string& line) { return line.find(text) != std::string::npos; });
+    const auto found =
+        std::ranges::find_if(lines_, [&](const std::string& line) { return line.find(text) != std::string::npos; });
     if (found == lines_.end()) return std::nullopt;
     return *found;
   }
@@ -279,7 +282,8 @@ class router_process {
     // The second signal ends at once, but two that come together count as one: the first has to be seen.
     if (process_->wait_line(R"("event":"drain_started")", 1s)) process_->signal(SIGTERM);
     const std::optional<int> code = process_->wait_exit();
-    if (!expects_failure_ && code != 0) FAIL_CHECK("the router ended with " << code.value_or(-999) << ":\n" << process_->output());
+    if (!expects_failure_ && code != 0)
+      FAIL_CHECK("the router ended with " << code.value_or(-999) << ":\n" << process_->output());
   }
 
   [[nodiscard]] std::uint16_t port() const { return port_; }

@@ -157,6 +157,34 @@ TEST_CASE("socket: a wait that was woken in time leaves no deadline behind") {
   pair.becomes_readable();
 }
 
+TEST_CASE("socket: the deadline of a reader that waits may be moved, to earlier or later; that of nobody not") {
+  struct move_case {
+    std::string_view says;
+    duration first;
+    duration second;
+    duration swept_at;
+    std::string_view expected;
+  };
+  const move_case cases[] = {
+      {"earlier", 300s, 30s, 31s, "timed_out"},
+      {"earlier, but not yet", 300s, 30s, 29s, "waits"},
+      {"later", 30s, 300s, 31s, "waits"},
+      {"later, and over", 30s, 300s, 301s, "timed_out"},
+  };
+  for (const move_case& row : cases) {
+    CAPTURE(row.says);
+    reactor r;
+    socket_pair pair(r);
+    CHECK(read_once(pair.ours) == "would_block");
+    pair.ours.move_read_deadline(r.now() + 1s);
+    const started<io_status> wait(pair.ours.readable(r.now() + row.first));
+    pair.ours.move_read_deadline(r.now() + row.second);
+    r.wheel().sweep(r.now() + row.swept_at);
+    CHECK(outcome(wait) == row.expected);
+    pair.becomes_readable();
+  }
+}
+
 TEST_CASE("socket: one reader and one writer wait side by side, each for its own edge and under its own deadline") {
   reactor r;
   socket_pair pair(r);
