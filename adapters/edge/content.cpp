@@ -125,15 +125,45 @@ body_piece content_reader::take_chunked() {
   return piece;
 }
 
+bool content_reader::suits_pipe() const {
+  if (!pipes_welcome_ || !grow_) return false;
+  return framing_ == http1::body_framing::until_close ||
+         (framing_ == http1::body_framing::length && left_bytes_ >= stream_read_bytes);
+}
+
+body_piece content_reader::lend_pipe(std::size_t size_bytes) {
+  if (framing_ == http1::body_framing::length) {
+    left_bytes_ -= size_bytes;
+    complete_ = left_bytes_ == 0;
+  }
+  body_piece piece;
+  piece.size_bytes = size_bytes;
+  piece.pipe = pipe_.get();
+  piece.end = complete_;
+  return piece;
+}
+
 io::task<body_piece> content_reader::read(time_point deadline) {
+  if (pipe_ != nullptr && pipe_->held_bytes != 0) co_return failed(stream_fault::closed);  // the last was not sent whole
   for (;;) {
     body_piece piece = take();
     if (piece.size_bytes != 0 || piece.end || piece.fault != stream_fault::none) co_return piece;
-    const input_bytes::fill_result got = input_.fill(socket_, grow_ ? stream_read_bytes : usual_read_bytes);
-    grow_ = got.filled;
+    if (suits_pipe() && pipe_ == nullptr) pipe_ = socket_.owner().pipes().take();
+    input_bytes::fill_result got;
+    if (suits_pipe() && pipe_ != nullptr) {
+      const bool counted = framing_ == http1::body_framing::length;
+      const std::size_t wanted = counted && left_bytes_ < io::pipe_bytes ? static_cast<std::size_t>(left_bytes_) : io::pipe_bytes;
+      const io::io_result moved = socket_.try_read(*pipe_, wanted);
+      if (moved.status == io::io_status::ok) co_return lend_pipe(moved.size_bytes);
+      got.status = moved.status;
+    } else {
+      got = input_.fill(socket_, grow_ ? stream_read_bytes : usual_read_bytes);
+      grow_ = got.filled;
+    }
     if (got.status == io::io_status::ok) continue;
     if (got.status == io::io_status::would_block) {
       input_.shrink(socket_.owner().buffers());
+      pipe_.reset();
       const io::io_status waited = co_await socket_.readable(deadline);
       if (waited != io::io_status::ok) co_return failed(fault_of(waited));
       continue;
@@ -167,13 +197,28 @@ io::task<stream_fault> send_all(io::socket& to, std::span<const char> bytes, boo
   co_return stream_fault::none;
 }
 
+namespace {
+
+io::task<stream_fault> send_pipe(io::socket& to, io::pipe& from, bool more_follows, time_point deadline) {
+  while (from.held_bytes != 0) {
+    const io::io_result sent = to.try_write(from, more_follows);
+    if (sent.status == io::io_status::ok) continue;
+    if (sent.status != io::io_status::would_block) co_return stream_fault::closed;
+    const io::io_status waited = co_await to.writable(deadline);
+    if (waited != io::io_status::ok) co_return fault_of(waited);
+  }
+  co_return stream_fault::none;
+}
+
+}  // namespace
+
 void content_writer::begin(http1::body_framing framing) {
   framing_ = framing;
   complete_ = false;
 }
 
 content_writer::framed content_writer::frame(body_piece piece, bool with_last_chunk) {
-  framed out{piece.bytes(), piece.headroom_bytes, {}, {}};
+  framed out{piece.pipe == nullptr ? piece.bytes() : std::span<char>{}, piece.headroom_bytes, {}, {}};
   if (framing_ != http1::body_framing::chunked) return out;
   static constexpr std::string_view end_with_last = "\r\n0\r\n\r\n";
   if (piece.size_bytes == 0) {
@@ -181,12 +226,19 @@ content_writer::framed content_writer::frame(body_piece piece, bool with_last_ch
     return out;
   }
   char* const data = piece.data;
-  const std::size_t prefix = http1::write_chunk_prefix({data - piece.headroom_bytes, piece.headroom_bytes}, piece.size_bytes);
+  const std::size_t prefix =
+      piece.pipe != nullptr
+          ? 0
+          : http1::write_chunk_prefix({data - piece.headroom_bytes, piece.headroom_bytes}, piece.size_bytes);
   if (prefix == 0) {
     const std::size_t size_bytes = http1::write_chunk_prefix(prefix_, piece.size_bytes);
     out.before = {prefix_ + sizeof prefix_ - size_bytes, size_bytes};
   }
   const std::string_view suffix = with_last_chunk ? end_with_last : end_with_last.substr(0, 2);
+  if (piece.pipe != nullptr) {
+    out.behind = suffix;
+    return out;
+  }
   if (suffix.size() <= piece.tailroom_bytes) {
     std::memcpy(data + piece.size_bytes, suffix.data(), suffix.size());
     out.bytes = {data - prefix, prefix + piece.size_bytes + suffix.size()};
@@ -243,11 +295,20 @@ io::task<stream_fault> content_writer::send_head(std::string_view head, body_pie
 io::task<stream_fault> content_writer::send(body_piece piece, std::span<const field> trailers, time_point deadline) {
   const bool with_trailers = ends_with_trailers(piece, trailers);
   const framed content = frame(piece, piece.end && !with_trailers);
-  const std::string_view parts[] = {content.before, {content.bytes.data(), content.bytes.size()}, content.behind};
-  for (const std::string_view& part : parts) {
-    if (part.empty()) continue;
-    const bool more = with_trailers || &part == &parts[0];
-    const stream_fault fault = co_await send_all(socket_, part, more, deadline);
+  if (!content.before.empty()) {
+    const stream_fault fault = co_await send_all(socket_, content.before, true, deadline);
+    if (fault != stream_fault::none) co_return fault;
+  }
+  const bool more = with_trailers || !content.behind.empty();
+  if (piece.pipe != nullptr) {
+    const stream_fault fault = co_await send_pipe(socket_, *piece.pipe, more, deadline);
+    if (fault != stream_fault::none) co_return fault;
+  } else if (!content.bytes.empty()) {
+    const stream_fault fault = co_await send_all(socket_, content.bytes, more, deadline);
+    if (fault != stream_fault::none) co_return fault;
+  }
+  if (!content.behind.empty()) {
+    const stream_fault fault = co_await send_all(socket_, content.behind, with_trailers, deadline);
     if (fault != stream_fault::none) co_return fault;
   }
   if (with_trailers) co_return co_await send_trailers(trailers, deadline);
@@ -258,7 +319,8 @@ io::task<stream_fault> content_writer::send(body_piece piece, std::span<const fi
 io::task<stream_fault> content_writer::send_trailers(std::span<const field> trailers, time_point deadline) {
   io::buffer block = socket_.owner().buffers().take(http1::last_chunk_size_bound(trailers));
   const std::size_t size_bytes = http1::write_last_chunk(block.span(), trailers);
-  const stream_fault fault = co_await send_all(socket_, {block.data(), size_bytes}, false, deadline);
+  const std::span<const char> text(block.data(), size_bytes);
+  const stream_fault fault = co_await send_all(socket_, text, false, deadline);
   if (fault == stream_fault::none) note_end();
   co_return fault;
 }

@@ -61,10 +61,17 @@ class content_reader {
   [[nodiscard]] io::task<body_piece> read(time_point deadline);
   [[nodiscard]] bool is_complete() const { return complete_; }
   [[nodiscard]] std::span<field> trailers();
+  /// The message is over: gives back what was borrowed for it.
+  void rest() { pipe_.reset(); }
+  /// A long stream may come in pipes.
+  void welcome_pipes() { pipes_welcome_ = true; }
 
  private:
   [[nodiscard]] body_piece take_counted();
   [[nodiscard]] body_piece take_chunked();
+  /// Whether what comes next is long enough, and plain enough, for a pipe.
+  [[nodiscard]] bool suits_pipe() const;
+  [[nodiscard]] body_piece lend_pipe(std::size_t size_bytes);
   [[nodiscard]] body_piece lend(std::size_t size_bytes, std::size_t tailroom_bytes);
 
   io::socket& socket_;
@@ -72,6 +79,8 @@ class content_reader {
   http1::body_framing framing_ = http1::body_framing::none;
   bool complete_ = false;
   bool grow_ = false;  // the last read filled its block
+  bool pipes_welcome_ = false;
+  io::pipe_handle pipe_;
   std::uint64_t left_bytes_ = 0;
   http1::chunked_decoder decoder_;
   std::vector<field> trailers_;

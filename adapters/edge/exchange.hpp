@@ -14,11 +14,15 @@
 #include <string_view>
 
 #include "adapters/io/address.hpp"
+#include "adapters/io/pipe.hpp"
 #include "adapters/io/task.hpp"
 #include "cellroute/base/time.hpp"
 #include "cellroute/match/request_view.hpp"
 
 namespace cellroute::edge {
+
+/// For a message, or a piece of one, that ends without trailers.
+inline constexpr std::span<const field> no_trailers{};
 
 /// What became of reading from, or writing to, one side.
 enum class stream_fault : std::uint8_t {
@@ -40,6 +44,7 @@ struct body_piece {
   std::size_t size_bytes = 0;
   std::size_t headroom_bytes = 0;  ///< free before `data`
   std::size_t tailroom_bytes = 0;  ///< free behind the content
+  io::pipe* pipe = nullptr;        ///< where not null, it holds the content instead of `data`
   bool end = false;                ///< nothing follows; trailers are known now
   stream_fault fault = stream_fault::none;
 
@@ -107,6 +112,8 @@ class exchange {
   [[nodiscard]] virtual body_piece first_body() = 0;
   /// The next content. Faults: `closed`, `timed_out`, `malformed`, `too_large`, `cancelled`.
   [[nodiscard]] virtual io::task<body_piece> read_body(time_point deadline) = 0;
+  /// Says that content is carried unseen: pieces may come in a pipe from now on.
+  virtual void welcome_pipes() {}
   /// Ends a `read_body` that waits, and those begun later, with `cancelled`: the rest of the request is not wanted.
   virtual void stop_reading() = 0;
   /// After the last piece: the fields behind it that may be passed on.
@@ -176,6 +183,7 @@ class upstream_stream {
   virtual void expect_answer_by(time_point deadline) = 0;
   [[nodiscard]] virtual body_piece first_body() = 0;
   [[nodiscard]] virtual io::task<body_piece> read_body(time_point deadline) = 0;
+  virtual void welcome_pipes() {}
   [[nodiscard]] virtual std::span<field> trailers() = 0;
   /// A byte of an answer has come: the request must not be sent again.
   [[nodiscard]] virtual bool has_answered() const = 0;

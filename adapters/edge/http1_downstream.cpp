@@ -38,6 +38,7 @@ class http1_exchange final : public exchange {
 
   body_piece first_body() override { return reader_.take(); }
   io::task<body_piece> read_body(time_point deadline) override { return reader_.read(deadline); }
+  void welcome_pipes() override { reader_.welcome_pipes(); }
   void stop_reading() override { connection_.socket_.cancel_read(); }
   std::span<field> trailers() override { return reader_.trailers(); }
   bool settle_body() override {
@@ -128,7 +129,8 @@ io::task<stream_fault> http1_exchange::send_interim(const outgoing_response& hea
   out.added = head.added;
   io::buffer block = connection_.socket_.owner().buffers().take(http1::size_bound(out));
   const std::size_t size_bytes = http1::write_response_head(block.span(), out);
-  co_return co_await send_all(connection_.socket_, {block.data(), size_bytes}, false, deadline);
+  const std::span<const char> text(block.data(), size_bytes);
+  co_return co_await send_all(connection_.socket_, text, false, deadline);
 }
 
 io::task<stream_fault> http1_exchange::send_head(const outgoing_response& head, body_piece first,
@@ -151,7 +153,8 @@ io::task<stream_fault> http1_exchange::send_head(const outgoing_response& head, 
   io::buffer block = connection_.socket_.owner().buffers().take(http1::size_bound(out));
   const std::size_t size_bytes = http1::write_response_head(block.span(), out);
   if (size_bytes == 0) co_return stream_fault::malformed;
-  co_return co_await writer_.send_head({block.data(), size_bytes}, first, trailers, deadline);
+  const std::string_view text(block.data(), size_bytes);
+  co_return co_await writer_.send_head(text, first, trailers, deadline);
 }
 
 http1_connection::next_step http1_exchange::next_step() {

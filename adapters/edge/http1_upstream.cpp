@@ -43,7 +43,8 @@ io::task<stream_fault> http1_upstream::send_head(const outgoing_request& head, b
   io::buffer block = socket_.owner().buffers().take(http1::size_bound(out));
   const std::size_t size_bytes = http1::write_request_head(block.span(), out);
   if (size_bytes == 0) co_return stream_fault::malformed;
-  co_return co_await writer_.send_head({block.data(), size_bytes}, first, trailers, deadline);
+  const std::string_view text(block.data(), size_bytes);
+  co_return co_await writer_.send_head(text, first, trailers, deadline);
 }
 
 io::task<answer_head> http1_upstream::read_head(time_point deadline) {
@@ -122,6 +123,7 @@ void http1_pool::give_back(http1_upstream& connection) {
   if (!own->is_reusable() || idle_.size() >= options_.policy.idle_max) return;
   own->input_.shrink(reactor_.buffers());
   own->fields_block_.give_back();
+  own->reader_.rest();
   ++own->served_;
   own->idle_since_ = reactor_.now();
   idle_.push_back(std::move(own));

@@ -30,6 +30,7 @@ class http1_upstream final : public upstream_stream {
   void expect_answer_by(time_point deadline) override { socket_.move_read_deadline(deadline); }
   body_piece first_body() override { return reader_.take(); }
   io::task<body_piece> read_body(time_point deadline) override { return reader_.read(deadline); }
+  void welcome_pipes() override { reader_.welcome_pipes(); }
   std::span<field> trailers() override { return reader_.trailers(); }
   bool has_answered() const override { return answered_; }
   bool closes_after_answer() const override { return closes_; }

@@ -14,6 +14,7 @@
 #include "adapters/io/buffer.hpp"
 #include "adapters/io/clock.hpp"
 #include "adapters/io/frame_pool.hpp"
+#include "adapters/io/pipe.hpp"
 #include "adapters/io/task.hpp"
 #include "adapters/io/timer_wheel.hpp"
 
@@ -115,6 +116,7 @@ class reactor {
   [[nodiscard]] time_point now() const { return clock_.now; }
   [[nodiscard]] timer_wheel& wheel() { return wheel_; }
   [[nodiscard]] buffer_pool& buffers() { return buffers_; }
+  [[nodiscard]] pipe_pool& pipes() { return pipes_; }
   [[nodiscard]] asio::io_context& context() { return context_; }
 
   void add_tick_listener(tick_listener& listener) { tick_listeners_.push_back(&listener); }
@@ -154,6 +156,7 @@ class reactor {
   loop_clock clock_;
   frame_pool frames_;
   buffer_pool buffers_;
+  pipe_pool pipes_;
   asio::io_context context_;
   int epoll_ = -1;
   asio::posix::stream_descriptor epoll_in_context_;

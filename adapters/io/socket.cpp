@@ -1,5 +1,6 @@
 #include "adapters/io/socket.hpp"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
@@ -74,6 +75,42 @@ io_result socket::try_write(std::span<const char> bytes, bool more_follows) {
     if (sent >= 0) return {io_status::ok, static_cast<std::size_t>(sent)};
     if (errno == EINTR) continue;
     if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      writable_ = false;
+      return {io_status::would_block, 0};
+    }
+    return {io_status::reset, 0};
+  }
+}
+
+io_result socket::try_read(pipe& into, std::size_t size_bytes) {
+  if (!readable_) return {io_status::would_block, 0};
+  for (;;) {
+    const ssize_t got = ::splice(descriptor_, nullptr, into.write_end, nullptr, size_bytes, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    if (got > 0) {
+      into.held_bytes += static_cast<std::size_t>(got);
+      return {io_status::ok, static_cast<std::size_t>(got)};
+    }
+    if (got == 0) return {io_status::end, 0};
+    if (errno == EINTR) continue;
+    if (errno == EAGAIN) {
+      readable_ = false;
+      return {io_status::would_block, 0};
+    }
+    return {io_status::reset, 0};
+  }
+}
+
+io_result socket::try_write(pipe& from, bool more_follows) {
+  if (!writable_) return {io_status::would_block, 0};
+  const unsigned flags = SPLICE_F_MOVE | SPLICE_F_NONBLOCK | (more_follows ? SPLICE_F_MORE : 0u);
+  for (;;) {
+    const ssize_t sent = ::splice(from.read_end, nullptr, descriptor_, nullptr, from.held_bytes, flags);
+    if (sent > 0) {
+      from.held_bytes -= static_cast<std::size_t>(sent);
+      return {io_status::ok, static_cast<std::size_t>(sent)};
+    }
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent < 0 && errno == EAGAIN) {
       writable_ = false;
       return {io_status::would_block, 0};
     }

@@ -57,6 +57,11 @@ class socket final : public registered {
   /// Writes what fits. Cost: one call, none if known to be full.
   [[nodiscard]] io_result try_write(std::span<const char> bytes, bool more_follows = false);
 
+  /// Moves what is there into an empty pipe, at most so many bytes; otherwise as `try_read`.
+  [[nodiscard]] io_result try_read(pipe& into, std::size_t size_bytes);
+  /// Moves what the pipe holds to the peer, as much as it takes.
+  [[nodiscard]] io_result try_write(pipe& from, bool more_follows);
+
   /// Tells the peer that nothing follows.
   void shutdown_send();
 

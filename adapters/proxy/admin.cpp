@@ -146,7 +146,7 @@ io::task<void> admin_pages::serve(edge::exchange& x) {
   body.data = p.body.data();
   body.size_bytes = p.body.size();
   body.end = true;
-  const edge::stream_fault sent = co_await x.send_head(out, body, {}, clock_.now + 10s);
+  const edge::stream_fault sent = co_await x.send_head(out, body, edge::no_trailers, clock_.now + 10s);
   if (sent != edge::stream_fault::none) x.abort();
 }
 

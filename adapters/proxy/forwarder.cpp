@@ -333,6 +333,7 @@ io::task<void> forwarding::run() {
   }
   prepare_request();
   if (timeouts().total) total_deadline_ = now() + *timeouts().total;
+  x_.welcome_pipes();
   x_.watch_leaving(this);
   if (x_.has_left()) {
     left_ = true;
@@ -400,6 +401,7 @@ io::task<forwarding::attempt_end> forwarding::attempt(cell_state& cell, std::siz
   }
   const edge::upstream_handle handle = source->take(fresh);
   upstream_ = handle.get();
+  upstream_->welcome_pipes();
   struct forget {
     edge::upstream_stream*& stream;
     ~forget() { stream = nullptr; }
@@ -437,8 +439,8 @@ io::task<forwarding::attempt_end> forwarding::attempt(cell_state& cell, std::siz
   const bool own_name = placement_->policy.host == host_policy::upstream || x_.request.authority.empty();
   out.authority = own_name ? std::string_view(endpoint_->authority) : x_.request.authority;
   moved_at_ = now();
-  attempt_fault_ = co_await upstream_->send_head(out, first_, first_.end ? x_.trailers() : std::span<field>{},
-                                                 within(timeouts().stream_idle));
+  const std::span<const field> trailers = first_.end ? std::span<const field>(x_.trailers()) : edge::no_trailers;
+  attempt_fault_ = co_await upstream_->send_head(out, first_, trailers, within(timeouts().stream_idle));
   if (attempt_fault_ == edge::stream_fault::none) {
     if (first_.end) {
       request_sent_ = true;
@@ -615,9 +617,9 @@ io::task<void> forwarding::relay_tunnel(bool upwards) {
     edge::stream_fault fault = piece.fault;
     if (fault == edge::stream_fault::none) {
       if (upwards) {
-        fault = co_await upstream_->send_body(piece, {}, within(timeouts().stream_idle));
+        fault = co_await upstream_->send_body(piece, edge::no_trailers, within(timeouts().stream_idle));
       } else {
-        fault = co_await x_.send_body(piece, {}, within(timeouts().stream_idle));
+        fault = co_await x_.send_body(piece, edge::no_trailers, within(timeouts().stream_idle));
       }
     }
     moved_at_ = now();
@@ -643,7 +645,9 @@ io::task<void> forwarding::refuse(failure why) {
   status_ = why == failure::malformed_request ? x_.refused.status : what.status;
   answer_begun_ = true;
 
-  const std::string_view message = why == failure::malformed_request ? x_.refused.details : what.message;
+  const std::string_view message = why == failure::malformed_request ? x_.refused.details
+                                   : why == failure::key_missing     ? std::string_view(f_.key_missing_message_)
+                                                                     : what.message;
   added_fields added;
   add_decision_fields(added, status_);
   local_answer answer(status_, what.code, what.error, message, request_id_, wants_json(x_.request.fields));
@@ -657,7 +661,7 @@ io::task<void> forwarding::refuse(failure why) {
   edge::body_piece body = answer.body();
   bytes_out_ += body.size_bytes;
   ttfb_ = now() - started_.now;
-  const edge::stream_fault sent = co_await x_.send_head(out, body, {}, now() + 10s);
+  const edge::stream_fault sent = co_await x_.send_head(out, body, edge::no_trailers, now() + 10s);
   if (sent != edge::stream_fault::none) x_.abort();
 }
 
@@ -672,7 +676,9 @@ forwarder::forwarder(const io::loop_clock& clock, published<routing_table>& tabl
       log_(log),
       settings_(std::move(settings)),
       request_id_rule_(settings_.http.request_id),
-      ids_(seed) {
+      ids_(seed),
+      key_missing_message_(std::string(outcome_of(failure::key_missing).message) + ": send it in " +
+                           std::string(settings_.key.name)) {
   for (std::size_t i = 0; i < reason_labels_.size() && i <= static_cast<std::size_t>(reason::route); ++i) {
     reason_labels_[i] = names_.intern(label_kind::reason, to_string(static_cast<reason>(i)));
   }

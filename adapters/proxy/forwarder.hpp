@@ -68,6 +68,7 @@ class forwarder final : public edge::exchange_handler {
   local_ref<route_view> view_;
   std::array<label_id, 16> reason_labels_{};
   std::string allowed_methods_;
+  std::string key_missing_message_;  // names the header, whichever it is
   std::size_t active_ = 0;
 };
 

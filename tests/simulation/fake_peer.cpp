@@ -49,6 +49,7 @@ fake_client::fake_client(manual_time& time, transcript& out, client_request what
   facts.peer = io::parse_address(what_.peer, 40000).value_or(io::socket_address{});
   facts.local_port = 8080;
   if (what_.refused_status != 0) refused = {what_.refused_status, "the head is not fit to be read"};
+  from_.set_trailers(what_.trailers);
   sent_content_ = what_.content;
   sent_end_ = what_.content_ends;
   if (what_.content_breaks) {
@@ -87,6 +88,7 @@ io::task<edge::stream_fault> fake_client::send_head(const edge::outgoing_respons
                                                     std::span<const field> trailers, time_point deadline) {
   check_send("a head");
   if (heads_ != 0) out_.blame(name() + ": a second head");
+  if (head.view->status < 200 && head.view->status != 101) out_.blame(name() + ": an interim answer as the last word");
   if (left_) out_.blame(name() + ": an answer to a client that left");
   ++heads_;
   const edge::stream_fault fault = co_await to_.pass(deadline);
@@ -102,7 +104,8 @@ io::task<edge::stream_fault> fake_client::send_head(const edge::outgoing_respons
     }
     const std::string_view status = value_of(head.added, "Proxy-Status");
     const std::size_t error = status.find("error=");
-    if (error != std::string_view::npos) line += " " + std::string(status.substr(error, status.find(';', error) - error));
+    if (error != std::string_view::npos)
+      line += " " + std::string(status.substr(error, status.find(';', error) - error));
     if (head.close) line += " close";
   }
   answer_content_ += std::string_view(first.data, first.size_bytes);
@@ -145,6 +148,7 @@ void fake_connection::answers(cell_answer answer) {
   answered_ = true;
   if (answer.status >= 200 || answer.status == 101) {
     given_head_ = true;
+    from_->set_trailers(answer.trailers);
     answer_content_ = answer.content;
     answer_end_sent_ = answer.status != 101 && answer.content_ends;
   }
@@ -184,7 +188,8 @@ io::task<edge::stream_fault> fake_connection::send_head(const edge::outgoing_req
   const edge::stream_fault fault = co_await to_->pass(deadline);
   if (fault != edge::stream_fault::none) co_return fault;
   std::string line = name_ + ": " + std::string(head.view->method) + " " + std::string(head.view->target);
-  if (out_.shows_fields) line += "\n  Host: " + std::string(head.authority) + fields_text(head.view->fields, head.added);
+  if (out_.shows_fields)
+    line += "\n  Host: " + std::string(head.authority) + fields_text(head.view->fields, head.added);
   request_name_ = value_of(head.added, "X-Request-Id");
   asks_upgrade_ = !head.view->upgrade.empty();
   request_content_ = std::string_view(first.data, first.size_bytes);

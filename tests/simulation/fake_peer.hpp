@@ -31,7 +31,7 @@ struct transcript {
   std::vector<std::string> lines;
   std::vector<std::string> violations;
   std::vector<carried_request> carried;  ///< in the order in which the connections were released
-  bool shows_fields = false;  ///< heads with their fields
+  bool shows_fields = false;             ///< heads with their fields
 
   void say(std::string line) { lines.push_back(std::move(line)); }
   void blame(std::string what) { violations.push_back(std::move(what)); }
@@ -39,8 +39,8 @@ struct transcript {
 
 /// Content on its way from a peer to forwarding.
 ///
-/// Lends each piece in a block of its own with free bytes around it, and spoils the block when the loan is over, so that
-/// a view kept too long is seen.
+/// Lends each piece in a block of its own with free bytes around it, and spoils the block when the loan is over, so
+/// that a view kept too long is seen.
 class content_queue {
  public:
   struct part {
@@ -113,7 +113,16 @@ class readable_side {
   explicit readable_side(manual_time& time) : wait_(time) {}
 
   content_queue content;
-  std::vector<field> trailers;
+
+  void set_trailers(std::vector<std::pair<std::string, std::string>> fields) {
+    trailer_texts_ = std::move(fields);
+    trailers_.clear();
+    for (const auto& [name, value] : trailer_texts_) trailers_.push_back({name, value, field_name::other, false});
+  }
+  /// Known once the content has ended.
+  [[nodiscard]] std::span<field> trailers() {
+    return content.has_ended() ? std::span<field>(trailers_) : std::span<field>();
+  }
 
   void deliver(content_queue::part p) {
     content.push(std::move(p));
@@ -144,6 +153,8 @@ class readable_side {
  private:
   wait_point wait_;
   edge::stream_fault end_ = edge::stream_fault::none;
+  std::vector<std::pair<std::string, std::string>> trailer_texts_;
+  std::vector<field> trailers_;
 };
 
 /// Writing: passes while the peer reads, waits while it does not.
@@ -186,6 +197,7 @@ struct client_request {
   body_size body;
   std::string content;  ///< that comes with the head
   bool content_ends = true;
+  std::vector<std::pair<std::string, std::string>> trailers;
   bool content_breaks = false;  ///< its framing is broken, and that came with the head
   bool expects_continue = false;
   std::string upgrade;
@@ -209,7 +221,6 @@ class fake_client final : public edge::exchange {
   void reads_on() { to_.go_on(); }
   /// The watcher is told, and reads and sends end; a protocol may have it in either order.
   void leaves(bool reads_end_first = false);
-  std::vector<field>& trailers_to_send() { return from_.trailers; }
 
   // What became of it.
   [[nodiscard]] const std::string& name() const { return what_.name; }
@@ -235,7 +246,7 @@ class fake_client final : public edge::exchange {
     if (!from_.is_cancelled()) out_.say(name() + ": its content is not wanted");
     from_.end_with(edge::stream_fault::cancelled);
   }
-  std::span<field> trailers() override { return from_.trailers; }
+  std::span<field> trailers() override { return from_.trailers(); }
   bool settle_body() override {
     while (!from_.content.is_empty()) (void)from_.content.take();
     return from_.content.has_ended();
@@ -285,6 +296,7 @@ struct cell_answer {
   body_size body{true, {}};
   std::string content;  ///< that comes with the head
   bool content_ends = true;
+  std::vector<std::pair<std::string, std::string>> trailers;
   bool breaks = false;  ///< the content breaks its framing at once
   bool closes = false;
 };
@@ -311,7 +323,6 @@ class fake_connection final : public edge::upstream_stream {
   void reads_on() { to_->go_on(); }
   /// Takes no more, with an error for who writes, but still answers.
   void refuses_content() { to_->end_with(edge::stream_fault::closed); }
-  std::vector<field>& trailers_to_send() { return from_->trailers; }
 
   // What became of it.
   [[nodiscard]] const std::string& name() const { return name_; }
@@ -346,7 +357,7 @@ class fake_connection final : public edge::upstream_stream {
     if (from_->is_waiting()) out_.blame(name_ + ": two reads at once");
     return from_->read(deadline);
   }
-  std::span<field> trailers() override { return from_->trailers; }
+  std::span<field> trailers() override { return from_->trailers(); }
   bool has_answered() const override { return answered_; }
   bool closes_after_answer() const override { return closes_; }
   void become_tunnel() override {

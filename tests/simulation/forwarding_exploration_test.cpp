@@ -1,6 +1,6 @@
-// Thousands of short lives of a router at random: clients and cells do whatever peers may do, at any time, and what must
-// always hold is checked at every end (`forwarding_world::check_at_rest`, and what the fake peers see). A failure prints
-// its seed and the story; set CELLROUTE_SEED to see one again.
+// Thousands of short lives of a router at random: clients and cells do whatever peers may do, at any time, and what
+// must always hold is checked at every end (`forwarding_world::check_at_rest`, and what the fake peers see). A failure
+// prints its seed and the story; set CELLROUTE_SEED to see one again.
 #include <doctest/doctest.h>
 
 #include <array>
@@ -97,9 +97,13 @@ class life {
       case 2:
         if (!c.has_sent_end() && !c.what().content_breaks) c.sends(chance(80) ? token() : "", chance(40));
         break;
-      case 3: c.stops_reading(); break;
+      case 3:
+        c.stops_reading();
+        break;
       case 4:
-      case 5: c.reads_on(); break;
+      case 5:
+        c.reads_on();
+        break;
       case 6:
         if (!c.has_sent_end() && !c.is_tunnel() && chance(20)) c.breaks_content();
         break;
@@ -115,19 +119,26 @@ class life {
     }
     if (!c.has_request() || c.has_failed()) return;
     switch (rng_.below(10)) {
-      case 0: c.resets(); break;
+      case 0:
+        c.resets();
+        break;
       case 1:
         if (chance(30)) c.breaks();
         break;
-      case 2: c.stops_reading(); break;
-      case 3: c.reads_on(); break;
+      case 2:
+        c.stops_reading();
+        break;
+      case 3:
+        c.reads_on();
+        break;
       case 4:
         if (chance(20)) c.refuses_content();
         break;
       case 5:
         if (chance(20)) c.starts_answer();
         break;
-      default: c.has_given_head() ? send(c) : answer(c);
+      default:
+        c.has_given_head() ? send(c) : answer(c);
     }
   }
 
@@ -137,7 +148,9 @@ class life {
 
   void answer(fake_connection& c) {
     cell_answer a;
-    a.status = c.asks_upgrade() && chance(60) ? std::uint16_t{101} : chance(20) ? std::uint16_t{103} : std::uint16_t{200};
+    a.status = c.asks_upgrade() && chance(60) ? std::uint16_t{101}
+               : chance(20)                   ? std::uint16_t{103}
+                                              : std::uint16_t{200};
     if (a.status >= 200) {
       if (chance(60)) a.content = token();
       a.content_ends = chance(50);
@@ -150,7 +163,8 @@ class life {
 
   void act(fake_endpoint& e) {
     constexpr std::array<edge::stream_fault, 4> outcomes = {edge::stream_fault::none, edge::stream_fault::none,
-                                                            edge::stream_fault::closed, edge::stream_fault::no_descriptor};
+                                                            edge::stream_fault::closed,
+                                                            edge::stream_fault::no_descriptor};
     if (chance(30)) {
       e.connect_outcome.reset();
     } else {
@@ -167,9 +181,15 @@ class life {
     const std::optional<time_point> next = world_.time.next_deadline();
     const duration until = next && *next > world_.time.clock.now ? *next - world_.time.clock.now : 1ms;
     switch (rng_.below(4)) {
-      case 0: world_.advance(until); break;
-      case 1: world_.advance(until - 1ns); break;
-      default: world_.advance(duration(rng_.below(8'000'000'000))); break;
+      case 0:
+        world_.advance(until);
+        break;
+      case 1:
+        world_.advance(until - 1ns);
+        break;
+      default:
+        world_.advance(duration(rng_.below(8'000'000'000)));
+        break;
     }
   }
 

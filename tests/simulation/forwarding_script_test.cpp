@@ -10,6 +10,7 @@
 //   a1 answers 200 ["x"] [more] [close] [broken]     `more`: the content has not ended
 //   a1 sends "x" [end] | starts an answer | breaks | resets | stops reading | reads on | refuses content
 //   advance 30s | counters
+// A word `Name:value` is a field of the head, `+Name:value` one behind the content.
 //
 // Behind `----` stands what was seen; CELLROUTE_REWRITE=1 writes it anew.
 #include <doctest/doctest.h>
@@ -46,9 +47,7 @@ words split(const std::string& line) {
   return found;
 }
 
-bool has(const words& line, std::string_view word) {
-  return std::ranges::find(line, word) != line.end();
-}
+bool has(const words& line, std::string_view word) { return std::ranges::find(line, word) != line.end(); }
 
 /// The text in quotes, if there is one.
 std::string text_in(const words& line) {
@@ -59,8 +58,8 @@ std::string text_in(const words& line) {
 duration duration_of(std::string_view text) {
   const bool ms = text.ends_with("ms");
   const double number = std::strtod(std::string(text).c_str(), nullptr);
-  return std::chrono::duration_cast<duration>(std::chrono::duration<double>(ms ? number / 1000 : number) + 100ns) / 1000 *
-         1000;
+  return std::chrono::duration_cast<duration>(std::chrono::duration<double>(ms ? number / 1000 : number) + 100ns) /
+         1000 * 1000;
 }
 
 class script {
@@ -68,9 +67,7 @@ class script {
   explicit script(transcript& failures) : failures_(failures) {}
 
   /// Settings come before anything happens.
-  bool is_setting(const words& line) const {
-    return line[0] == "endpoints" || line[0] == "policy" || line[0] == "set";
-  }
+  bool is_setting(const words& line) const { return line[0] == "endpoints" || line[0] == "policy" || line[0] == "set"; }
 
   void run(const std::string& text) {
     const words line = split(text);
@@ -98,9 +95,7 @@ class script {
   }
 
   /// What has been seen since the last call.
-  std::vector<std::string> seen() {
-    return world_ ? std::exchange(world_->out.lines, {}) : std::vector<std::string>{};
-  }
+  std::vector<std::string> seen() { return world_ ? std::exchange(world_->out.lines, {}) : std::vector<std::string>{}; }
 
   void end_case(const std::string& name) {
     if (world_) {
@@ -155,8 +150,8 @@ class script {
     }
   }
 
-  /// `r1 METHOD TARGET [key=K] [length=N|chunked] ["content"] [more] [broken] [expects] [upgrade=P] [Name:Value] [refused=N]`;
-  /// without length or chunked there is no content.
+  /// `r1 METHOD TARGET [key=K] [length=N|chunked] ["content"] [more] [broken] [expects] [upgrade=P] [Name:Value]
+  /// [refused=N]`; without length or chunked there is no content.
   static client_request read_request(const words& line) {
     client_request r;
     r.name = line[0];
@@ -172,7 +167,9 @@ class script {
       const std::string name = word.substr(0, equals);
       const std::string value = equals == std::string::npos ? "" : word.substr(equals + 1);
       if (word.starts_with('"')) continue;
-      if (word.find(':') != std::string::npos && word[equals] == ':') {
+      if (word.starts_with("+")) {
+        r.trailers.emplace_back(name.substr(1), value);
+      } else if (equals != std::string::npos && word[equals] == ':') {
         r.fields.emplace_back(name, value);
       } else if (name == "key") {
         r.fields.emplace_back("X-Routing-Key", value);
@@ -213,9 +210,10 @@ class script {
     a.closes = has(line, "close");
     for (std::size_t i = 3; i < line.size(); ++i) {
       const std::size_t colon = line[i].find(':');
-      if (!line[i].starts_with('"') && colon != std::string::npos) {
-        a.fields.emplace_back(line[i].substr(0, colon), line[i].substr(colon + 1));
-      }
+      if (line[i].starts_with('"') || colon == std::string::npos) continue;
+      const bool trailer = line[i].starts_with('+');
+      (trailer ? a.trailers : a.fields)
+          .emplace_back(line[i].substr(trailer ? 1 : 0, colon - (trailer ? 1 : 0)), line[i].substr(colon + 1));
     }
     return a;
   }

@@ -40,9 +40,9 @@ proxy::forward_settings make_forward_settings(const world_settings& settings, pr
 }
 
 /// Families whose labels tell how requests and attempts ended.
-constexpr std::array<std::string_view, 5> counted = {
-    "gateway_requests_total{", "gateway_upstream_requests_total{", "gateway_upstream_errors_total{",
-    "gateway_retries_total{", "gateway_active_requests{"};
+constexpr std::array<std::string_view, 5> counted = {"gateway_requests_total{", "gateway_upstream_requests_total{",
+                                                     "gateway_upstream_errors_total{", "gateway_retries_total{",
+                                                     "gateway_active_requests{"};
 
 /// Takes `name="value"` out of a line with the comma that belongs to it.
 void drop_label(std::string& line, std::string_view name) {
@@ -57,7 +57,8 @@ void drop_label(std::string& line, std::string_view name) {
 
 std::string seconds_text(duration d) {
   std::array<char, 32> digits;
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), std::chrono::duration<double>(d).count());
+  const auto end =
+      std::to_chars(digits.data(), digits.data() + digits.size(), std::chrono::duration<double>(d).count());
   return std::string(digits.data(), end.ptr) + "s";
 }
 
@@ -225,7 +226,8 @@ void forwarding_world::check_at_rest() {
     refused_requests += refused ? 1 : 0;
     check_carried(c);
   }
-  if (log_records_["(new id)"] != refused_requests) out.blame("refused requests and their log records differ in number");
+  if (log_records_["(new id)"] != refused_requests)
+    out.blame("refused requests and their log records differ in number");
   for (const fake_connection* c : lent_connections()) out.blame(c->name() + ": not released");
   if (active_count() != 0) out.blame("requests count as active that have ended");
   for (const std::string& line : counters()) {

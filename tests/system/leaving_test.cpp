@@ -66,6 +66,8 @@ TEST_CASE("leaving: the upstream connection ends within 100 ms, the log says 499
     CHECK(line["status_code"] == "499");
     CHECK(line["proxy_error"].empty());
     CHECK(router.metric("gateway_upstream_errors_total") == 0);
+    CHECK(router.metric("gateway_upstream_requests_total", {"outcome=\"cancelled\""}) == 1);
+    CHECK(router.metric("gateway_upstream_requests_total", {"outcome=\"failed\""}) == 0);
     CHECK(router.metric("gateway_requests_total", {"outcome=\"client_gone\"", "code=\"499\""}) == 1);
     CHECK(router.metric("gateway_active_requests") == 0);
   }

@@ -59,18 +59,21 @@ const reading_case whole_contents[] = {
     {"a length", body_framing::length, 5, "hello", "hello"},
     {"a length of one", body_framing::length, 1, "x", "x"},
     {"one chunk", body_framing::chunked, 0, "5\r\nhello\r\n0\r\n\r\n", "hello"},
-    {"several chunks", body_framing::chunked, 0, "1\r\na\r\n2;x=\"y\"\r\nbc\r\nA\r\n0123456789\r\n0\r\n\r\n", "abc0123456789"},
+    {"several chunks", body_framing::chunked, 0, "1\r\na\r\n2;x=\"y\"\r\nbc\r\nA\r\n0123456789\r\n0\r\n\r\n",
+     "abc0123456789"},
     {"no chunk but the last", body_framing::chunked, 0, "0\r\n\r\n", ""},
     {"trailers", body_framing::chunked, 0, "3\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n", "abc"},
 };
 
 const reading_case broken_contents[] = {
-    {"chunks: a size that is none", body_framing::chunked, 0, "5\r\nhello\r\nxyz\r\n", "hello", stream_fault::malformed},
+    {"chunks: a size that is none", body_framing::chunked, 0, "5\r\nhello\r\nxyz\r\n", "hello",
+     stream_fault::malformed},
     {"chunks: data longer than its size", body_framing::chunked, 0, "2\r\nabc\r\n", "ab", stream_fault::malformed},
     {"chunks: a bare line feed", body_framing::chunked, 0, "2\nab", "", stream_fault::malformed},
     {"length: the peer ends too early", body_framing::length, 6, "hello", "hello", stream_fault::closed},
     {"chunks: the peer ends too early", body_framing::chunked, 0, "5\r\nhel", "hel", stream_fault::closed},
-    {"chunks: the peer ends before the last chunk", body_framing::chunked, 0, "2\r\nab\r\n", "ab", stream_fault::closed},
+    {"chunks: the peer ends before the last chunk", body_framing::chunked, 0, "2\r\nab\r\n", "ab",
+     stream_fault::closed},
     {"chunks: the peer ends within the trailers", body_framing::chunked, 0, "0\r\nX: 1\r\n", "", stream_fault::closed},
 };
 
@@ -102,7 +105,7 @@ read_content read_cut(const reading_case& row, std::string_view sent, const std:
     pair.peer_writes(sent.substr(at, end - at));
     if (ends && i == cuts.size()) pair.peer_ends();
     at = end;
-    ends && i == cuts.size() ? pair.peer_hangs_up() : pair.becomes_readable();
+    ends&& i == cuts.size() ? pair.peer_hangs_up() : pair.becomes_readable();
   }
   CHECK(reading.result.has_value());
   CHECK(reader.is_complete() == got.end);
@@ -294,16 +297,28 @@ const writing_case writing_cases[] = {
     {"a length, nothing with the head", body_framing::length, {"", "hello"}, "", "HEAD\r\n\r\nhello"},
     {"one chunk", body_framing::chunked, {"hello"}, "", "HEAD\r\n\r\n5\r\nhello\r\n0\r\n\r\n"},
     {"chunks", body_framing::chunked, {"he", "llo"}, "", "HEAD\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"},
-    {"an empty piece is no last chunk", body_framing::chunked, {"he", "", "llo"}, "",
+    {"an empty piece is no last chunk",
+     body_framing::chunked,
+     {"he", "", "llo"},
+     "",
      "HEAD\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"},
     {"an end without content", body_framing::chunked, {"he", ""}, "", "HEAD\r\n\r\n2\r\nhe\r\n0\r\n\r\n"},
     {"nothing but an end", body_framing::chunked, {""}, "", "HEAD\r\n\r\n0\r\n\r\n"},
-    {"a size of two digits", body_framing::chunked, {"0123456789abcdefg"}, "",
+    {"a size of two digits",
+     body_framing::chunked,
+     {"0123456789abcdefg"},
+     "",
      "HEAD\r\n\r\n11\r\n0123456789abcdefg\r\n0\r\n\r\n"},
-    {"trailers", body_framing::chunked, {"he", "llo"}, "X-Sum",
+    {"trailers",
+     body_framing::chunked,
+     {"he", "llo"},
+     "X-Sum",
      "HEAD\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\nX-Sum: 1\r\n\r\n"},
     {"trailers with the head", body_framing::chunked, {"he"}, "X-Sum", "HEAD\r\n\r\n2\r\nhe\r\n0\r\nX-Sum: 1\r\n\r\n"},
-    {"trailers behind an empty end", body_framing::chunked, {"he", ""}, "X-Sum",
+    {"trailers behind an empty end",
+     body_framing::chunked,
+     {"he", ""},
+     "X-Sum",
      "HEAD\r\n\r\n2\r\nhe\r\n0\r\nX-Sum: 1\r\n\r\n"},
     {"no trailers where there is no place for them", body_framing::length, {"hello"}, "X-Sum", "HEAD\r\n\r\nhello"},
     {"until the connection ends", body_framing::until_close, {"he", "llo"}, "", "HEAD\r\n\r\nhello"},

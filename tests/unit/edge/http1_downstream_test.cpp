@@ -45,7 +45,7 @@ struct echo_handler final : exchange_handler {
     body.data = text.data();
     body.size_bytes = text.size();
     body.end = x.request.target != "/cut";
-    (void)co_await x.send_head(out, body, {}, time_point::max());
+    (void)co_await x.send_head(out, body, no_trailers, time_point::max());
     if (x.request.target == "/cut") x.abort();
   }
   std::string seen;
@@ -119,11 +119,13 @@ const talk_case talk_cases[] = {
     {"several on one connection, all sent at once",
      "GET /a HTTP/1.1\r\nHost: h\r\n\r\nGET /b HTTP/1.1\r\nHost: h\r\n\r\n", "GET /a;GET /b;",
      "HTTP/1.1 200 R\r\nContent-Length: 4\r\n\r\n[/a]HTTP/1.1 200 R\r\nContent-Length: 4\r\n\r\n[/b]"},
-    {"content, then another request", "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabcGET /b HTTP/1.1\r\nHost: h\r\n\r\n",
+    {"content, then another request",
+     "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabcGET /b HTTP/1.1\r\nHost: h\r\n\r\n",
      "POST /aabc;GET /b;",
      "HTTP/1.1 200 R\r\nContent-Length: 4\r\n\r\n[/a]HTTP/1.1 200 R\r\nContent-Length: 4\r\n\r\n[/b]"},
     {"chunks, then another request",
-     "POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\nGET /b HTTP/1.1\r\nHost: h\r\n\r\n",
+     "POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\nGET /b HTTP/1.1\r\nHost: "
+     "h\r\n\r\n",
      "POST /aabc;GET /b;",
      "HTTP/1.1 200 R\r\nContent-Length: 4\r\n\r\n[/a]HTTP/1.1 200 R\r\nContent-Length: 4\r\n\r\n[/b]"},
     {"HEAD gets no content", "HEAD /a HTTP/1.1\r\nHost: h\r\n\r\nGET /b HTTP/1.1\r\nHost: h\r\n\r\n", "HEAD /a;GET /b;",
@@ -132,20 +134,24 @@ const talk_case talk_cases[] = {
      "HTTP/1.1 200 R\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n[/stream]\r\n0\r\n\r\n"},
     {"or until the end, for HTTP/1.0", "GET /stream HTTP/1.0\r\n\r\nGET /b HTTP/1.0\r\n\r\n", "GET /stream;",
      "HTTP/1.1 200 R\r\nConnection: close\r\n\r\n[/stream]"},
-    {"close ends the connection: nothing behind is served", "GET /a HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\nGET /b HTTP/1.1\r\nHost: h\r\n\r\n",
-     "GET /a;", "HTTP/1.1 200 R\r\nContent-Length: 4\r\nConnection: close\r\n\r\n[/a]"},
+    {"close ends the connection: nothing behind is served",
+     "GET /a HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\nGET /b HTTP/1.1\r\nHost: h\r\n\r\n", "GET /a;",
+     "HTTP/1.1 200 R\r\nContent-Length: 4\r\nConnection: close\r\n\r\n[/a]"},
     {"HTTP/1.0 ends it too", "GET /a HTTP/1.0\r\n\r\n", "GET /a;",
      "HTTP/1.1 200 R\r\nContent-Length: 4\r\nConnection: close\r\n\r\n[/a]"},
-    {"unless it was asked not to", "GET /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET /b HTTP/1.0\r\n\r\n", "GET /a;GET /b;",
+    {"unless it was asked not to", "GET /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET /b HTTP/1.0\r\n\r\n",
+     "GET /a;GET /b;",
      "HTTP/1.1 200 R\r\nContent-Length: 4\r\nConnection: keep-alive\r\n\r\n[/a]"
      "HTTP/1.1 200 R\r\nContent-Length: 4\r\nConnection: close\r\n\r\n[/b]"},
     {"a head that breaks the rules is refused, and nothing behind it is served",
-     "GET /a HTTP/1.1\r\nHost: h\r\nBad Name: x\r\n\r\nGET /b HTTP/1.1\r\nHost: h\r\n\r\n", "400;", "HTTP/1.1 400 R\r\n"},
+     "GET /a HTTP/1.1\r\nHost: h\r\nBad Name: x\r\n\r\nGET /b HTTP/1.1\r\nHost: h\r\n\r\n", "400;",
+     "HTTP/1.1 400 R\r\n"},
     {"both framings at once are refused (request smuggling)",
      "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "400;",
      "HTTP/1.1 400 R\r\n"},
     {"a connection that breaks off within a head", "GET /a HTTP/1.1\r\nHo", "", ""},
-    {"or within content", "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc", "POST /aabc!closed;", "HTTP/1.1 200 R\r\n"},
+    {"or within content", "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc", "POST /aabc!closed;",
+     "HTTP/1.1 200 R\r\n"},
     {"nothing at all", "", "", ""},
 };
 
@@ -165,15 +171,17 @@ TEST_CASE("http1 downstream: what a handler sees and a client gets, however the 
 }
 
 TEST_CASE("http1 downstream: content that nobody reads is not taken for the next request") {
-  const conversation c = talk("POST /leave HTTP/1.1\r\nHost: h\r\nContent-Length: 40\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: h\r\n",
-                              100'000, true, {});
+  const conversation c =
+      talk("POST /leave HTTP/1.1\r\nHost: h\r\nContent-Length: 40\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: h\r\n",
+           100'000, true, {});
   CHECK(c.seen == "POST /leave;");
   CHECK(c.got.find("Connection: close\r\n") != std::string::npos);
   CHECK(c.got.find("smuggled") == std::string::npos);
 }
 
 TEST_CASE("http1 downstream: nothing is served behind an answer that was cut") {
-  const conversation c = talk("GET /cut HTTP/1.1\r\nHost: h\r\n\r\nGET /b HTTP/1.1\r\nHost: h\r\n\r\n", 100'000, false, {});
+  const conversation c =
+      talk("GET /cut HTTP/1.1\r\nHost: h\r\n\r\nGET /b HTTP/1.1\r\nHost: h\r\n\r\n", 100'000, false, {});
   CHECK(c.seen == "GET /cut;");
 }
 

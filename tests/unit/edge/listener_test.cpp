@@ -50,7 +50,7 @@ struct short_handler final : exchange_handler {
     out.close = !x.settle_body();
     body_piece none;
     none.end = true;
-    (void)co_await x.send_head(out, none, {}, time_point::max());
+    (void)co_await x.send_head(out, none, no_trailers, time_point::max());
   }
   int served = 0;
 };
@@ -63,7 +63,7 @@ class arrivals {
     descriptor_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     sockaddr_un any{};
     any.sun_family = AF_UNIX;
-    socklen_t size_bytes = sizeof(sa_family_t);  // no name: the kernel chooses one
+    socklen_t size_bytes = sizeof(sa_family_t);             // no name: the kernel chooses one
     auto* const where = reinterpret_cast<sockaddr*>(&any);  // allow: reinterpret_cast: socket API
     if (::bind(descriptor_, where, size_bytes) != 0 || ::listen(descriptor_, 64) != 0) std::terminate();
     size_bytes = sizeof address_;

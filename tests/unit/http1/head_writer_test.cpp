@@ -116,7 +116,6 @@ TEST_CASE("http1 writer: the lines of this hop (RFC 9110 section 7.6.1)") {
 TEST_CASE("http1 writer: what is added comes behind, and can add no line") {
   const field added[] = {{"X-Cell-Key", "acme"},   {"X-Empty", ""},   {"X-Line", "a\r\nX-Evil: 1"},
                          {"X-LF", "a\nX-Evil: 1"}, {"X-CR", "a\rb"},  {"X-Nul", std::string_view{"a\0b", 3}},
-                         {"X Space", "a"},         {"X-Colon:", "a"}, {"", "a"},
                          {"X\r\nX-Evil", "1"},     {"X-Tab", "a\tb"}, {"X-Last", "\xc3\xa9"}};
   outgoing_request request{.method = "GET", .target = "/", .authority = "a.test", .added = added};
   CHECK(written(request) ==

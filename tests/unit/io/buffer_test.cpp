@@ -15,8 +15,8 @@ TEST_CASE("buffer pool: a block is the smallest that holds what was asked for") 
     std::size_t expected_bytes;
   };
   const size_case cases[] = {
-      {1, 2048},       {2048, 2048},     {2049, 16384},     {16384, 16384},
-      {16385, 65536},  {65536, 65536},   {65537, 262144},   {262144, 262144},
+      {1, 2048},      {2048, 2048},   {2049, 16384},   {16384, 16384},
+      {16385, 65536}, {65536, 65536}, {65537, 262144}, {262144, 262144},
   };
   for (const size_case& row : cases) {
     CAPTURE(row.asked_bytes);

@@ -18,12 +18,18 @@ using support::started;
 
 std::string_view to_word(io_status status) {
   switch (status) {
-    case io_status::ok: return "ok";
-    case io_status::would_block: return "would_block";
-    case io_status::end: return "end";
-    case io_status::reset: return "reset";
-    case io_status::timed_out: return "timed_out";
-    case io_status::cancelled: return "cancelled";
+    case io_status::ok:
+      return "ok";
+    case io_status::would_block:
+      return "would_block";
+    case io_status::end:
+      return "end";
+    case io_status::reset:
+      return "reset";
+    case io_status::timed_out:
+      return "timed_out";
+    case io_status::cancelled:
+      return "cancelled";
   }
   return {};
 }

@@ -56,7 +56,9 @@ TEST_CASE("task: hands its result up, a value that only moves too") {
 
 TEST_CASE("task: does not run before it is awaited") {
   std::string told;
-  { const task<void> never = work(told, 'a', nullptr); }
+  {
+    const task<void> never = work(told, 'a', nullptr);
+  }
   CHECK(told == "");
 }
 
@@ -114,7 +116,9 @@ TEST_CASE("join: destroyed while both wait, both frames go") {
   std::string told;
   gate first;
   gate second;
-  { const support::started<int> running(joined(told, &first, &second)); }
+  {
+    const support::started<int> running(joined(told, &first, &second));
+  }
   CHECK(told.find("~a") != std::string::npos);
   CHECK(told.find("~b") != std::string::npos);
 }

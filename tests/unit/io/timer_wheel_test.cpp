@@ -205,7 +205,8 @@ TEST_CASE("timer wheel: against a list that is looked through, at random") {
       switch (rng.below(4)) {
         case 0:
         case 1: {
-          const duration after = rng.below(3) == 0 ? duration(rng.below(200'000'000'000)) : duration(rng.below(3'000'000'000));
+          const duration after =
+              rng.below(3) == 0 ? duration(rng.below(200'000'000'000)) : duration(rng.below(3'000'000'000));
           wheel.arm(entries[i], now + after);
           expected[i] = now + after;
           break;
@@ -214,7 +215,9 @@ TEST_CASE("timer wheel: against a list that is looked through, at random") {
           entries[i].disarm();
           expected[i].reset();
           break;
-        default: now += rng.below(50) == 0 ? duration(rng.below(80'000'000'000)) : timer_wheel::tick; wheel.sweep(now);
+        default:
+          now += rng.below(50) == 0 ? duration(rng.below(80'000'000'000)) : timer_wheel::tick;
+          wheel.sweep(now);
       }
       for (std::size_t e = 0; e < count; ++e) {
         if (entries[e].fired != 0) {

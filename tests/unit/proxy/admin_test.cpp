@@ -175,7 +175,8 @@ TEST_CASE("admin: not ready before it has started, nor while it drains; alive al
   }
 }
 
-TEST_CASE("admin: what the protocol refused gets its status; an unread body ends the connection; a lost client is cut off") {
+TEST_CASE(
+    "admin: what the protocol refused gets its status; an unread body ends the connection; a lost client is cut off") {
   pages p;
   fake_exchange refused("GET", "/health");
   refused.refused = {431, "the head is too large"};
@@ -195,11 +196,11 @@ TEST_CASE("query values: escapes are undone, and broken ones refused") {
     std::optional<std::string_view> expected;
   };
   const value_case cases[] = {
-      {"", ""},       {"abc", "abc"},     {"a+b", "a b"},           {"a%20b", "a b"},
-      {"%41", "A"},   {"%2b", "+"},       {"%2B%2b", "++"},         {"%00", std::string_view("\0", 1)},
-      {"%%41", {}},   {"%", {}},          {"%4", {}},               {"a%4", {}},
-      {"%4g", {}},    {"%g4", {}},        {"% 1", {}},              {"%-1", {}},
-      {"100%", {}},   {"%4%31", {}},
+      {"", ""},     {"abc", "abc"}, {"a+b", "a b"},   {"a%20b", "a b"},
+      {"%41", "A"}, {"%2b", "+"},   {"%2B%2b", "++"}, {"%00", std::string_view("\0", 1)},
+      {"%%41", {}}, {"%", {}},      {"%4", {}},       {"a%4", {}},
+      {"%4g", {}},  {"%g4", {}},    {"% 1", {}},      {"%-1", {}},
+      {"100%", {}}, {"%4%31", {}},
   };
   for (const value_case& row : cases) {
     CAPTURE(row.text);

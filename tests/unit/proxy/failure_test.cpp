@@ -14,7 +14,7 @@ namespace {
 struct failure_case {
   failure what;
   std::uint16_t status;
-  std::string_view error;   // RFC 9209 section 2.3
+  std::string_view error;    // RFC 9209 section 2.3
   bool counts_as_upstreams;  // the cell's fault
 };
 

@@ -58,7 +58,8 @@ const id_case id_cases[] = {
     {"not trusted", {"abc-123"}, false, false},
 };
 
-TEST_CASE("request id: the client's own is taken over if it is fit, else there is a new one; the old is not passed on") {
+TEST_CASE(
+    "request id: the client's own is taken over if it is fit, else there is a new one; the old is not passed on") {
   for (const id_case& row : id_cases) {
     for (const bool usual : {true, false}) {
       CAPTURE(row.says);
@@ -123,20 +124,32 @@ const field cell_placement{"X-Cell-Placement", "forged", field_name::x_cell_plac
 const field cell_generation{"X-Cell-Generation", "9", field_name::x_cell_generation, false};
 
 const forwarded_case forwarded_cases[] = {
-    {"nothing sent", false, {other},
+    {"nothing sent",
+     false,
+     {other},
      "Accept: x\nX-Forwarded-For: 192.0.2.7\nX-Forwarded-Host: app.example\nX-Forwarded-Proto: http\n"
      "X-Forwarded-Port: 8080\n"},
-    {"a stranger's word is overwritten", false, {for_one, host, proto, port, forwarded},
+    {"a stranger's word is overwritten",
+     false,
+     {for_one, host, proto, port, forwarded},
      "X-Forwarded-For: 192.0.2.7\nX-Forwarded-Host: app.example\nX-Forwarded-Proto: http\nX-Forwarded-Port: 8080\n"},
-    {"a trusted proxy's word stays", true, {for_one, host, proto, port, forwarded},
+    {"a trusted proxy's word stays",
+     true,
+     {for_one, host, proto, port, forwarded},
      "X-Forwarded-Host: public.example\nX-Forwarded-Proto: https\nX-Forwarded-Port: 443\n"
      "Forwarded: for=198.51.100.1\nX-Forwarded-For: 198.51.100.1, 192.0.2.7\n"},
-    {"what a trusted proxy left out is added", true, {proto},
+    {"what a trusted proxy left out is added",
+     true,
+     {proto},
      "X-Forwarded-Proto: https\nX-Forwarded-For: 192.0.2.7\nX-Forwarded-Host: app.example\nX-Forwarded-Port: 8080\n"},
-    {"several lines become one", true, {for_one, other, for_empty, for_two},
+    {"several lines become one",
+     true,
+     {for_one, other, for_empty, for_two},
      "Accept: x\nX-Forwarded-For: 198.51.100.1, 203.0.113.1, 10.0.0.2, 192.0.2.7\nX-Forwarded-Host: app.example\n"
      "X-Forwarded-Proto: http\nX-Forwarded-Port: 8080\n"},
-    {"the router's own words are nobody else's", true, {cell_key, cell_placement, cell_generation, for_one, host, proto, port},
+    {"the router's own words are nobody else's",
+     true,
+     {cell_key, cell_placement, cell_generation, for_one, host, proto, port},
      "X-Forwarded-Host: public.example\nX-Forwarded-Proto: https\nX-Forwarded-Port: 443\n"
      "X-Forwarded-For: 198.51.100.1, 192.0.2.7\n"},
 };
@@ -168,8 +181,8 @@ TEST_CASE("forwarded: a chain too long for one line gets a further line, and los
     edit_forwarded(request, address("192.0.2.7"), 80, true, texts, added);
     const std::string seen = printed(request.fields, added.span());
     const bool one_line = seen.find("X-Forwarded-For: " + chain + ", 192.0.2.7\n") != std::string::npos;
-    const bool two_lines =
-        seen.starts_with("X-Forwarded-For: " + chain + "\n") && seen.find("X-Forwarded-For: 192.0.2.7\n") != std::string::npos;
+    const bool two_lines = seen.starts_with("X-Forwarded-For: " + chain + "\n") &&
+                           seen.find("X-Forwarded-For: 192.0.2.7\n") != std::string::npos;
     CHECK(one_line != two_lines);
     CHECK(one_line == (size_bytes + 2 + 9 <= 1024));
   }
@@ -244,11 +257,8 @@ TEST_CASE("hexadecimal: sixteen digits, the lowest byte first") {
     std::string_view expected;
   };
   const hex_case cases[] = {
-      {0, "0000000000000000"},
-      {~std::uint64_t{0}, "ffffffffffffffff"},
-      {0x9, "9000000000000000"},
-      {0xa, "a000000000000000"},
-      {0xfedcba9876543210, "0123456789abcdef"},
+      {0, "0000000000000000"},   {~std::uint64_t{0}, "ffffffffffffffff"},  {0x9, "9000000000000000"},
+      {0xa, "a000000000000000"}, {0xfedcba9876543210, "0123456789abcdef"},
   };
   for (const hex_case& row : cases) {
     std::array<char, 16> text;

@@ -53,7 +53,8 @@ struct printed {
 };
 
 printed print(const std::string& request_id, bool json) {
-  local_answer answer(502, "connect_refused", "connection_refused", "the cell refused the connection", request_id, json);
+  local_answer answer(502, "connect_refused", "connection_refused", "the cell refused the connection", request_id,
+                      json);
   added_fields added;
   answer.add_to(added);
   const edge::body_piece body = answer.body();
@@ -77,7 +78,8 @@ TEST_CASE("local answer: text for people, JSON for programs, Proxy-Status for bo
   CHECK(text.proxy_status == "cellroute; error=connection_refused; details=\"the cell refused the connection\"");
   const printed json = print("r1", true);
   CHECK(json.body ==
-        "{\"error\":{\"code\":\"connect_refused\",\"message\":\"the cell refused the connection\",\"request_id\":\"r1\"}}\n");
+        "{\"error\":{\"code\":\"connect_refused\",\"message\":\"the cell refused the "
+        "connection\",\"request_id\":\"r1\"}}\n");
   CHECK(json.content_type == "application/json");
   CHECK(json.proxy_status == text.proxy_status);
 }

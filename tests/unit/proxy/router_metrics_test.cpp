@@ -214,8 +214,8 @@ TEST_CASE("router metrics: a series is the sum over the reactors, also where one
   two.route_hit(known.route, known.reason);
   two.route_hit(known.route, 0);
   one.connection_opened(known.listener, protocol_label::http1);
-  one.upstream_connection_moved(known.placement, {}, upstream_state::idle);
-  two.upstream_connection_moved(known.placement, upstream_state::idle, {});
+  one.upstream_connections_are(known.placement, upstream_state::idle, 2);
+  two.upstream_connections_are(known.placement, upstream_state::idle, 3);
   one.request_finished({.elapsed = 1s});
   two.request_finished({.elapsed = 2s});
   const std::string text = render(known.names, {&one, &two, &idle});
@@ -223,7 +223,7 @@ TEST_CASE("router metrics: a series is the sum over the reactors, also where one
         lines{R"(gateway_route_hits_total{route="api",reason=""} 1)",
               R"(gateway_route_hits_total{route="api",reason="dedicated"} 2)"});
   CHECK(lines_of(text, "gateway_upstream_connections") ==
-        lines{R"(gateway_upstream_connections{placement="tier1",state="idle"} 0)"});
+        lines{R"(gateway_upstream_connections{placement="tier1",state="idle"} 5)"});
   CHECK(lines_of(text, "gateway_request_duration_seconds_sum") ==
         lines{R"(gateway_request_duration_seconds_sum{route="",placement="",outcome="forwarded"} 3)"});
 }
