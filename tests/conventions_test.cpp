@@ -274,6 +274,55 @@ TEST_CASE("conventions: no expression with co_await holds a brace (a compiler de
   }
 }
 
+/// The lines on which the condition of an `if` or `while` waits.
+std::vector<std::size_t> waits_in_conditions(std::string_view text) {
+  std::vector<std::size_t> lines;
+  const std::string code = support::code_only(text);
+  for (const std::string_view keyword : {"if", "while"}) {
+    for (std::size_t at = support::find_word(code, keyword); at != std::string::npos;
+         at = support::find_word(code, keyword, at + 1)) {
+      const std::size_t open = code.find_first_not_of(' ', at + keyword.size());
+      if (open == std::string::npos || code[open] != '(') continue;
+      int depth = 0;
+      std::size_t close = open;
+      for (; close < code.size(); ++close) {
+        if (code[close] == '(') ++depth;
+        if (code[close] == ')' && --depth == 0) break;
+      }
+      const std::size_t wait = support::find_word(code, "co_await", open);
+      if (wait >= close) continue;
+      lines.push_back(1 +
+                      static_cast<std::size_t>(std::count(code.begin(), code.begin() + static_cast<long>(at), '\n')));
+    }
+  }
+  return lines;
+}
+
+const brace_case condition_cases[] = {
+    {"in an if", "if (!co_await f(x)) return;", true},
+    {"in a while", "while (co_await f(x)) g();", true},
+    {"in an initialiser", "if (auto r = co_await f(x); !r) g();", true},
+    {"behind a condition", "if (a) co_await f(x);", false},
+    {"in a block behind it", "while (g(a)) { co_await f(x); }", false},
+    {"named before", "const bool woken = co_await f(x); if (!woken) return;", false},
+};
+
+TEST_CASE("conventions: the checker of waits in conditions") {
+  for (const brace_case& row : condition_cases) {
+    CAPTURE(row.says);
+    CHECK(!waits_in_conditions(row.text).empty() == row.expected);
+  }
+}
+
+TEST_CASE("conventions: no condition waits (GCC 12 misplaces the coroutine's frame then)") {
+  for (const source_file& file : tree()) {
+    if (!support::is_cpp(file.path)) continue;
+    for (const std::size_t line : waits_in_conditions(file.text)) {
+      FAIL_CHECK(file.path << ":" << line << ": name the value before the condition");
+    }
+  }
+}
+
 TEST_CASE("conventions: every header starts with #pragma once") {
   std::size_t headers = 0;
   for (const source_file& file : tree()) {

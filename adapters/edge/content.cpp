@@ -16,11 +16,15 @@ constexpr std::size_t stream_read_bytes = 262144;  // for a stream that fills th
 stream_fault fault_of(io::io_status status) {
   switch (status) {
     case io::io_status::ok:
-    case io::io_status::would_block: return stream_fault::none;
+    case io::io_status::would_block:
+      return stream_fault::none;
     case io::io_status::end:
-    case io::io_status::reset: return stream_fault::closed;
-    case io::io_status::timed_out: return stream_fault::timed_out;
-    case io::io_status::cancelled: return stream_fault::cancelled;
+    case io::io_status::reset:
+      return stream_fault::closed;
+    case io::io_status::timed_out:
+      return stream_fault::timed_out;
+    case io::io_status::cancelled:
+      return stream_fault::cancelled;
   }
   return stream_fault::closed;
 }
@@ -102,7 +106,8 @@ body_piece content_reader::take() {
 body_piece content_reader::take_counted() {
   const std::size_t there = input_.unread().size();
   const bool counted = framing_ == http1::body_framing::length;
-  const std::size_t size_bytes = counted ? static_cast<std::size_t>(std::min<std::uint64_t>(left_bytes_, there)) : there;
+  const std::size_t size_bytes =
+      counted ? static_cast<std::size_t>(std::min<std::uint64_t>(left_bytes_, there)) : there;
   body_piece piece = lend(size_bytes, size_bytes == there ? input_.tailroom() : 0);
   input_.consume(size_bytes);
   if (counted) {
@@ -144,7 +149,8 @@ body_piece content_reader::lend_pipe(std::size_t size_bytes) {
 }
 
 io::task<body_piece> content_reader::read(time_point deadline) {
-  if (pipe_ != nullptr && pipe_->held_bytes != 0) co_return failed(stream_fault::closed);  // the last was not sent whole
+  if (pipe_ != nullptr && pipe_->held_bytes != 0)
+    co_return failed(stream_fault::closed);  // the last was not sent whole
   for (;;) {
     body_piece piece = take();
     if (piece.size_bytes != 0 || piece.end || piece.fault != stream_fault::none) co_return piece;
@@ -152,7 +158,8 @@ io::task<body_piece> content_reader::read(time_point deadline) {
     input_bytes::fill_result got;
     if (suits_pipe() && pipe_ != nullptr) {
       const bool counted = framing_ == http1::body_framing::length;
-      const std::size_t wanted = counted && left_bytes_ < io::pipe_bytes ? static_cast<std::size_t>(left_bytes_) : io::pipe_bytes;
+      const std::size_t wanted =
+          counted && left_bytes_ < io::pipe_bytes ? static_cast<std::size_t>(left_bytes_) : io::pipe_bytes;
       const io::io_result moved = socket_.try_read(*pipe_, wanted);
       if (moved.status == io::io_status::ok) co_return lend_pipe(moved.size_bytes);
       got.status = moved.status;

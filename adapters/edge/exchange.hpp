@@ -1,8 +1,8 @@
 #pragma once
 
-// The seam between protocols and forwarding. A downstream protocol hands an `exchange` to a handler; an upstream protocol
-// is an `upstream_stream`. Both speak in heads as views, pieces of content, trailers and faults; nothing behind this file
-// knows which version of which protocol carried a byte.
+// The seam between protocols and forwarding. A downstream protocol hands an `exchange` to a handler; an upstream
+// protocol is an `upstream_stream`. Both speak in heads as views, pieces of content, trailers and faults; nothing
+// behind this file knows which version of which protocol carried a byte.
 //
 // Rejected: a common buffer chain (every protocol would pay for the most general one), and callbacks (a request's
 // story would be spread over a dozen functions).
@@ -27,11 +27,11 @@ inline constexpr std::span<const field> no_trailers{};
 /// What became of reading from, or writing to, one side.
 enum class stream_fault : std::uint8_t {
   none,
-  closed,     ///< the peer ended or reset before the message was complete
-  timed_out,  ///< the deadline came
-  malformed,  ///< the peer broke the protocol
-  too_large,  ///< a limit was passed
-  cancelled,  ///< this side was told to give up
+  closed,         ///< the peer ended or reset before the message was complete
+  timed_out,      ///< the deadline came
+  malformed,      ///< the peer broke the protocol
+  too_large,      ///< a limit was passed
+  cancelled,      ///< this side was told to give up
   no_descriptor,  ///< the process has none left
 };
 [[nodiscard]] std::string_view to_string(stream_fault fault);
@@ -66,8 +66,8 @@ struct downstream_facts {
 
 /// A request that the protocol machine refused: it is answered, and never routed.
 struct refusal {
-  std::uint16_t status = 0;     ///< 0: not refused
-  std::string_view details;     ///< fixed text: never what a client sent
+  std::uint16_t status = 0;  ///< 0: not refused
+  std::string_view details;  ///< fixed text: never what a client sent
 };
 
 /// The head of an answer on its way out.
@@ -118,8 +118,8 @@ class exchange {
   virtual void stop_reading() = 0;
   /// After the last piece: the fields behind it that may be passed on.
   [[nodiscard]] virtual std::span<field> trailers() = 0;
-  /// Whether the whole request has come; swallows what is already here of it. After that, an answer that leaves the rest
-  /// unread has to end the connection.
+  /// Whether the whole request has come; swallows what is already here of it. After that, an answer that leaves the
+  /// rest unread has to end the connection.
   [[nodiscard]] virtual bool settle_body() = 0;
 
   /// A 1xx answer. Left out, as success, where the client's protocol has none.

@@ -99,8 +99,9 @@ void http1_exchange::read_head(const http1::head_end& end) {
   head_block_ = connection_.socket_.owner().buffers().take(field_storage_bytes(end.size_bytes, end.line_count));
   std::memcpy(head_block_.data(), input.unread().data(), end.size_bytes);
   input.consume(end.size_bytes);
-  const auto parsed = http1::parse_request_head({head_block_.data(), end.size_bytes}, connection_.listener_.options().limits,
-                                                field_storage(head_block_, end.size_bytes, end.line_count), head_);
+  const auto parsed =
+      http1::parse_request_head({head_block_.data(), end.size_bytes}, connection_.listener_.options().limits,
+                                field_storage(head_block_, end.size_bytes, end.line_count), head_);
   request = head_.view;
   if (!parsed) {
     request.upgrade = {};

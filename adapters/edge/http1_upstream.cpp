@@ -12,7 +12,9 @@ namespace {
 
 constexpr std::size_t answer_read_bytes = 65536;
 
-bool is_out_of_descriptors(int error) { return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM; }
+bool is_out_of_descriptors(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
 
 }  // namespace
 
@@ -21,7 +23,8 @@ http1_upstream::http1_upstream(http1_pool& pool)
 
 io::task<stream_fault> http1_upstream::connect(time_point deadline) {
   const expected<int, int> descriptor = io::start_connect(pool_.options_.address);
-  if (!descriptor) co_return is_out_of_descriptors(descriptor.error()) ? stream_fault::no_descriptor : stream_fault::closed;
+  if (!descriptor)
+    co_return is_out_of_descriptors(descriptor.error()) ? stream_fault::no_descriptor : stream_fault::closed;
   if (socket_.open(*descriptor, true) != 0) co_return stream_fault::no_descriptor;
   const io::io_status waited = co_await socket_.writable(deadline);
   if (waited == io::io_status::timed_out) co_return stream_fault::timed_out;
@@ -90,11 +93,12 @@ void http1_upstream::become_tunnel() {
   writer_.begin(http1::body_framing::until_close);
 }
 
-bool http1_upstream::is_reusable() const {
+bool http1_upstream::is_reusable() {
   const std::uint64_t requests_max = pool_.options_.policy.requests_max;
   return !tunnel_ && final_head_read_ && !closes_ && reader_.is_complete() && writer_.is_complete() &&
          input_.is_empty() &&  // an answer that nobody asked for
-         !socket_.is_cancelled() && is_fit() && (requests_max == 0 || served_ + 1 < requests_max);
+         !socket_.is_cancelled() && socket_.is_open() && !socket_.has_unread() && is_fit() &&
+         (requests_max == 0 || served_ + 1 < requests_max);
 }
 
 void http1_upstream::release() { pool_.give_back(*this); }

@@ -40,7 +40,7 @@ class http1_upstream final : public upstream_stream {
 
  private:
   friend http1_pool;
-  [[nodiscard]] bool is_reusable() const;
+  [[nodiscard]] bool is_reusable();
   /// Whether an idle connection can still carry a request, as far as is known.
   [[nodiscard]] bool is_fit() const { return socket_.is_open() && !socket_.has_news() && !socket_.peer_closed(); }
 

@@ -1,8 +1,8 @@
 #include "adapters/edge/listener.hpp"
 
+#include <unistd.h>
 #include <algorithm>
 #include <cerrno>
-#include <unistd.h>
 
 #include "adapters/edge/http1_downstream.hpp"
 
@@ -10,9 +10,12 @@ namespace cellroute::edge {
 
 std::string_view to_string(drop_reason reason) {
   switch (reason) {
-    case drop_reason::connections_max: return "connections_max";
-    case drop_reason::accept_rate: return "accept_rate";
-    case drop_reason::no_descriptor: return "no_descriptor";
+    case drop_reason::connections_max:
+      return "connections_max";
+    case drop_reason::accept_rate:
+      return "accept_rate";
+    case drop_reason::no_descriptor:
+      return "no_descriptor";
   }
   return {};
 }

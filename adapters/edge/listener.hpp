@@ -34,9 +34,9 @@ struct connection_count {
 struct listener_options {
   std::uint16_t index = 0;  ///< as configured; goes into `downstream_facts`
   io::socket_address address;
-  bool half_close = false;                       ///< a FIN before the answer does not mean that the client left
-  std::uint32_t connections_max = 100'000;       ///< on all reactors together
-  std::uint32_t accept_rate = 20'000;            ///< a second, on this reactor
+  bool half_close = false;                  ///< a FIN before the answer does not mean that the client left
+  std::uint32_t connections_max = 100'000;  ///< on all reactors together
+  std::uint32_t accept_rate = 20'000;       ///< a second, on this reactor
   std::uint32_t accept_burst = 2'000;
   http1::head_limits limits;
   duration header_timeout = 10s;      ///< from the first byte of a head to its last; 408 then

@@ -135,8 +135,8 @@ void write_field(appender& out, const field& f) {
   out.add_line(f.name, f.value);
 }
 
-// The names of added fields are the router's own, or checked where they were configured, so whether they are tokens is not
-// asked a million times a second; that no line can be added is.
+// The names of added fields are the router's own, or checked where they were configured, so whether they are tokens is
+// not asked a million times a second; that no line can be added is.
 void write_added(appender& out, std::span<const field> added) {
   for (const field& f : added) {
     if (!has_control(f.name) && !has_control(f.value)) out.add_line(f.name, f.value);

@@ -37,7 +37,8 @@ struct native_address {
 /// `192.0.2.1:80` or `[2001:db8::1]:80`.
 [[nodiscard]] std::string to_string(const socket_address& address);
 
-/// Writes what `host_text` returns into `out`, which holds at least 46 characters. Returns the length. Allocates nothing.
+/// Writes what `host_text` returns into `out`, which holds at least 46 characters. Returns the length. Allocates
+/// nothing.
 std::size_t write_host(const socket_address& address, char* out);
 
 }  // namespace cellroute::io

@@ -14,9 +14,9 @@ namespace cellroute::io {
 /// Threads: one owner. Cost: a few instructions; allocates only when a list is empty.
 class frame_pool {
  public:
-  static constexpr std::size_t step_bytes = 16;  // coarser steps were the largest waste of an idle connection
+  static constexpr std::size_t step_bytes = 16;    // coarser steps were the largest waste of an idle connection
   static constexpr std::size_t class_count = 256;  // frames up to 4 KiB; larger ones are not kept
-  static constexpr std::size_t kept_max = 256;    // frames a class; what a burst left behind is given back
+  static constexpr std::size_t kept_max = 256;     // frames a class; what a burst left behind is given back
 
   frame_pool() = default;
   frame_pool(const frame_pool&) = delete;

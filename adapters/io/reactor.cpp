@@ -14,8 +14,8 @@ namespace cellroute::io {
 namespace {
 
 constexpr std::size_t events_a_batch = 256;
-constexpr duration turn_max = 5ms;      // then Asio gets its turn, even if the set never runs dry
-constexpr int patience_ms = 1;           // how long a set that ran dry is waited on before Asio gets its turn
+constexpr duration turn_max = 5ms;  // then Asio gets its turn, even if the set never runs dry
+constexpr int patience_ms = 1;      // how long a set that ran dry is waited on before Asio gets its turn
 
 std::uint64_t event_key(int descriptor, std::uint32_t life) {
   return static_cast<std::uint64_t>(life) << 32 | static_cast<std::uint32_t>(descriptor);

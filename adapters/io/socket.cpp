@@ -85,7 +85,8 @@ io_result socket::try_write(std::span<const char> bytes, bool more_follows) {
 io_result socket::try_read(pipe& into, std::size_t size_bytes) {
   if (!readable_) return {io_status::would_block, 0};
   for (;;) {
-    const ssize_t got = ::splice(descriptor_, nullptr, into.write_end, nullptr, size_bytes, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    const ssize_t got =
+        ::splice(descriptor_, nullptr, into.write_end, nullptr, size_bytes, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
     if (got > 0) {
       into.held_bytes += static_cast<std::size_t>(got);
       return {io_status::ok, static_cast<std::size_t>(got)};
@@ -164,6 +165,14 @@ void socket::on_events(std::uint32_t events) {
     if (owner.life_of(descriptor) != life) return;
   }
   if ((half_close_ ? broken_ : hung_up) && watcher_ != nullptr) std::exchange(watcher_, nullptr)->on_hangup();
+}
+
+bool socket::has_unread() {
+  if (!readable_) return false;
+  char byte = 0;
+  const ssize_t seen = ::recv(descriptor_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  if (seen < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) readable_ = false;
+  return readable_;
 }
 
 void socket::pretend_readable() {

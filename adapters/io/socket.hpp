@@ -32,9 +32,9 @@ class hangup_watcher {
 
 /// A connected, non-blocking stream socket in a reactor's set.
 ///
-/// The rule of use: try first, wait only when told `would_block`. Readiness is a flag that the kernel sets by an edge and
-/// that a short read clears, so a message costs one `recv` and one `send`.
-/// One reader and one writer may wait at a time, each under a deadline of its own.
+/// The rule of use: try first, wait only when told `would_block`. Readiness is a flag that the kernel sets by an edge
+/// and that a short read clears, so a message costs one `recv` and one `send`. One reader and one writer may wait at a
+/// time, each under a deadline of its own.
 ///
 /// Threads: the reactor's. Must not move: the reactor knows its place.
 class socket final : public registered {
@@ -44,7 +44,8 @@ class socket final : public registered {
   socket& operator=(const socket&) = delete;
   ~socket() { close(); }
 
-  /// Takes a descriptor that is non-blocking already; one still `connecting` is writable when that has ended. Errors: errno of the registration; the descriptor is then closed.
+  /// Takes a descriptor that is non-blocking already; one still `connecting` is writable when that has ended. Errors:
+  /// errno of the registration; the descriptor is then closed.
   [[nodiscard]] int open(int descriptor, bool connecting = false);
   void close();
   /// Closes so that the peer sees a reset instead of an orderly end.
@@ -90,6 +91,10 @@ class socket final : public registered {
   [[nodiscard]] bool is_broken() const { return broken_; }
   /// Bytes or an end have come since the last read that drained the socket.
   [[nodiscard]] bool has_news() const { return readable_; }
+
+  /// Asks the kernel whether anything waits to be read, an end included, where the last read did not tell. Cost: a call
+  /// then.
+  [[nodiscard]] bool has_unread();
 
   /// For listeners, whose readiness no read clears: there is no more; or ask again although no edge has come.
   void forget_readable() { readable_ = false; }

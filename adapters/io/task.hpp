@@ -16,9 +16,12 @@ class task;
 
 namespace detail {
 
-/// What the promises of all coroutines here share: frames from the reactor's free lists, and no way for an exception out.
+/// What the promises of all coroutines here share: frames from the reactor's free lists, and no way for an exception
+/// out.
 struct promise_memory {
-  static void* operator new(std::size_t size) { return frame_pool::allocate(size); }  // allow: new: frames from the pool
+  static void* operator new(std::size_t size) {
+    return frame_pool::allocate(size);
+  }                                                             // allow: new: frames from the pool
   static void operator delete(void* frame, std::size_t size) {  // allow: delete: frames to the pool
     frame_pool::deallocate(frame, size);
   }
@@ -58,8 +61,8 @@ struct promise<void> : promise_base {
 
 /// A coroutine that runs when it is awaited, and hands its result to the one coroutine that awaits it.
 ///
-/// Errors are values: an exception that leaves a task ends the process. Destroying a task that waits destroys its frame,
-/// so whatever it waits on must forget it (every awaitable here does).
+/// Errors are values: an exception that leaves a task ends the process. Destroying a task that waits destroys its
+/// frame, so whatever it waits on must forget it (every awaitable here does).
 ///
 /// Threads: one reactor's. Cost: one frame from a free list, no allocation in steady state.
 template <class T = void>

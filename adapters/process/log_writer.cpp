@@ -195,6 +195,7 @@ void log_writer::run(const std::stop_token& stop) {
   ::sigfillset(&all);  // a reader that left is EPIPE here, and no signal of the process is handled by this thread
   ::pthread_sigmask(SIG_SETMASK, &all, nullptr);
 
+  batch_.reserve(batch_max_bytes + access_path_max_bytes * 2);  // and what the last line of a batch adds
   std::vector<access_ring*> rings;
   auto pause = pause_min;
   while (!gave_up_) {

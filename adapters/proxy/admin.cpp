@@ -31,9 +31,12 @@ std::optional<std::string_view> query_value(std::string_view query, std::string_
 
 std::string_view to_string(readiness state) {
   switch (state) {
-    case readiness::starting: return "starting";
-    case readiness::ready: return "ready";
-    case readiness::draining: return "draining";
+    case readiness::starting:
+      return "starting";
+    case readiness::ready:
+      return "ready";
+    case readiness::draining:
+      return "draining";
   }
   return {};
 }
@@ -118,8 +121,10 @@ admin_pages::page admin_pages::make_page(const edge::exchange& x) {
     return {status, "application/json", fmt::format(R"({{"status":"{}"}})", to_string(state)), {}};
   }
   if (path == "/version") {
-    return {200, "application/json",
-            fmt::format(R"({{"version":"{}","commit":"{}"}})", options_.version, options_.commit), {}};
+    return {200,
+            "application/json",
+            fmt::format(R"({{"version":"{}","commit":"{}"}})", options_.version, options_.commit),
+            {}};
   }
   if (path == options_.metrics_path) return {200, "text/plain; version=0.0.4; charset=utf-8", source_.metrics(), {}};
   if (path == "/debug/config") return debug_config();

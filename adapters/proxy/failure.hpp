@@ -36,10 +36,10 @@ enum class failure : std::uint8_t {
 
 /// What a failure becomes for the client, in the log and in the metrics.
 struct failure_outcome {
-  std::uint16_t status;              ///< `malformed_request` has its status from the protocol machine
-  std::string_view code;             ///< for programs, in JSON error bodies
-  std::string_view error;            ///< token of `Proxy-Status`; RFC 9209 section 2.3
-  std::string_view message;          ///< for people
+  std::uint16_t status;                    ///< `malformed_request` has its status from the protocol machine
+  std::string_view code;                   ///< for programs, in JSON error bodies
+  std::string_view error;                  ///< token of `Proxy-Status`; RFC 9209 section 2.3
+  std::string_view message;                ///< for people
   std::optional<upstream_error> upstream;  ///< the cell's fault, counted as such
 };
 
@@ -87,11 +87,13 @@ struct failure_outcome {
     case failure::answer_timeout:
       return {504, "answer_timeout", "http_response_timeout", "the cell did not answer in time", http_response_timeout};
     case failure::stream_idle:
-      return {504, "stream_idle", "connection_read_timeout", "the stream was idle for too long", connection_read_timeout};
+      return {504, "stream_idle", "connection_read_timeout", "the stream was idle for too long",
+              connection_read_timeout};
     case failure::total_timeout:
       return {504, "total_timeout", "http_response_timeout", "the exchange took longer than allowed",
               http_response_timeout};
-    case failure::client_left: return {499, "client_left", "", "the client left before the answer was complete", {}};
+    case failure::client_left:
+      return {499, "client_left", "", "the client left before the answer was complete", {}};
   }
   return {};
 }

@@ -24,7 +24,9 @@ class fixed_text {
     size_ += text.size();
   }
   void push_back(char c) { append({&c, 1}); }
-  [[nodiscard]] std::string_view view() const { return full_ ? std::string_view{} : std::string_view{bytes_.data(), size_}; }
+  [[nodiscard]] std::string_view view() const {
+    return full_ ? std::string_view{} : std::string_view{bytes_.data(), size_};
+  }
 
  private:
   std::array<char, Capacity> bytes_;
@@ -41,20 +43,28 @@ bool is_idempotent(std::string_view method) {
 /// The key as the log may show it. The hash tells keys apart without naming them; it is no secret-keeping one.
 std::string_view printed_key(std::string_view key, wire::key_printing how, std::array<char, 16>& hash) {
   switch (how) {
-    case wire::key_printing::plain: return key;
-    case wire::key_printing::hash: return write_hex(text_hasher(0)(key), hash);
-    case wire::key_printing::off: return {};
+    case wire::key_printing::plain:
+      return key;
+    case wire::key_printing::hash:
+      return write_hex(text_hasher(0)(key), hash);
+    case wire::key_printing::off:
+      return {};
   }
   return {};
 }
 
 failure failure_of_key(key_error e) {
   switch (e) {
-    case key_error::missing: return failure::key_missing;
-    case key_error::empty: return failure::key_empty;
-    case key_error::too_long: return failure::key_too_long;
-    case key_error::duplicate: return failure::key_repeated;
-    case key_error::list: return failure::key_is_list;
+    case key_error::missing:
+      return failure::key_missing;
+    case key_error::empty:
+      return failure::key_empty;
+    case key_error::too_long:
+      return failure::key_too_long;
+    case key_error::duplicate:
+      return failure::key_repeated;
+    case key_error::list:
+      return failure::key_is_list;
   }
   return failure::key_missing;
 }
@@ -63,12 +73,16 @@ failure failure_of_key(key_error e) {
 failure failure_of_upstream(edge::stream_fault fault) {
   switch (fault) {
     case edge::stream_fault::malformed:
-    case edge::stream_fault::too_large: return failure::bad_answer;
-    case edge::stream_fault::timed_out: return failure::answer_timeout;
-    case edge::stream_fault::no_descriptor: return failure::no_descriptor;
+    case edge::stream_fault::too_large:
+      return failure::bad_answer;
+    case edge::stream_fault::timed_out:
+      return failure::answer_timeout;
+    case edge::stream_fault::no_descriptor:
+      return failure::no_descriptor;
     case edge::stream_fault::none:
     case edge::stream_fault::closed:
-    case edge::stream_fault::cancelled: return failure::upstream_closed;
+    case edge::stream_fault::cancelled:
+      return failure::upstream_closed;
   }
   return failure::upstream_closed;
 }
@@ -76,13 +90,17 @@ failure failure_of_upstream(edge::stream_fault fault) {
 /// The client's side failed while its content was read.
 failure failure_of_body(edge::stream_fault fault) {
   switch (fault) {
-    case edge::stream_fault::malformed: return failure::body_malformed;
-    case edge::stream_fault::timed_out: return failure::body_idle;
-    case edge::stream_fault::too_large: return failure::body_too_large;
+    case edge::stream_fault::malformed:
+      return failure::body_malformed;
+    case edge::stream_fault::timed_out:
+      return failure::body_idle;
+    case edge::stream_fault::too_large:
+      return failure::body_too_large;
     case edge::stream_fault::no_descriptor:
     case edge::stream_fault::none:
     case edge::stream_fault::closed:
-    case edge::stream_fault::cancelled: return failure::client_left;
+    case edge::stream_fault::cancelled:
+      return failure::client_left;
   }
   return failure::client_left;
 }
@@ -261,10 +279,14 @@ forwarding::~forwarding() {
 
 bool forwarding::shows_decision(std::uint16_t status) const {
   switch (f_.settings_.decision.headers) {
-    case wire::decision_headers::always: return true;
-    case wire::decision_headers::errors: return status >= 400 || debug_;
-    case wire::decision_headers::debug: return debug_;
-    case wire::decision_headers::never: return false;
+    case wire::decision_headers::always:
+      return true;
+    case wire::decision_headers::errors:
+      return status >= 400 || debug_;
+    case wire::decision_headers::debug:
+      return debug_;
+    case wire::decision_headers::never:
+      return false;
   }
   return false;
 }
@@ -280,7 +302,8 @@ void forwarding::add_decision_fields(added_fields& added, std::uint16_t status) 
 
 std::optional<failure> forwarding::route() {
   const std::vector<std::string>& methods = f_.settings_.http.methods;
-  if (!methods.empty() && std::ranges::find(methods, x_.request.method) == methods.end()) return failure::method_refused;
+  if (!methods.empty() && std::ranges::find(methods, x_.request.method) == methods.end())
+    return failure::method_refused;
   const auto key = read_routing_key(x_.request.fields, f_.settings_.key);
   if (!key) return failure_of_key(key.error());
   f_.refresh();
@@ -312,8 +335,8 @@ io::task<void> forwarding::run() {
   }
   trusted_ = !listener_.trusted_proxies.empty() && is_trusted(x_.facts.peer, listener_.trusted_proxies);
   if (trusted_) {
-    debug_ = std::ranges::any_of(
-        x_.request.fields, [](const field& f) { return f.value == "1" && same_name(f.name, "X-Debug-Route"); });
+    debug_ = std::ranges::any_of(x_.request.fields,
+                                 [](const field& f) { return f.value == "1" && same_name(f.name, "X-Debug-Route"); });
   }
   request_id_ = take_request_id(x_.request.fields, f_.request_id_rule_, f_.ids_, texts_.made_request_id);
   if (const std::optional<failure> refused = route()) {
@@ -418,9 +441,9 @@ io::task<forwarding::attempt_end> forwarding::attempt(cell_state& cell, std::siz
         co_return attempt_end::done;
       }
       const failure why = fault == edge::stream_fault::timed_out && total_is_over() ? failure::total_timeout
-                          : fault == edge::stream_fault::timed_out       ? failure::connect_timeout
-                          : fault == edge::stream_fault::no_descriptor ? failure::no_descriptor
-                                                                       : failure::connect_refused;
+                          : fault == edge::stream_fault::timed_out                  ? failure::connect_timeout
+                          : fault == edge::stream_fault::no_descriptor              ? failure::no_descriptor
+                                                                                    : failure::connect_refused;
       failure_ = why;
       attempt_fault_ = fault;
       finish_attempt();
@@ -503,7 +526,7 @@ io::task<void> forwarding::relay_answer_or_refuse() {
   co_await relay_answer();
   // The client's content is still being read: an answer of our own has to be given here, and ends the reading.
   if (attempt_fault_ != edge::stream_fault::none && !answer_begun_ && !left_) {
-    co_await refuse(body_failure_   ? *body_failure_
+    co_await refuse(body_failure_     ? *body_failure_
                     : total_is_over() ? failure::total_timeout
                                       : failure_of_upstream(attempt_fault_));
   }
@@ -579,10 +602,10 @@ io::task<void> forwarding::relay_answer() {
     if (piece.fault == edge::stream_fault::timed_out && moved_lately()) continue;
     if (piece.fault != edge::stream_fault::none) {
       attempt_fault_ = piece.fault;
-      failure_ = total_is_over()                                         ? failure::total_timeout
-                 : piece.fault == edge::stream_fault::timed_out          ? failure::stream_idle
-                 : body_failure_                                         ? *body_failure_
-                                                                         : failure_of_upstream(piece.fault);
+      failure_ = total_is_over()                                ? failure::total_timeout
+                 : piece.fault == edge::stream_fault::timed_out ? failure::stream_idle
+                 : body_failure_                                ? *body_failure_
+                                                                : failure_of_upstream(piece.fault);
       outcome_ = request_outcome::cut;
       x_.abort();
       co_return;

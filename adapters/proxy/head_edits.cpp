@@ -27,15 +27,17 @@ void skip_all(std::span<field> fields, field_name id) {
 }
 
 /// What a trusted proxy said of one of the X-Forwarded-* that have a single value stays; else it is replaced.
-void add_unless_trusted(request_view& request, bool trusted, field_name id, std::string_view name, std::string_view value,
-                        added_fields& added) {
+void add_unless_trusted(request_view& request, bool trusted, field_name id, std::string_view name,
+                        std::string_view value, added_fields& added) {
   if (trusted && find_field(request.fields, id) != nullptr) return;
   skip_all(request.fields, id);
   if (!value.empty()) added.add(name, value);
 }
 
-/// `a, b` and the peer in one line, because many readers take only one line; in a line of its own where they are too long.
-void add_forwarded_for(request_view& request, bool trusted, std::string_view peer, edit_texts& texts, added_fields& added) {
+/// `a, b` and the peer in one line, because many readers take only one line; in a line of its own where they are too
+/// long.
+void add_forwarded_for(request_view& request, bool trusted, std::string_view peer, edit_texts& texts,
+                       added_fields& added) {
   if (!trusted) {
     skip_all(request.fields, field_name::x_forwarded_for);
     added.add("X-Forwarded-For", peer);
@@ -59,7 +61,8 @@ void add_forwarded_for(request_view& request, bool trusted, std::string_view pee
     *out++ = ' ';
   }
   out = std::copy(peer.begin(), peer.end(), out);
-  added.add("X-Forwarded-For", {texts.forwarded_for.data(), static_cast<std::size_t>(out - texts.forwarded_for.data())});
+  added.add("X-Forwarded-For",
+            {texts.forwarded_for.data(), static_cast<std::size_t>(out - texts.forwarded_for.data())});
 }
 
 }  // namespace
@@ -103,23 +106,30 @@ bool is_trusted(const io::socket_address& address, std::span<const wire::network
   return std::ranges::any_of(trusted, [&](const wire::network_prefix& p) { return p.contains(bytes); });
 }
 
-void edit_forwarded(request_view& request, const io::socket_address& peer, std::uint16_t local_port, bool peer_is_trusted,
-                    edit_texts& texts, added_fields& added) {
+void edit_forwarded(request_view& request, const io::socket_address& peer, std::uint16_t local_port,
+                    bool peer_is_trusted, edit_texts& texts, added_fields& added) {
   for (field& f : request.fields) {
     switch (f.id) {
       case field_name::x_cell_key:
       case field_name::x_cell_placement:
-      case field_name::x_cell_generation: f.skip = true; break;
-      case field_name::forwarded: f.skip = f.skip || !peer_is_trusted; break;
-      default: break;
+      case field_name::x_cell_generation:
+        f.skip = true;
+        break;
+      case field_name::forwarded:
+        f.skip = f.skip || !peer_is_trusted;
+        break;
+      default:
+        break;
     }
   }
   const std::string_view peer_text(texts.peer.data(), io::write_host(peer, texts.peer.data()));
   add_forwarded_for(request, peer_is_trusted, peer_text, texts, added);
   const auto port = std::to_chars(texts.port.data(), texts.port.data() + texts.port.size(), local_port);
   const std::string_view port_text(texts.port.data(), static_cast<std::size_t>(port.ptr - texts.port.data()));
-  add_unless_trusted(request, peer_is_trusted, field_name::x_forwarded_host, "X-Forwarded-Host", request.authority, added);
-  add_unless_trusted(request, peer_is_trusted, field_name::x_forwarded_proto, "X-Forwarded-Proto", request.scheme, added);
+  add_unless_trusted(request, peer_is_trusted, field_name::x_forwarded_host, "X-Forwarded-Host", request.authority,
+                     added);
+  add_unless_trusted(request, peer_is_trusted, field_name::x_forwarded_proto, "X-Forwarded-Proto", request.scheme,
+                     added);
   add_unless_trusted(request, peer_is_trusted, field_name::x_forwarded_port, "X-Forwarded-Port", port_text, added);
 }
 
@@ -135,7 +145,8 @@ std::string_view client_address(std::span<const field> fields, const io::socket_
         const std::string_view entry = trimmed(comma == std::string_view::npos ? rest : rest.substr(comma + 1));
         rest = comma == std::string_view::npos ? std::string_view{} : rest.substr(0, comma);
         const auto address = io::parse_address(entry, 0);
-        if (!address) return nearest.empty() ? std::string_view(peer_text.data(), io::write_host(peer, peer_text.data())) : nearest;
+        if (!address)
+          return nearest.empty() ? std::string_view(peer_text.data(), io::write_host(peer, peer_text.data())) : nearest;
         nearest = entry;
         if (!is_trusted(*address, trusted)) return nearest;
       }
@@ -151,8 +162,12 @@ void remove_decision_fields(std::span<field> fields, const request_id_rule& rule
       case field_name::x_routed_to:
       case field_name::x_route_reason:
       case field_name::x_route_decision:
-      case field_name::x_failover_reason: f.skip = true; break;
-      default: f.skip = f.skip || rule.names(f); break;
+      case field_name::x_failover_reason:
+        f.skip = true;
+        break;
+      default:
+        f.skip = f.skip || rule.names(f);
+        break;
     }
   }
 }

@@ -37,7 +37,8 @@ struct edit_texts {
   std::array<char, 1024> forwarded_for;
 };
 
-/// The longest request id that is taken over from a client. What is longer, or holds other than visible ASCII, is replaced.
+/// The longest request id that is taken over from a client. What is longer, or holds other than visible ASCII, is
+/// replaced.
 inline constexpr std::size_t request_id_bytes_max = 128;
 
 /// Compares names without case.
@@ -59,8 +60,8 @@ struct request_id_rule {
   }
 };
 
-/// The client's request id if it is trusted and fit, else a new one of 32 hexadecimal digits. Marks the client's own as not
-/// passed on in either case: the router writes it itself.
+/// The client's request id if it is trusted and fit, else a new one of 32 hexadecimal digits. Marks the client's own as
+/// not passed on in either case: the router writes it itself.
 [[nodiscard]] std::string_view take_request_id(std::span<field> fields, const request_id_rule& rule,
                                                random_numbers& rng, std::array<char, 32>& made);
 
@@ -71,10 +72,11 @@ struct request_id_rule {
 /// - X-Forwarded-For: the peer's address, behind what a trusted peer sent;
 /// - X-Forwarded-Host, -Proto, -Port: as a trusted peer sent them, else this connection's;
 /// - X-Cell-*, and Forwarded from an untrusted peer: removed.
-void edit_forwarded(request_view& request, const io::socket_address& peer, std::uint16_t local_port, bool peer_is_trusted,
-                    edit_texts& texts, added_fields& added);
+void edit_forwarded(request_view& request, const io::socket_address& peer, std::uint16_t local_port,
+                    bool peer_is_trusted, edit_texts& texts, added_fields& added);
 
-/// Who the client is for the log: the last address of X-Forwarded-For that is no trusted proxy itself, if the peer is one.
+/// Who the client is for the log: the last address of X-Forwarded-For that is no trusted proxy itself, if the peer is
+/// one.
 [[nodiscard]] std::string_view client_address(std::span<const field> fields, const io::socket_address& peer,
                                               std::span<const wire::network_prefix> trusted,
                                               std::array<char, 46>& peer_text);

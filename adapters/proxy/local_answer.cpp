@@ -14,7 +14,8 @@ std::string_view trimmed(std::string_view text) {
 bool is_json_range(std::string_view range) {
   const std::size_t semicolon = range.find(';');
   const std::string_view type = trimmed(range.substr(0, semicolon));
-  const bool json = same_name(type, "application/json") || (type.size() > 5 && same_name(type.substr(type.size() - 5), "+json"));
+  const bool json =
+      same_name(type, "application/json") || (type.size() > 5 && same_name(type.substr(type.size() - 5), "+json"));
   if (!json || semicolon == std::string_view::npos) return json;
   const std::string_view parameters = range.substr(semicolon);
   const std::size_t q = parameters.find("q=0");
@@ -38,8 +39,8 @@ bool wants_json(std::span<const field> fields) {
   return false;
 }
 
-local_answer::local_answer(std::uint16_t status, std::string_view code, std::string_view error, std::string_view message,
-                           std::string_view request_id, bool json)
+local_answer::local_answer(std::uint16_t status, std::string_view code, std::string_view error,
+                           std::string_view message, std::string_view request_id, bool json)
     : status_(status), json_(json) {
   const auto body = [this](std::string_view text) { append(body_, body_bytes_, text); };
   if (json) {
@@ -100,22 +101,38 @@ edge::body_piece local_answer::body() {
 
 std::string_view reason_phrase(std::uint16_t status) {
   switch (status) {
-    case 200: return "OK";
-    case 400: return "Bad Request";
-    case 404: return "Not Found";
-    case 405: return "Method Not Allowed";
-    case 408: return "Request Timeout";
-    case 413: return "Content Too Large";
-    case 414: return "URI Too Long";
-    case 417: return "Expectation Failed";
-    case 431: return "Request Header Fields Too Large";
-    case 500: return "Internal Server Error";
-    case 501: return "Not Implemented";
-    case 502: return "Bad Gateway";
-    case 503: return "Service Unavailable";
-    case 504: return "Gateway Timeout";
-    case 505: return "HTTP Version Not Supported";
-    default: return "";
+    case 200:
+      return "OK";
+    case 400:
+      return "Bad Request";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 408:
+      return "Request Timeout";
+    case 413:
+      return "Content Too Large";
+    case 414:
+      return "URI Too Long";
+    case 417:
+      return "Expectation Failed";
+    case 431:
+      return "Request Header Fields Too Large";
+    case 500:
+      return "Internal Server Error";
+    case 501:
+      return "Not Implemented";
+    case 502:
+      return "Bad Gateway";
+    case 503:
+      return "Service Unavailable";
+    case 504:
+      return "Gateway Timeout";
+    case 505:
+      return "HTTP Version Not Supported";
+    default:
+      return "";
   }
 }
 

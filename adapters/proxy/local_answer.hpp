@@ -13,8 +13,8 @@ namespace cellroute::proxy {
 /// Whether the client prefers a JSON error body: Accept names `application/json`, or a `+json` type, without `q=0`.
 [[nodiscard]] bool wants_json(std::span<const field> fields);
 
-/// An answer of the router itself: a short text, or `{"error":{"code","message","request_id"}}` where JSON was asked for,
-/// and `Proxy-Status`.
+/// An answer of the router itself: a short text, or `{"error":{"code","message","request_id"}}` where JSON was asked
+/// for, and `Proxy-Status`.
 ///
 /// Holds its own text; allocates nothing.
 class local_answer {

@@ -32,7 +32,8 @@ int main(int argc, char** argv) {
       "  cellroute-router --config cellroute.yaml\n"
       "  PORT=8080 CONFIG_PATH=cellroute.yaml cellroute-router\n\n"
       "Flags win over the environment, the environment over the file.\n"
-      "Exit codes: 0 stopped as asked; 1 invalid configuration, or a port that cannot be had; 2 usage, or no configuration.\n"
+      "Exit codes: 0 stopped as asked; 1 invalid configuration, or a port that cannot be had; 2 usage, or no "
+      "configuration.\n"
       "SIGTERM and SIGINT drain; a second one ends at once.");
   std::string config_path;
   std::string listen;
@@ -84,8 +85,7 @@ int main(int argc, char** argv) {
   if (const auto limit = process::raise_fd_limit(); !limit) print_error("the limit of descriptors stays as it was");
   std::signal(SIGPIPE, SIG_IGN);
 
-  proxy::router router(*std::move(configuration),
-                       proxy::router_options{version, commit, random_seed(), true});
+  proxy::router router(*std::move(configuration), proxy::router_options{version, commit, random_seed(), true});
   if (const auto started = router.start(); !started) {
     print_error(started.error().what);
     return exit_invalid;

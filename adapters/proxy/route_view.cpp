@@ -15,14 +15,14 @@ std::string authority_of(const endpoint& e) {
 }  // namespace
 
 local_ref<endpoint_state> route_view::endpoint_of(const endpoint& e, const upstream_policy& policy,
-                                                  const route_view* before, endpoint_maker& maker,
-                                                  label_names& names) {
+                                                  const route_view* before, endpoint_maker& maker, label_names& names) {
   const std::string authority = authority_of(e);
   const std::string id = e.id.empty() ? authority : e.id;
   const auto is_same = [&](const local_ref<endpoint_state>& state) {
     return state->authority == authority && state->id == id && state->pool == policy.pool;
   };
-  const std::vector<local_ref<endpoint_state>>* const places[] = {&endpoints_, before == nullptr ? nullptr : &before->endpoints_};
+  const std::vector<local_ref<endpoint_state>>* const places[] = {&endpoints_,
+                                                                  before == nullptr ? nullptr : &before->endpoints_};
   for (const auto* known : places) {
     if (known == nullptr) continue;
     const auto found = std::find_if(known->begin(), known->end(), is_same);

@@ -15,7 +15,7 @@
 namespace cellroute::proxy {
 namespace {
 
-constexpr duration cut_timeout = 1s;         // what is cut ends within a turn of its loop
+constexpr duration cut_timeout = 1s;          // what is cut ends within a turn of its loop
 constexpr duration first_names_timeout = 5s;  // how long a start waits for the names of endpoints
 
 http1::head_limits limits_of(const wire::http_settings& http) {
@@ -29,20 +29,28 @@ std::optional<io::socket_address> listen_address(const wire::socket_address& add
 
 process::log_level level_of(wire::log_level level) {
   switch (level) {
-    case wire::log_level::debug: return process::log_level::debug;
-    case wire::log_level::info: return process::log_level::info;
-    case wire::log_level::warn: return process::log_level::warn;
-    case wire::log_level::error: return process::log_level::error;
+    case wire::log_level::debug:
+      return process::log_level::debug;
+    case wire::log_level::info:
+      return process::log_level::info;
+    case wire::log_level::warn:
+      return process::log_level::warn;
+    case wire::log_level::error:
+      return process::log_level::error;
   }
   return process::log_level::info;
 }
 
 std::string output_of(const wire::access_output& output) {
   switch (output.sink) {
-    case wire::access_sink::standard_output: return "stdout";
-    case wire::access_sink::standard_error: return "stderr";
-    case wire::access_sink::off: return "off";
-    case wire::access_sink::file: return output.file;
+    case wire::access_sink::standard_output:
+      return "stdout";
+    case wire::access_sink::standard_error:
+      return "stderr";
+    case wire::access_sink::off:
+      return "off";
+    case wire::access_sink::file:
+      return output.file;
   }
   return "stdout";
 }
@@ -62,7 +70,8 @@ start_error listen_failed(const io::socket_address& address, int error) {
 
 /// Descriptors that listen, one a worker. The first is opened alone on its port, so that two routers by mistake on one
 /// port are an error and not a lottery.
-expected<std::vector<int>, start_error> open_descriptors(io::socket_address& address, bool any_host, std::size_t count) {
+expected<std::vector<int>, start_error> open_descriptors(io::socket_address& address, bool any_host,
+                                                         std::size_t count) {
   io::listen_options alone;
   alone.reuse_port = false;
   expected<int, int> probe = io::open_listener(address, alone);
@@ -150,17 +159,20 @@ expected<void, start_error> router::start() {
          {"placements", std::uint64_t{table.placements().size()}}});
   for (std::size_t i = 0; i < addresses_.size(); ++i) {
     event(process::log_level::info, "listening", "requests are taken",
-          {{"listener", std::string_view(forward_settings_.listeners[i].name)}, {"address", io::to_string(addresses_[i])}});
+          {{"listener", std::string_view(forward_settings_.listeners[i].name)},
+           {"address", io::to_string(addresses_[i])}});
   }
-  event(process::log_level::info, "listening", "administration", {{"listener", "admin"}, {"address", io::to_string(admin_address_)}});
+  event(process::log_level::info, "listening", "administration",
+        {{"listener", "admin"}, {"address", io::to_string(admin_address_)}});
   return {};
 }
 
 expected<void, start_error> router::open_log() {
   process::log_settings settings;
   settings.output = output_of(configuration_.local.log.access.output);
-  settings.layout.preset = configuration_.local.log.access.preset == wire::access_preset::m1 ? process::access_preset::m1
-                                                                                            : process::access_preset::full;
+  settings.layout.preset = configuration_.local.log.access.preset == wire::access_preset::m1
+                               ? process::access_preset::m1
+                               : process::access_preset::full;
   settings.level = level_of(configuration_.local.log.level);
   settings.now = &read_wall_clock;
   auto opened = process::log_writer::open(std::move(settings));
@@ -252,8 +264,9 @@ expected<void, start_error> router::open_admin() {
   if (!descriptors) return unexpected(descriptors.error());
   admin_address_ = *address;
   const admin_source& facts = *this;
-  admin_.emplace(reactor_.clock(), *tables_, facts,
-                 admin_options{configuration_.local.metrics.path, forward_settings_.key, options_.version, options_.commit});
+  admin_.emplace(
+      reactor_.clock(), *tables_, facts,
+      admin_options{configuration_.local.metrics.path, forward_settings_.key, options_.version, options_.commit});
   edge::listener_options options;
   options.address = *address;
   options.connections_max = 1000;
@@ -296,7 +309,8 @@ void router::on_tick(time_point now) {
   std::size_t open = 0;
   for (const auto& w : workers_) open += w->open_connections();
   switch (drain_step_) {
-    case drain_step::none: return;
+    case drain_step::none:
+      return;
     case drain_step::unready:
       if (now < drain_step_until_) return;
       drain_step_ = drain_step::draining;
@@ -323,7 +337,8 @@ void router::on_tick(time_point now) {
 
 void router::on_address(const std::string& host, const io::socket_address& address) {
   for (const auto& w : workers_) w->set_address(host, address);
-  event(process::log_level::info, "name_resolved", "a cell's name has an address", {{"host", std::string_view(host)}, {"address", io::host_text(address)}});
+  event(process::log_level::info, "name_resolved", "a cell's name has an address",
+        {{"host", std::string_view(host)}, {"address", io::host_text(address)}});
 }
 
 void router::on_unresolved(const std::string& host, const std::string& why) {

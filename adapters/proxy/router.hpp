@@ -23,8 +23,8 @@ namespace cellroute::proxy {
 struct router_options {
   std::string version;
   std::string commit;
-  std::uint64_t seed = 0;         ///< for request ids and key tables; from a source that strangers cannot guess
-  bool stop_on_signals = false;   ///< SIGINT and SIGTERM drain, the second one ends at once
+  std::uint64_t seed = 0;        ///< for request ids and key tables; from a source that strangers cannot guess
+  bool stop_on_signals = false;  ///< SIGINT and SIGTERM drain, the second one ends at once
 };
 
 /// Why a router did not start: what is wrong, and what to do.

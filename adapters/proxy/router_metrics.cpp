@@ -281,7 +281,8 @@ void reactor_metrics::connection_dropped(label_id listener, drop_reason reason) 
 }
 
 void reactor_metrics::upstream_connections_are(label_id placement, upstream_state state, std::size_t count) noexcept {
-  upstream_connections_.at(upstream_connection_labels::pack({placement, number(state)})).set(static_cast<std::int64_t>(count));
+  upstream_connections_.at(upstream_connection_labels::pack({placement, number(state)}))
+      .set(static_cast<std::int64_t>(count));
 }
 
 /// One rendering: sums every family over the reactors and gives the packed labels their names back.

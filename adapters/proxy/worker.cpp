@@ -10,9 +10,12 @@ constexpr duration sweep_every = 1s;
 
 drop_reason counted_as(edge::drop_reason reason) {
   switch (reason) {
-    case edge::drop_reason::connections_max: return drop_reason::connection_limit;
-    case edge::drop_reason::accept_rate: return drop_reason::accept_rate;
-    case edge::drop_reason::no_descriptor: return drop_reason::descriptor_limit;
+    case edge::drop_reason::connections_max:
+      return drop_reason::connection_limit;
+    case edge::drop_reason::accept_rate:
+      return drop_reason::accept_rate;
+    case edge::drop_reason::no_descriptor:
+      return drop_reason::descriptor_limit;
   }
   return drop_reason::connection_limit;
 }

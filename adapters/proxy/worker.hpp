@@ -17,9 +17,11 @@
 
 namespace cellroute::proxy {
 
-/// One core of the data plane: a reactor with its listeners, connections, counters and log ring, on a thread of its own.
+/// One core of the data plane: a reactor with its listeners, connections, counters and log ring, on a thread of its
+/// own.
 ///
-/// Threads: made and destroyed by one thread; between `start` and the end of `join`, only the members that say so may be
+/// Threads: made and destroyed by one thread; between `start` and the end of `join`, only the members that say so may
+/// be
 ///          called from outside.
 class worker final : public edge::listener_observer, public io::tick_listener {
  public:

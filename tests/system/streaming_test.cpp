@@ -146,7 +146,7 @@ std::size_t send_until_stalled(connection& c, std::atomic<std::size_t>& sent) {
   return sent;
 }
 
-constexpr std::size_t stall_bytes_max = 16 * mebi;  // what the system's own buffers on two connections may take
+constexpr std::size_t stall_bytes_max = 64 * mebi;  // what the system's own buffers on two connections may take
 
 TEST_CASE("streaming: a client that does not read stops its cell, and nobody else") {
   constexpr std::size_t size_bytes = 256 * mebi;

@@ -160,7 +160,7 @@ TEST_CASE("timeouts: request_body_idle does not run while the cell does not take
   router_process router(
       {.placements = {{"tier1", at(cell.port())}}, .defaults = "timeouts: {request_body_idle: 300ms}"});
   client c(router.port());
-  constexpr std::size_t size_bytes = 16 * 1024 * 1024;  // more than all buffers on the way
+  constexpr std::size_t size_bytes = 64 * 1024 * 1024;  // more than all buffers on the way
   const std::string content(size_bytes, 'c');
   c.send(keyed("POST /", "Content-Length: " + std::to_string(size_bytes) + "\r\n"));
   std::size_t sent = 0;

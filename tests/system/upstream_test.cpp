@@ -126,6 +126,17 @@ TEST_CASE("upstream: connections are kept and used again (C16)") {
   CHECK(cell.accepted() == 1);
 }
 
+TEST_CASE("upstream: a connection that carried much content both ways is used again, too") {
+  constexpr std::size_t size_bytes = 1024 * 1024;
+  fake_cell cell(echo_content{});
+  router_process router({.placements = {{"tier1", at(cell.port())}}});
+  client c(router.port());
+  const std::string bytes =
+      keyed("POST /", "Content-Length: " + std::to_string(size_bytes) + "\r\n") + std::string(size_bytes, 'b');
+  for (int i = 0; i < 10; ++i) CHECK(c.ask(bytes).content.size() == size_bytes);
+  CHECK(cell.accepted() == 1);
+}
+
 TEST_CASE("upstream: an idle connection is closed after pool.idle_timeout (C16)") {
   fake_cell cell(echo_content{});
   router_process router({.placements = {{"tier1", at(cell.port())}}, .defaults = "pool: {idle_timeout: 200ms}"});

@@ -10,10 +10,10 @@ namespace cellroute {
 /// How long each step of an exchange with an upstream may take. An empty value means no limit.
 struct timeout_policy {
   std::optional<duration> connect = 5s;
-  std::optional<duration> response_header = 30s;  ///< from the end of the request's being sent
-  std::optional<duration> stream_idle = 5min;     ///< no byte moved in either direction
+  std::optional<duration> response_header = 30s;    ///< from the end of the request's being sent
+  std::optional<duration> stream_idle = 5min;       ///< no byte moved in either direction
   std::optional<duration> request_body_idle = 10s;  ///< counted only while the router is ready to read
-  std::optional<duration> total;                  ///< the whole exchange; cuts streams, so off unless written
+  std::optional<duration> total;                    ///< the whole exchange; cuts streams, so off unless written
   friend bool operator==(const timeout_policy&, const timeout_policy&) = default;
 };
 
