@@ -19,10 +19,8 @@ namespace detail {
 /// What the promises of all coroutines here share: frames from the reactor's free lists, and no way for an exception
 /// out.
 struct promise_memory {
-  static void* operator new(std::size_t size) {
-    return frame_pool::allocate(size);
-  }                                                             // allow: new: frames from the pool
-  static void operator delete(void* frame, std::size_t size) {  // allow: delete: frames to the pool
+  static void* operator new(std::size_t size) { return frame_pool::allocate(size); }  // allow: new: the pool
+  static void operator delete(void* frame, std::size_t size) {                        // allow: delete: the pool
     frame_pool::deallocate(frame, size);
   }
   [[noreturn]] static void unhandled_exception() noexcept { std::terminate(); }
