@@ -16,6 +16,7 @@
 #include "cellroute/match/routing_key.hpp"
 #include "cellroute/table/routing_table.hpp"
 #include "tests/system/support/fake_cell.hpp"
+#include "tests/system/support/router_inside.hpp"
 #include "tests/system/support/router_process.hpp"
 
 namespace cellroute::system_test {
@@ -71,37 +72,6 @@ class exemption {
   ~exemption() { exempt = false; }
 };
 
-/// The router as an object in this process, with its own threads.
-class router_inside {
- public:
-  explicit router_inside(const std::string& yaml)
-      : router_(read(yaml), proxy::router_options{"test", "test", 1, false}) {
-    const auto started = router_.start();
-    if (!started) FAIL(started.error().what);
-    admin_ = std::thread([this] {
-      const exemption not_of_requests;
-      router_.run();
-    });
-  }
-  router_inside(const router_inside&) = delete;
-  router_inside& operator=(const router_inside&) = delete;
-  ~router_inside() {
-    router_.stop();
-    if (admin_.joinable()) admin_.join();
-  }
-  [[nodiscard]] std::uint16_t port() const { return router_.addresses().front().port; }
-
- private:
-  static wire::configuration read(const std::string& yaml) {
-    auto read = wire::read_configuration(yaml, "test.yaml");
-    if (!read) FAIL(wire::to_string(read.error().front()));
-    return *std::move(read);
-  }
-
-  proxy::router router_;
-  std::thread admin_;
-};
-
 TEST_CASE("allocation: the counter counts") {
   const std::size_t before = allocations;
   const std::string long_enough(100, 'a');
@@ -149,7 +119,8 @@ TEST_CASE("allocation: none in 1,000 requests on a connection, with access log a
   const router_inside router(
       router_config{.placements = {{"tier1", at(cell.port())}},
                     .log = "level: error, access: {output: \"" + (folder.path() / "access.log").string() + "\"}"}
-          .yaml());
+          .yaml(),
+      [] { exempt = true; });
   for (const steady_case& row : steady_cases) {
     CAPTURE(row.says);
     client c(router.port());
@@ -167,7 +138,8 @@ TEST_CASE("allocation: none in 100 requests of 1 MiB, up and down") {
   });
   const router_inside router(
       router_config{.placements = {{"tier1", at(cell.port())}}, .log = "level: error, access: {output: \"off\"}"}
-          .yaml());
+          .yaml(),
+      [] { exempt = true; });
   client c(router.port());
   const std::string bytes =
       keyed("POST /", "Content-Length: " + std::to_string(size_bytes) + "\r\n") + std::string(size_bytes, 'b');
