@@ -49,6 +49,8 @@ class admin_pages final : public edge::exchange_handler {
       : clock_(clock), tables_(tables), source_(source), options_(std::move(options)) {}
 
   [[nodiscard]] io::task<void> serve(edge::exchange& x) override;
+  /// Once a tick: lets go of a table that was replaced while nobody asked for a page.
+  void refresh() { (void)tables_.current(); }
 
  private:
   struct page {

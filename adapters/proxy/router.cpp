@@ -305,7 +305,9 @@ void router::begin_drain() {
 }
 
 void router::on_tick(time_point now) {
+  if (admin_) admin_->refresh();
   tables_->collect();
+  if (has_gateway_names()) sample_rate(now);
   std::size_t open = 0;
   for (const auto& w : workers_) open += w->open_connections();
   switch (drain_step_) {
@@ -346,6 +348,18 @@ void router::on_unresolved(const std::string& host, const std::string& why) {
         {{"host", std::string_view(host)}, {"reason", std::string_view(why)}});
 }
 
+bool router::has_gateway_names() const {
+  const auto& compat = configuration_.local.metrics.compat;
+  return std::ranges::find(compat, wire::metrics_dialect::gateway) != compat.end();
+}
+
+void router::sample_rate(time_point now) {
+  if (!rate_.is_due(now)) return;
+  std::uint64_t finished = 0;
+  for (const auto& w : workers_) finished += w->metrics().requests_finished();
+  rate_.sample(finished, now);
+}
+
 std::string router::metrics() const {
   std::vector<const reactor_metrics*> parts;
   for (const auto& w : workers_) parts.push_back(&w->metrics());
@@ -365,6 +379,8 @@ std::string router::metrics() const {
   facts.config.applies = {{"applied", "file", 1}, {"rejected", "file", 0}};
   facts.log = log_->counts();
   facts.usage = process::read_process_usage();
+  facts.has_gateway_names = has_gateway_names();
+  facts.requests_per_second = rate_.per_second();
   return render_metrics(parts, names_, facts);
 }
 

@@ -76,6 +76,8 @@ class router final : private admin_source, private name_listener, private io::ti
   [[nodiscard]] expected<void, start_error> open_listeners();
   [[nodiscard]] expected<void, start_error> open_admin();
   void resolve_names();
+  void sample_rate(time_point now);
+  [[nodiscard]] bool has_gateway_names() const;
   void wait_for_signal();
   void event(process::log_level level, std::string_view name, std::string_view message,
              std::initializer_list<process::event_pair> pairs = {});
@@ -98,6 +100,7 @@ class router final : private admin_source, private name_listener, private io::ti
   std::optional<edge::listener> admin_listener_;
   std::vector<io::socket_address> addresses_;
   io::socket_address admin_address_;
+  request_rate rate_;  // of the admin's reactor, only kept when it is shown
   std::atomic<readiness> state_{readiness::starting};
   wall_time started_at_;
   wall_time applied_at_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <charconv>
+#include <limits>
 
 #include "adapters/process/exposition.hpp"
 
@@ -71,6 +72,36 @@ constexpr std::array<std::string_view, 11> methods = {"GET",     "POST",  "PUT",
                                                       "OPTIONS", "TRACE", "CONNECT", "QUERY", "_OTHER"};
 
 constexpr std::array<std::string_view, 6> status_classes = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
+
+double to_milliseconds(duration elapsed) { return static_cast<double>(elapsed.count()) / 1e6; }
+
+/// Appends one line of a family whose HELP and TYPE stand already.
+template <class Value>
+void append_line(std::string& out, std::string_view name, std::span<const label> labels, const Value& value) {
+  std::string text;
+  process::exposition(text).family(name, metric_type::gauge, "-").sample(labels, value);
+  out.append(text, text.find('\n', text.find('\n') + 1) + 1);
+}
+
+/// A histogram in milliseconds; by hand, because an exposition has them in seconds only, as Prometheus advises.
+void append_milliseconds(std::string& out, const std::string& family, std::span<const label> labels,
+                         const process::latency_counts& value) {
+  std::vector<label> bucket_labels(labels.begin(), labels.end());
+  bucket_labels.push_back({"le", {}});
+  std::uint64_t count = 0;
+  std::string bound;
+  for (std::size_t i = 0; i < value.buckets.size(); ++i) {
+    count += value.buckets[i];
+    bound.clear();
+    process::append_metric_number(bound, i < process::latency_bounds.size()
+                                             ? to_milliseconds(process::latency_bounds[i])
+                                             : std::numeric_limits<double>::infinity());
+    bucket_labels.back().value = bound;
+    append_line(out, family + "_bucket", bucket_labels, count);
+  }
+  append_line(out, family + "_sum", labels, to_milliseconds(value.sum));
+  append_line(out, family + "_count", labels, count);
+}
 
 }  // namespace
 
@@ -285,23 +316,50 @@ void reactor_metrics::upstream_connections_are(label_id placement, upstream_stat
       .set(static_cast<std::int64_t>(count));
 }
 
+std::uint64_t reactor_metrics::requests_finished() const noexcept {
+  std::uint64_t finished = 0;
+  requests_.for_each([&](std::uint64_t, const process::counter& series) { finished += series.value(); });
+  return finished;
+}
+
+bool request_rate::is_due(time_point now) const { return taken_ == 0 || now - newest().at >= interval; }
+
+void request_rate::sample(std::uint64_t finished, time_point now) {
+  if (is_due(now)) ring_[taken_++ % ring_.size()] = {finished, now};
+}
+
+double request_rate::per_second() const {
+  if (taken_ < 2) return 0;
+  const point& oldest = taken_ < ring_.size() ? ring_.front() : ring_[taken_ % ring_.size()];
+  const std::chrono::duration<double> passed = newest().at - oldest.at;
+  return static_cast<double>(newest().finished - oldest.finished) / passed.count();
+}
+
 /// One rendering: sums every family over the reactors and gives the packed labels their names back.
 class metrics_page {
  public:
   metrics_page(std::span<const reactor_metrics* const> reactors, const label_names& names, std::string& text)
-      : reactors_(reactors), text_(text) {
+      : reactors_(reactors), page_(text), text_(text) {
     for (std::size_t kind = 0; kind < names_.size(); ++kind) names_[kind] = names.names(static_cast<label_kind>(kind));
   }
 
-  void write_requests();
+  void write_requests(bool with_status);
   void write_upstreams();
   void write_connections();
   void write_process(const router_facts& facts);
+  void write_gateway_names(const router_facts& facts);
 
  private:
   /// Sums one family and writes a sample a series; `print` turns unpacked labels into text.
   template <class Packing, class Series, class Print>
   void write(process::series_table<Series> reactor_metrics::* family, const Print& print) {
+    for_each_sum<Packing>(family, print,
+                          [&](std::span<const label> labels, const auto& sum) { text_.sample(labels, sum); });
+  }
+
+  template <class Packing, class Series, class Print, class Visit>
+  void for_each_sum(process::series_table<Series> reactor_metrics::* family, const Print& print,
+                    const Visit& visit) const {
     using sum_type = decltype(Series().value());
     std::map<std::uint64_t, sum_type> sums;
     for (const reactor_metrics* reactor : reactors_) {
@@ -312,7 +370,7 @@ class metrics_page {
       if (packed == process::series_table<Series>::overflow_labels) {
         for (label& one : labels) one.value = overflow_name;
       }
-      text_.sample(std::span<const label>(labels), sum);
+      visit(std::span<const label>(labels), sum);
     }
   }
 
@@ -332,20 +390,21 @@ class metrics_page {
 
   std::span<const reactor_metrics* const> reactors_;
   std::array<std::vector<std::string>, 6> names_;
+  std::string& page_;
   process::exposition text_;
 };
 
-void metrics_page::write_requests() {
+void metrics_page::write_requests(bool with_status) {
   std::array<char, 8> digits{};
   text_.family("gateway_requests_total", metric_type::counter, "Requests by how they ended.");
   write<request_labels>(&reactor_metrics::requests_, [&](const request_labels::labels& l) {
     const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), l[4]).ptr;
-    return std::array{listener(l[0]),
-                      route(l[1]),
-                      placement(l[2]),
-                      label{"method", word<method_label>(l[3])},
-                      label{"code", std::string_view(digits.data(), static_cast<std::size_t>(end - digits.data()))},
-                      label{"outcome", word<request_outcome>(l[5])}};
+    const std::string_view code(digits.data(), static_cast<std::size_t>(end - digits.data()));
+    std::vector<label> labels = {listener(l[0]),  route(l[1]),
+                                 placement(l[2]), {"method", word<method_label>(l[3])},
+                                 {"code", code},  {"outcome", word<request_outcome>(l[5])}};
+    if (with_status) labels.push_back({"status", code});
+    return labels;
   });
 
   text_.family("gateway_request_duration_seconds", metric_type::histogram,
@@ -464,14 +523,50 @@ void metrics_page::write_process(const router_facts& facts) {
   if (usage.cpu_seconds) text_.sample({}, *usage.cpu_seconds);
 }
 
+void metrics_page::write_gateway_names(const router_facts& facts) {
+  text_.family("gateway_rps", metric_type::gauge, "Requests a second over the last 10 s.")
+      .sample({}, facts.requests_per_second);
+
+  std::int64_t connections = 0;
+  for (const reactor_metrics* reactor : reactors_) {
+    reactor->active_connections_.for_each(
+        [&](std::uint64_t, const process::gauge& series) { connections += series.value(); });
+  }
+  text_.family("gateway_active_conns", metric_type::gauge, "Connections of clients, of all listeners.")
+      .sample({}, connections);
+
+  const auto applies = [&](std::string_view result) {
+    std::uint64_t count = 0;
+    for (const apply_count& apply : facts.config.applies) count += apply.result == result ? apply.count : 0;
+    return count;
+  };
+  text_.family("reload_success_total", metric_type::counter, "Configurations applied, that of the start included.")
+      .sample({}, applies("applied"));
+  text_.family("reload_failure_total", metric_type::counter, "Configurations rejected.")
+      .sample({}, applies("rejected"));
+
+  const std::string family = "gateway_upstream_latency_ms_hist";
+  std::string samples;
+  for_each_sum<attempt_latency_labels>(
+      &reactor_metrics::attempt_latencies_,
+      [&](const attempt_latency_labels::labels& l) { return std::array{placement(l[0]), cell(l[1])}; },
+      [&](std::span<const label> labels, const process::latency_counts& sum) {
+        append_milliseconds(samples, family, labels, sum);
+      });
+  if (samples.empty()) return;
+  ((page_ += "# HELP ") += family) += " As gateway_upstream_latency_seconds, in milliseconds.\n";
+  (((page_ += "# TYPE ") += family) += " histogram\n") += samples;
+}
+
 std::string render_metrics(std::span<const reactor_metrics* const> reactors, const label_names& names,
                            const router_facts& facts) {
   std::string text;
   metrics_page page(reactors, names, text);
-  page.write_requests();
+  page.write_requests(facts.has_gateway_names);
   page.write_upstreams();
   page.write_connections();
   page.write_process(facts);
+  if (facts.has_gateway_names) page.write_gateway_names(facts);
   return text;
 }
 

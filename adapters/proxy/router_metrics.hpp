@@ -168,6 +168,9 @@ class reactor_metrics {
   /// How many there are now; told once a second, so that no request pays for it.
   void upstream_connections_are(label_id placement, upstream_state state, std::size_t count) noexcept;
 
+  /// How many requests have finished. Cost: reads every series of theirs; for once a second. Threads: any.
+  [[nodiscard]] std::uint64_t requests_finished() const noexcept;
+
  private:
   friend class metrics_page;
 
@@ -183,6 +186,32 @@ class reactor_metrics {
   process::series_table<process::counter> connections_opened_;
   process::series_table<process::counter> connections_dropped_;
   process::series_table<process::gauge> upstream_connections_;
+};
+
+/// Requests a second over the last ten seconds, or since the first sample while that is shorter ago.
+///
+/// Time:    passed in. Late samples make the window longer, never the rate wrong: it is divided by what did pass.
+/// Threads: one owner.
+class request_rate {
+ public:
+  static constexpr duration interval = 1s;
+  static constexpr std::size_t intervals = 10;
+
+  [[nodiscard]] bool is_due(time_point now) const;
+  /// Takes the number of requests finished so far; nothing happens before a sample is due.
+  void sample(std::uint64_t finished, time_point now);
+  /// 0 until there are two samples.
+  [[nodiscard]] double per_second() const;
+
+ private:
+  struct point {
+    std::uint64_t finished = 0;
+    time_point at{};
+  };
+  [[nodiscard]] const point& newest() const { return ring_[(taken_ - 1) % ring_.size()]; }
+
+  std::array<point, intervals + 1> ring_{};
+  std::size_t taken_ = 0;
 };
 
 /// How often a configuration of one source was applied, or refused.
@@ -212,6 +241,8 @@ struct router_facts {
   config_facts config;
   process::log_counts log;
   process::process_usage usage;
+  bool has_gateway_names = false;  ///< `metrics.compat: [gateway]`: what such dashboards ask for is there, too
+  double requests_per_second = 0;  ///< shown only then
 };
 
 /// The whole exposition: series of all reactors summed, gauges of the process after them.

@@ -42,6 +42,16 @@ class printer {
       if (s.value == value) return put(name, node_kind::quoted, std::string(s.name));
     }
   }
+  template <class E, std::size_t N>
+  void choices(std::string_view name, const std::vector<E>& values, const named<E> (&spellings)[N], names = {}) {
+    std::vector<node> items;
+    for (const E& value : values) {
+      for (const named<E>& s : spellings) {
+        if (s.value == value) items.push_back(scalar(node_kind::quoted, std::string(s.name)));
+      }
+    }
+    add_list(name, std::move(items));
+  }
   void fixed(std::string_view name, std::string_view value, names = {}) {
     const bool is_plain = is_off(value) || parse_count(value).has_value();
     put(name, is_plain ? node_kind::plain : node_kind::quoted, std::string(value));

@@ -19,6 +19,7 @@ inline constexpr named<access_preset> access_preset_names[] = {{"default", acces
                                                                {"m1", access_preset::m1}};
 inline constexpr named<key_printing> key_printing_names[] = {
     {"plain", key_printing::plain}, {"hash", key_printing::hash}, {"off", key_printing::off}};
+inline constexpr named<metrics_dialect> metrics_dialect_names[] = {{"gateway", metrics_dialect::gateway}};
 inline constexpr named<placement_kind> placement_kind_names[] = {{"shared", placement_kind::shared},
                                                                  {"dedicated", placement_kind::dedicated}};
 inline constexpr named<host_policy> host_policy_names[] = {{"preserve", host_policy::preserve},
@@ -200,7 +201,8 @@ void describe(auto& v, log_settings& log) {
 
 void describe(auto& v, metrics_settings& metrics) {
   v.parse("path", metrics.path, parse_url_path);
-  v.later({"address", "keys", "compat"});
+  v.choices("compat", metrics.compat, metrics_dialect_names, {"homebrew", "spooky"});
+  v.later({"address", "keys"});
 }
 
 void describe(auto& v, admin_settings& admin) {

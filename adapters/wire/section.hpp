@@ -96,10 +96,20 @@ class section {
   /// One of the spellings; those of `not_yet` are known, but not built.
   template <class E, std::size_t N>
   void choice(std::string_view name, E& out, const named<E> (&spellings)[N], names not_yet = {}) {
-    std::vector<std::string_view> allowed;
-    for (const named<E>& s : spellings) allowed.push_back(s.name);
-    const auto which = choose(name, allowed, not_yet);
+    const auto which = choose(name, names_of(spellings), not_yet);
     if (which) out = spellings[*which].value;
+  }
+  /// A list of them; it may be empty.
+  template <class E, std::size_t N>
+  void choices(std::string_view name, std::vector<E>& out, const named<E> (&spellings)[N], names not_yet = {}) {
+    const node* items = list_at(name);
+    if (items == nullptr) return;
+    out.clear();
+    const std::vector<std::string_view> allowed = names_of(spellings);
+    for (std::size_t i = 0; i < items->children.size(); ++i) {
+      const auto which = choose_at(items->children[i], item_path(name, i), allowed, not_yet);
+      if (which) out.push_back(spellings[*which].value);
+    }
   }
   /// A key that has one value only until more is built.
   void fixed(std::string_view name, std::string_view value, names not_yet = {}) { choose(name, {value}, not_yet); }
@@ -181,6 +191,12 @@ class section {
  private:
   static constexpr std::string_view or_off = ", or off";
   static std::string plain_number(std::uint64_t n) { return std::to_string(n); }
+  template <class E, std::size_t N>
+  static std::vector<std::string_view> names_of(const named<E> (&spellings)[N]) {
+    std::vector<std::string_view> found;
+    for (const named<E>& s : spellings) found.push_back(s.name);
+    return found;
+  }
   void refuse_at(position at, std::string where, std::string_view value, std::string_view must_be);
   std::optional<std::size_t> choose(std::string_view name, const std::vector<std::string_view>& allowed, names not_yet);
   std::optional<std::size_t> choose_at(const node& value, const std::string& where,

@@ -93,8 +93,12 @@ struct log_settings {
   friend bool operator==(const log_settings&, const log_settings&) = default;
 };
 
+/// A set of metric names that dashboards of another origin expect.
+enum class metrics_dialect { gateway };
+
 struct metrics_settings {
-  std::string path = "/metrics";  ///< on the admin listener
+  std::string path = "/metrics";        ///< on the admin listener
+  std::vector<metrics_dialect> compat;  ///< whose names the page has, besides the canonical ones
   friend bool operator==(const metrics_settings&, const metrics_settings&) = default;
 };
 

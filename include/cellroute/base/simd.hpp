@@ -42,6 +42,11 @@ namespace plain {
   return largest;
 }
 
+/// Whether two texts of one length, 16 bytes or more, are the same.
+[[nodiscard]] inline bool same_long(const char* a, const char* b, std::size_t size) {
+  return std::memcmp(a, b, size) == 0;
+}
+
 }  // namespace plain
 
 #if defined(__SSE2__)
@@ -100,10 +105,21 @@ inline std::uint32_t sum16(const std::uint8_t* bytes, std::size_t count) {
   return static_cast<std::uint16_t>(_mm_extract_epi16(largest, 0) ^ 0x8000);
 }
 
+/// As `plain::same_long`: two overlapping reads of 16 bytes, and one more for each 16 bytes beyond 32.
+[[nodiscard, gnu::always_inline]] inline bool same_long(const char* a, const char* b, std::size_t size) {
+  const auto same16 = [a, b](std::size_t at) {
+    return _mm_cmpeq_epi8(simd_detail::load16(a + at), simd_detail::load16(b + at));
+  };
+  __m128i same = _mm_and_si128(same16(0), same16(size - 16));
+  for (std::size_t at = 16; at + 16 < size; at += 16) same = _mm_and_si128(same, same16(at));
+  return _mm_movemask_epi8(same) == 0xffff;
+}
+
 #else
 
 using plain::match_mask;
 using plain::max_word;
+using plain::same_long;
 using plain::sum_bytes;
 
 #endif
@@ -120,14 +136,7 @@ using plain::sum_bytes;
     std::memcpy(&y, b + at, sizeof y);
     return static_cast<Word>(x ^ y);
   };
-  const auto differ16 = [&differ](std::size_t at) {
-    return differ(std::uint64_t{}, at) | differ(std::uint64_t{}, at + 8);
-  };
-  if (size >= 16) {
-    std::uint64_t difference = differ16(0) | differ16(size - 16);
-    for (std::size_t at = 16; at + 16 < size; at += 16) difference |= differ16(at);
-    return difference == 0;
-  }
+  if (size >= 16) return same_long(a, b, size);
   if (size >= 8) return (differ(std::uint64_t{}, 0) | differ(std::uint64_t{}, size - 8)) == 0;
   if (size >= 4) return (differ(std::uint32_t{}, 0) | differ(std::uint32_t{}, size - 4)) == 0;
   if (size == 0) return true;

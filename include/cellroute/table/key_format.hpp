@@ -145,9 +145,11 @@ class bucket_view {
     const std::uint8_t* sizes = at_ + 1 + all;
     for (std::uint32_t hits = match_mask(tags(), tag, all); hits != 0; hits &= hits - 1) {
       const auto i = static_cast<std::size_t>(std::countr_zero(hits));
-      if (sizes[i] != key.size() - 1) continue;  // an empty key wraps round and meets no length
+      if (sizes[i] != key.size() - 1) [[unlikely]]
+        continue;  // an empty key wraps round and meets no length
       const std::uint8_t* stored = at_ + 1 + 4 * all + sum_bytes(sizes, i) + i;
-      if (same_bytes(stored, key.data(), key.size())) return outcome(i);
+      if (same_bytes(stored, key.data(), key.size())) [[likely]]
+        return outcome(i);
     }
     return std::nullopt;
   }
@@ -167,14 +169,18 @@ class bucket_view {
   const std::uint8_t* at_;
 };
 
-/// A row on its way into a bucket.
+/// A row on its way into a bucket. A bucket written here is in the order of tags, and of keys where tags are the same.
 struct bucket_entry {
-  std::uint64_t hash = 0;
+  std::uint8_t tag = 0;
   std::string_view key;
   std::uint16_t outcome = 0;
 };
 
-/// Writes one bucket and returns its size. `Entries` is a range of at most 32 `bucket_entry`.
+[[nodiscard]] inline bool comes_before(const bucket_entry& a, const bucket_entry& b) {
+  return a.tag != b.tag ? a.tag < b.tag : a.key < b.key;
+}
+
+/// Writes one bucket and returns its size. `Entries` is a range of at most 32 of what converts to a `bucket_entry`.
 template <class Entries>
 std::size_t write_bucket(std::byte* at, const Entries& entries) {
   const std::size_t count = entries.size();
@@ -183,8 +189,8 @@ std::size_t write_bucket(std::byte* at, const Entries& entries) {
   std::byte* outcomes = lengths + count;
   std::byte* keys = outcomes + 2 * count;
   at[0] = static_cast<std::byte>(count);
-  for (const bucket_entry& each : entries) {
-    *tags++ = static_cast<std::byte>(tag_of(each.hash));
+  for (const bucket_entry each : entries) {
+    *tags++ = static_cast<std::byte>(each.tag);
     *lengths++ = static_cast<std::byte>(each.key.size() - 1);
     std::memcpy(outcomes, &each.outcome, sizeof each.outcome);
     outcomes += sizeof each.outcome;

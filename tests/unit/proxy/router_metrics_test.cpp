@@ -369,6 +369,157 @@ TEST_CASE("router metrics: a scrape may run while the reactor counts") {
   CHECK(sum == 20'000);
 }
 
+router_facts facts_with_gateway_names() {
+  router_facts facts;
+  facts.has_gateway_names = true;
+  return facts;
+}
+
+TEST_CASE("router metrics: names of the gateway dialect are only on the page that was asked for them") {
+  const known_names known;
+  reactor_metrics reactor;
+  reactor.request_finished({.status = 200});
+  reactor.attempt_finished({.latency = 1ms});
+  const std::string plain = render(known.names, {&reactor});
+  const std::string compatible = render(known.names, {&reactor}, facts_with_gateway_names());
+  for (const std::string_view name :
+       {"# TYPE gateway_rps gauge\n", "# TYPE gateway_active_conns gauge\n",
+        "# TYPE gateway_upstream_latency_ms_hist histogram\n", "# TYPE reload_success_total counter\n",
+        "# TYPE reload_failure_total counter\n", ",status=\""}) {
+    CAPTURE(name);
+    CHECK(plain.find(name) == std::string::npos);
+    CHECK(compatible.find(name) != std::string::npos);
+    CHECK(compatible.find(name) == compatible.rfind(name));
+  }
+  // And nothing is taken away: families and samples of the plain page are there, but for the added label.
+  const auto without_status = [](std::string text) {
+    const std::string_view added = R"(,status="200")";
+    return text.erase(text.find(added), added.size());
+  };
+  CHECK(without_status(compatible).starts_with(plain));
+}
+
+TEST_CASE("router metrics: status says what code says (gateway names)") {
+  const known_names known;
+  reactor_metrics reactor({.requests = 2, .attempts = 2, .placements = 2, .listeners = 2});
+  for (std::uint16_t status = 200; status < 203; ++status) reactor.request_finished({.status = status});
+  const std::string begin = R"(gateway_requests_total{listener="",route="",placement="",method="GET",)";
+  CHECK(lines_of(render(known.names, {&reactor}, facts_with_gateway_names()), "gateway_requests_total") ==
+        lines{begin + R"(code="200",outcome="forwarded",status="200"} 1)",
+              begin + R"(code="201",outcome="forwarded",status="201"} 1)",
+              R"(gateway_requests_total{listener="_overflow",route="_overflow",placement="_overflow",)"
+              R"(method="_overflow",code="_overflow",outcome="_overflow",status="_overflow"} 1)"});
+}
+
+TEST_CASE("router metrics: upstream latencies in milliseconds, summed over the reactors (gateway names)") {
+  label_names names;
+  const label_id placement = names.intern(label_kind::placement, "a\"\nb");
+  reactor_metrics one;
+  reactor_metrics two;
+  one.attempt_finished({.placement = placement, .latency = 5ms});
+  two.attempt_finished({.placement = placement, .latency = 5001us});
+  two.attempt_finished({.placement = placement, .latency = 11s});
+  const std::string text = render(names, {&one, &two}, facts_with_gateway_names());
+  const auto line = [](std::string_view suffix, std::string_view bound, std::string_view value) {
+    return "gateway_upstream_latency_ms_hist" + std::string(suffix) + R"({placement="a\"\nb",cell="")" +
+           std::string(bound) + "} " + std::string(value);
+  };
+  lines expected = {line("_bucket", R"(,le="5")", "1")};
+  for (const std::string bound :
+       {"10", "25", "50", "75", "100", "250", "500", "750", "1000", "2500", "5000", "7500", "10000"}) {
+    expected.push_back(line("_bucket", ",le=\"" + bound + '"', "2"));
+  }
+  expected.push_back(line("_bucket", R"(,le="+Inf")", "3"));
+  expected.push_back(line("_sum", "", "11010.001"));
+  expected.push_back(line("_count", "", "3"));
+  CHECK(lines_of(text, "gateway_upstream_latency_ms_hist") == expected);
+  CHECK(lines_of(text, "# HELP gateway_upstream_latency_ms_hist ").size() == 1);
+}
+
+TEST_CASE("router metrics: without an attempt there is no histogram, and no head of one (gateway names)") {
+  CHECK(render(label_names(), {}, facts_with_gateway_names()).find("_ms_hist") == std::string::npos);
+}
+
+TEST_CASE("router metrics: active connections are one number, also when there is none (gateway names)") {
+  known_names known;
+  const label_id other = known.names.intern(label_kind::listener, "other");
+  reactor_metrics one;
+  reactor_metrics two;
+  const auto said = [&] {
+    return lines_of(render(known.names, {&one, &two}, facts_with_gateway_names()), "gateway_active_conns");
+  };
+  CHECK(said() == lines{"gateway_active_conns 0"});
+  one.connection_opened(known.listener, protocol_label::http1);
+  one.connection_opened(other, protocol_label::http2);
+  two.connection_opened(known.listener, protocol_label::http1);
+  CHECK(said() == lines{"gateway_active_conns 3"});
+  two.connection_closed(known.listener, protocol_label::http1);
+  CHECK(said() == lines{"gateway_active_conns 2"});
+}
+
+TEST_CASE("router metrics: reloads are applies of every source, the rate is what was told (gateway names)") {
+  router_facts facts = facts_with_gateway_names();
+  facts.config.applies = {{"applied", "file", 7}, {"rejected", "file", 2}, {"applied", "push", 10}};
+  facts.requests_per_second = 12.5;
+  const std::string text = render(label_names(), {}, facts);
+  CHECK(lines_of(text, "reload_") == lines{"reload_success_total 17", "reload_failure_total 2"});
+  CHECK(lines_of(text, "gateway_rps") == lines{"gateway_rps 12.5"});
+}
+
+TEST_CASE("router metrics: finished requests are counted over all series, the overflow included") {
+  reactor_metrics reactor({.requests = 2, .attempts = 2, .placements = 2, .listeners = 2});
+  CHECK(reactor.requests_finished() == 0);
+  for (std::uint16_t status = 200; status < 210; ++status) reactor.request_finished({.status = status});
+  CHECK(reactor.requests_finished() == 10);
+}
+
+struct rate_sample {
+  duration at;
+  std::uint64_t finished;
+};
+struct rate_case {
+  std::string_view says;
+  std::vector<rate_sample> samples;
+  double expected;
+};
+
+/// A sample each second from 1 s on, 100 requests each.
+std::vector<rate_sample> steady(int seconds) {
+  std::vector<rate_sample> samples;
+  for (int i = 1; i <= seconds; ++i) samples.push_back({i * 1s, static_cast<std::uint64_t>(i) * 100});
+  return samples;
+}
+/// 500 requests in the first second and none after it.
+std::vector<rate_sample> burst(int seconds) {
+  std::vector<rate_sample> samples = {{0s, 0}};
+  for (int i = 1; i <= seconds; ++i) samples.push_back({i * 1s, 500});
+  return samples;
+}
+
+const rate_case rate_cases[] = {
+    {"no sample, no rate", {}, 0},
+    {"one sample is no rate, however high it is", {{1s, 1000}}, 0},
+    {"two samples", {{1s, 1000}, {2s, 1007}}, 7},
+    {"a late sample is divided by the time that did pass", {{1s, 0}, {5s, 8}}, 2},
+    {"a sample that is not due is not taken", {{1s, 0}, {2s - 1ns, 50}}, 0},
+    {"nor does it move the next one", {{1s, 0}, {1500ms, 50}, {2s, 60}, {2500ms, 1000}}, 60},
+    {"a steady load, before the window is full", steady(10), 100},
+    {"and when it is full", steady(11), 100},
+    {"and long after", steady(1000), 100},
+    {"a burst at the edge of the window is in it", burst(10), 50},
+    {"one second later it is not", burst(11), 0},
+    {"the clock may start anywhere", {{-5s, 10}, {-4s, 20}}, 10},
+};
+
+TEST_CASE("request rate: a window of ten seconds") {
+  for (const rate_case& row : rate_cases) {
+    CAPTURE(row.says);
+    request_rate rate;
+    for (const rate_sample& sample : row.samples) rate.sample(sample.finished, time_point(sample.at));
+    CHECK(rate.per_second() == doctest::Approx(row.expected));
+  }
+}
+
 /// Every word of an enum, up to the first number without one.
 template <class Enum>
 std::set<std::string_view> words() {

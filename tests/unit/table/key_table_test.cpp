@@ -236,7 +236,7 @@ TEST_CASE("key table: the largest buckets there can be keep their offsets within
     std::vector<key_format::bucket_entry> entries;
     for (const std::string& key : keys) {
       const std::uint64_t hash = hash_text(key, seed);
-      if (key_format::place_of(hash, 1).slot == slot) entries.push_back({hash, key, 1});
+      if (key_format::place_of(hash, 1).slot == slot) entries.push_back({key_format::tag_of(hash), key, 1});
     }
     std::vector<std::byte> memory(9'000 + key_format::padding_bytes);
     CHECK(offset / 2 <= 65'535);
@@ -244,7 +244,24 @@ TEST_CASE("key table: the largest buckets there can be keep their offsets within
     CHECK(offset % 2 == 0);
     const key_format::bucket_view bucket(memory.data());
     CHECK(bucket.count() == 32);
-    for (const auto& entry : entries) CHECK(bucket.find(entry.key, key_format::tag_of(entry.hash)) == answer(1));
+    for (const auto& entry : entries) CHECK(bucket.find(entry.key, entry.tag) == answer(1));
+  }
+}
+
+TEST_CASE("key table: a key that differs in one byte is another one, though its tag be the same") {
+  for (std::size_t size = 1; size <= 80; ++size) {
+    const std::string key(size, 'k');
+    std::vector<std::byte> memory(1'000);
+    key_format::write_bucket(memory.data(), std::vector<key_format::bucket_entry>{{7, key, 1}});
+    const key_format::bucket_view bucket(memory.data());
+    CAPTURE(size);
+    CHECK(bucket.find(key, 7) == answer(1));
+    CHECK(bucket.find(key, 8) == answer());
+    for (std::size_t at = 0; at < size; ++at) {
+      std::string other = key;
+      other[at] = 'K';
+      REQUIRE(bucket.find(other, 7) == answer());
+    }
   }
 }
 
@@ -366,6 +383,22 @@ TEST_CASE("key table: merged: keys chosen to overfill one bucket cost another se
   CHECK(merged->seed() != 79);
   CHECK(merged->find("acme") == answer(1));
   for (const std::string& key : keys) CHECK(merged->find(key) == answer(2));
+}
+
+TEST_CASE("key table: merged: a key that comes twice is named, though another bucket overflows before it") {
+  const key_table table = table_of({{"acme", 1}}, {}, 79);
+  const std::vector<std::string> keys = colliding_keys(33, 34, 79);
+  for (int i = 0; i < 20; ++i) {
+    const std::string twice = "twice-" + std::to_string(i);
+    changes given;
+    given.push_back({twice, 1});
+    for (const std::string& key : keys) given.push_back({key, 2});
+    given.push_back({twice, std::nullopt});
+    const auto merged = table.merged(given);
+    CAPTURE(twice);
+    REQUIRE_FALSE(merged);
+    CHECK((merged.error() == build_error{key_table_error::duplicate_key, 0, 34}));
+  }
 }
 
 TEST_CASE("key table: costs at most 6 bytes a key beyond the key's own") {

@@ -62,6 +62,7 @@ TEST_CASE("wire configuration: the smallest one, with the documented defaults") 
   CHECK((c.local.process.drain_unready_for == 5s));
   CHECK((c.local.process.drain_timeout == 30s));
   CHECK((c.local.decision.headers == decision_headers::always));
+  CHECK(c.local.metrics.compat.empty());
   CHECK((c.local.admin.address == socket_address{"127.0.0.1", 9901}));
 }
 
@@ -153,6 +154,8 @@ const field_case field_cases[] = {
     {"log: no keys, as a boolean", "log: {access: {routing_key: false}}",
      [](configuration& c) { c.local.log.access.routing_key = key_printing::off; }},
     {"metrics: path", "metrics: {path: /m}", [](configuration& c) { c.local.metrics.path = "/m"; }},
+    {"metrics: names for other dashboards", "metrics: {compat: [gateway]}",
+     [](configuration& c) { c.local.metrics.compat = {metrics_dialect::gateway}; }},
     {"admin: address", "admin: {address: \"127.0.0.1:0\"}",
      [](configuration& c) { c.local.admin.address = {"127.0.0.1", 0}; }},
 

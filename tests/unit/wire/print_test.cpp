@@ -66,6 +66,7 @@ listeners:
   - {name: b, address: "[::1]:0"}
 http: {methods: [GET, POST]}
 log: {access: {output: "#odd: name", routing_key: off}}
+metrics: {compat: [gateway]}
 )",
                         "odd.yaml"));
 }
