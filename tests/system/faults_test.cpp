@@ -113,7 +113,8 @@ TEST_CASE("faults: 5,000 idle clients cost little, and the others are served") {
   const std::size_t idle_after_request = (router.resident_bytes() - before) / count;
   MESSAGE("resident memory per idle client: " << idle_before_request << " bytes before its first request, "
                                               << idle_after_request << " after it");
-  CHECK(idle_after_request < 2048);  // the exact bar is the bench's; this catches a buffer that is kept
+  if (!is_sanitized)
+    CHECK(idle_after_request < 2048);  // the exact bar is the bench's; this catches a buffer that is kept
   CHECK(cell.accepted() < 10);
   crowd.clear();
   CHECK(eventually([&] { return router.metric("gateway_active_connections") == 0; }));

@@ -12,6 +12,14 @@ using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
 using steady = std::chrono::steady_clock;
 
+/// Whether this is a build of a sanitizer: it looks for mistakes, and its figures of memory and system calls are its
+/// own.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool is_sanitized = true;
+#else
+inline constexpr bool is_sanitized = false;
+#endif
+
 /// How long a test waits for a fact before it fails. Never reached when all is well, so it is generous: sanitizers on a
 /// busy machine are slow.
 inline constexpr std::chrono::seconds patience{20};
