@@ -182,12 +182,13 @@ expected<void, start_error> router::open_log() {
 }
 
 expected<void, start_error> router::compile_table() {
-  auto compiled = routing_table::compile(configuration_.spec, generation_number{1}, options_.seed);
+  auto compiled = routing_table::compile(configuration_.spec, generation_number{1}, options_.seed, &table_memory_);
   if (!compiled) {  // the configuration was checked when it was read; what is left is size
     const violation& first = compiled.error().front();
     return unexpected(start_error{fmt::format("{}: {}", first.path, first.what)});
   }
   tables_.emplace(snapshot<routing_table>{1, *std::move(compiled)});
+  table_memory_.trim();
   return {};
 }
 

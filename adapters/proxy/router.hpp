@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "adapters/edge/listener.hpp"
+#include "adapters/io/huge_pages.hpp"
 #include "adapters/process/log_writer.hpp"
 #include "adapters/proxy/admin.hpp"
 #include "adapters/proxy/name_table.hpp"
@@ -89,6 +90,7 @@ class router final : private admin_source, private name_listener, private io::ti
   label_names names_;
   name_table name_table_;
   name_resolver resolver_;
+  io::huge_page_resource table_memory_;
   std::optional<published<routing_table>> tables_;
   forward_settings forward_settings_;
   std::vector<std::unique_ptr<edge::connection_count>> counts_;

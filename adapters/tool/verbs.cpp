@@ -140,7 +140,7 @@ outcome explain(const request& asked, const surroundings& around) {
   const auto key = read_routing_key(fields, header);
   if (!key) return explain_refusal(asked, 400, to_string(key.error()), why_no_key(key.error()));
 
-  const auto table = basic_routing_table<>::compile(read->spec, generation_number{1}, 0);
+  const auto table = routing_table::compile(read->spec, generation_number{1}, 0);
   if (!table) {
     result.exit_code = exit_invalid;
     for (const violation& v : table.error()) {

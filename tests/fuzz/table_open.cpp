@@ -12,6 +12,7 @@
 
 #include "cellroute/table/key_table.hpp"
 #include "tests/support/resealed.hpp"
+#include "tests/support/stored.hpp"
 
 namespace {
 
@@ -35,7 +36,7 @@ void use(const key_table& table) {
   require(rows == table.size());
   require(found <= rows);
   changes.push_back({"a key that is hardly there", std::uint16_t{0}});
-  if (const auto merged = table.merged(changes)) require(key_table::open(merged->bytes()).has_value());
+  if (const auto merged = table.merged(changes)) require(key_table::open(support::stored(*merged)).has_value());
 }
 
 }  // namespace

@@ -17,9 +17,7 @@ inline std::vector<std::byte> resealed(std::vector<std::byte> bytes) {
   key_format::header h;
   std::memcpy(&h, bytes.data(), sizeof h);
   const std::span<const std::byte> behind = std::span<const std::byte>(bytes).subspan(sizeof h);
-  h.checksum = key_format::header_sum(h);
-  for (std::size_t i = 0; i < key_format::block_count(behind.size()); ++i)
-    h.checksum += key_format::block_sum(behind, i);
+  h.checksum = key_format::checksum_of(h, behind);
   std::memcpy(bytes.data(), &h, sizeof h);
   return bytes;
 }

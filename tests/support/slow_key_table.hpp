@@ -37,8 +37,7 @@ class slow_key_table {
 };
 
 /// All rows of a key table, sorted.
-template <class Allocator>
-std::map<std::string, std::uint16_t> rows_of(const basic_key_table<Allocator>& table) {
+inline std::map<std::string, std::uint16_t> rows_of(const key_table& table) {
   std::map<std::string, std::uint16_t> rows;
   table.for_each([&rows](std::string_view key, std::uint16_t outcome) { rows.emplace(key, outcome); });
   return rows;

@@ -163,7 +163,27 @@ inline void copy_short(void* to, const void* from, std::size_t size) {
   }
 }
 
-/// Asks for the memory at `at`, to be read soon. Never fails, whatever the address.
-inline void prefetch(const void* at) { __builtin_prefetch(at); }
+/// Copies a run of bytes, most often a long one. The two places do not overlap.
+///
+/// A loop of its own, because memcpy is `rep movsb` from some 2 KiB on where a processor announces that as fast, and on
+/// some of these it takes twenty times as long when both places lie nearly alike in their pages.
+inline void copy_long(void* to, const void* from, std::size_t size) {
+  auto* a = static_cast<char*>(to);
+  const auto* b = static_cast<const char*>(from);
+  for (; size >= 64; size -= 64, a += 64, b += 64) {
+    std::memcpy(a, b, 16);
+    std::memcpy(a + 16, b + 16, 16);
+    std::memcpy(a + 32, b + 32, 16);
+    std::memcpy(a + 48, b + 48, 16);
+  }
+  std::memcpy(a, b, size);
+}
+
+/// Asks for the memory at `at`, to be read soon. Never fails, whatever the address. Inlined by order: GCC 12 sees no
+/// effect in it and drops calls of it.
+[[gnu::always_inline]] inline void prefetch(const void* at) { __builtin_prefetch(at); }
+
+/// As above, to be written soon.
+[[gnu::always_inline]] inline void prefetch_to_write(const void* at) { __builtin_prefetch(at, 1); }
 
 }  // namespace cellroute

@@ -45,13 +45,12 @@ struct table_diff {
 ///
 /// Placements are compared by name: an edit of a placement moves no key.
 /// Cost: one look-up for each key of each table; memory for the pairs and for `examples_max` keys only.
-template <class Allocator>
-[[nodiscard]] table_diff diff(const basic_routing_table<Allocator>& from, const basic_routing_table<Allocator>& to,
-                              std::size_t examples_max = 10) {
+[[nodiscard]] inline table_diff diff(const routing_table& from, const routing_table& to,
+                                     std::size_t examples_max = 10) {
   using outcome = std::optional<std::uint16_t>;
   table_diff found;
   std::map<std::pair<std::string_view, std::string_view>, std::size_t> pairs;
-  const auto name = [](const basic_routing_table<Allocator>& table, outcome at) -> std::string_view {
+  const auto name = [](const routing_table& table, outcome at) -> std::string_view {
     return at ? std::string_view(table.placements()[*at].id.value) : std::string_view{};
   };
   const auto note = [&](std::string_view key, outcome before, outcome after) {

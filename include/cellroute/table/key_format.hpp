@@ -22,7 +22,7 @@
 ///   side table  empty in this version
 ///   padding     to a multiple of 64
 ///
-/// The checksum is a sum over blocks of 64 KiB behind the header, so that each can be summed when it is in the cache,
+/// The checksum is a sum over blocks of 16 KiB behind the header, so that each can be summed when it is in the cache,
 /// in any order.
 ///
 /// A bucket is [count][tags][lengths - 1][outcomes, 16 bits][keys]: the tags and lengths of a bucket lie together for
@@ -37,7 +37,8 @@ namespace cellroute::key_format {
 
 inline constexpr std::size_t bucket_count_max = 32;  ///< keys in a bucket; the builder takes another seed beyond
 inline constexpr std::size_t group_buckets = 14;
-inline constexpr std::size_t keys_per_bucket = 4;  ///< the mean; 8 costs 40 % of the speed for 0.4 bytes a key
+inline constexpr std::size_t keys_per_bucket = 4;      ///< the mean; 8 costs 40 % of the speed for 0.4 bytes a key
+inline constexpr std::size_t typical_head_bytes = 31;  ///< count, tags, lengths and outcomes of up to 7 keys, and more
 inline constexpr std::size_t padding_bytes = 64;
 inline constexpr std::size_t outcomes_max = 65'535;
 
@@ -68,21 +69,27 @@ struct group {
 };
 static_assert(sizeof(group) == 32);
 
-inline constexpr std::size_t block_bytes = std::size_t{64} << 10;
+inline constexpr std::size_t block_bytes = std::size_t{16} << 10;
 
 /// The part of the checksum that the header has: all of it but the checksum.
 [[nodiscard]] inline std::uint64_t header_sum(const header& h) {
   return checksum(std::as_bytes(std::span(&h, 1)).first(sizeof h - sizeof h.checksum));
 }
 
-/// The part of the checksum that block `index` has; `behind` is all that follows the header.
-[[nodiscard]] inline std::uint64_t block_sum(std::span<const std::byte> behind, std::size_t index) {
-  const std::size_t start = index * block_bytes;
-  return checksum(behind.subspan(start, std::min(block_bytes, behind.size() - start)), index + 1);
+/// The part of the checksum that block `index` has.
+[[nodiscard]] inline std::uint64_t block_sum(std::span<const std::byte> block, std::size_t index) {
+  return checksum(block, index + 1);
 }
 
-[[nodiscard]] constexpr std::size_t block_count(std::size_t size_bytes) {
-  return (size_bytes + block_bytes - 1) / block_bytes;
+/// The checksum of a table with that header; `behind` is all that follows it.
+[[nodiscard]] inline std::uint64_t checksum_of(const header& h, std::span<const std::byte> behind) {
+  std::uint64_t sum = header_sum(h);
+  for (std::size_t i = 0; !behind.empty(); ++i) {
+    const std::size_t size = std::min(block_bytes, behind.size());
+    sum += block_sum(behind.first(size), i);
+    behind = behind.subspan(size);
+  }
+  return sum;
 }
 
 /// Where the parts lie, as far as the counts of a header say.
@@ -110,6 +117,11 @@ struct bucket_place {
   return {scale(hash, group_count), scale(hash * group_count, group_buckets)};
 }
 
+/// The place of the bucket behind that one.
+[[nodiscard]] constexpr bucket_place behind(bucket_place place) {
+  return place.slot + 1 < group_buckets ? bucket_place{place.group, place.slot + 1} : bucket_place{place.group + 1, 0};
+}
+
 /// What tells apart most keys of one bucket without a look at them: bits that had no part in the choice of the bucket.
 [[nodiscard]] constexpr std::uint8_t tag_of(std::uint64_t hash) { return static_cast<std::uint8_t>(hash); }
 
@@ -129,33 +141,59 @@ class bucket_view {
 
   [[nodiscard]] std::uint16_t outcome(std::size_t i) const {
     std::uint16_t value;
-    std::memcpy(&value, at_ + 1 + 2 * count() + 2 * i, sizeof value);
+    std::memcpy(&value, at_ + outcome_offset(i), sizeof value);
     return value;
   }
 
+  /// Where the outcome of key i stands, in bytes from the start.
+  [[nodiscard]] std::size_t outcome_offset(std::size_t i) const { return 1 + 2 * count() + 2 * i; }
+
   [[nodiscard]] std::string_view key(std::size_t i) const {
-    const std::uint8_t* start = at_ + 1 + 4 * count() + sum_bytes(lengths(), i) + i;
-    return {static_cast<const char*>(static_cast<const void*>(start)), key_size(i)};
+    return {static_cast<const char*>(static_cast<const void*>(key_start(i))), key_size(i)};
   }
 
-  /// The outcome of `key`, if it is here. Inlined by order: with a second caller it becomes a call, for 3 ns of 18.
-  [[nodiscard, gnu::always_inline]] inline std::optional<std::uint16_t> find(std::string_view key,
-                                                                             std::uint8_t tag) const {
-    const std::size_t all = count();
-    const std::uint8_t* sizes = at_ + 1 + all;
-    for (std::uint32_t hits = match_mask(tags(), tag, all); hits != 0; hits &= hits - 1) {
-      const auto i = static_cast<std::size_t>(std::countr_zero(hits));
-      if (sizes[i] != key.size() - 1) [[unlikely]]
+  /// Which keys have this tag: bit i is set for key i.
+  [[nodiscard, gnu::always_inline]] inline std::uint32_t with_tag(std::uint8_t tag) const {
+    return match_mask(tags(), tag, count());
+  }
+
+  /// Which of those is `key`. Inlined by order, as what calls it: with a second caller it becomes a call, for 3 ns
+  /// of 18.
+  [[nodiscard, gnu::always_inline]] inline std::optional<std::size_t> index_among(std::uint32_t candidates,
+                                                                                  std::string_view key) const {
+    for (; candidates != 0; candidates &= candidates - 1) {
+      const auto i = static_cast<std::size_t>(std::countr_zero(candidates));
+      if (lengths()[i] != key.size() - 1) [[unlikely]]
         continue;  // an empty key wraps round and meets no length
-      const std::uint8_t* stored = at_ + 1 + 4 * all + sum_bytes(sizes, i) + i;
-      if (same_bytes(stored, key.data(), key.size())) [[likely]]
-        return outcome(i);
+      if (same_bytes(key_start(i), key.data(), key.size())) [[likely]]
+        return i;
     }
     return std::nullopt;
   }
 
+  /// The outcome of `key`, if it is one of those.
+  [[nodiscard, gnu::always_inline]] inline std::optional<std::uint16_t> find_among(std::uint32_t candidates,
+                                                                                   std::string_view key) const {
+    const auto i = index_among(candidates, key);
+    return i ? std::optional(outcome(*i)) : std::nullopt;
+  }
+
+  /// The outcome of `key`, if it is here.
+  [[nodiscard, gnu::always_inline]] inline std::optional<std::uint16_t> find(std::string_view key,
+                                                                             std::uint8_t tag) const {
+    return find_among(with_tag(tag), key);
+  }
+
+  /// Asks for the bytes that `find_among` will compare first.
+  [[gnu::always_inline]] inline void prefetch_first(std::uint32_t candidates, std::size_t key_size) const {
+    if (candidates == 0) return;
+    const std::uint8_t* first = key_start(static_cast<std::size_t>(std::countr_zero(candidates)));
+    prefetch(first);
+    prefetch(first + key_size);
+  }
+
   /// The largest outcome; 0 in an empty bucket.
-  [[nodiscard]] std::uint16_t outcome_max() const { return max_word(at_ + 1 + 2 * count(), count()); }
+  [[nodiscard]] std::uint16_t outcome_max() const { return max_word(at_ + outcome_offset(0), count()); }
 
   /// Whether these bytes, whatever they are, make a bucket of that size.
   [[nodiscard]] bool has_size(std::size_t size) const {
@@ -163,6 +201,9 @@ class bucket_view {
   }
 
  private:
+  [[nodiscard, gnu::always_inline]] inline const std::uint8_t* key_start(std::size_t i) const {
+    return at_ + 1 + 4 * count() + sum_bytes(lengths(), i) + i;
+  }
   [[nodiscard]] const std::uint8_t* tags() const { return at_ + 1; }
   [[nodiscard]] const std::uint8_t* lengths() const { return at_ + 1 + count(); }
 

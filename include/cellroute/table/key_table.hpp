@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <memory>
+#include <memory_resource>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -21,6 +21,7 @@
 #include "cellroute/table/arena.hpp"
 #include "cellroute/table/hash_order.hpp"
 #include "cellroute/table/key_format.hpp"
+#include "cellroute/table/key_table_check.hpp"
 
 namespace cellroute {
 
@@ -75,46 +76,6 @@ struct build_error {
   friend bool operator==(const build_error&, const build_error&) = default;
 };
 
-/// Why bytes are no table.
-enum class open_error {
-  too_short,
-  bad_magic,
-  bad_endian_mark,  ///< written on a machine with another order of bytes
-  unknown_version,
-  bad_size,  ///< cut off, or with something behind its end, or its counts do not add up
-  bad_checksum,
-  bad_directory,
-  bad_bucket,
-  bad_outcomes,
-  side_table_unknown,  ///< has a part that this version cannot read
-};
-
-[[nodiscard]] constexpr std::string_view to_string(open_error error) {
-  switch (error) {
-    case open_error::too_short:
-      return "too_short";
-    case open_error::bad_magic:
-      return "bad_magic";
-    case open_error::bad_endian_mark:
-      return "bad_endian_mark";
-    case open_error::unknown_version:
-      return "unknown_version";
-    case open_error::bad_size:
-      return "bad_size";
-    case open_error::bad_checksum:
-      return "bad_checksum";
-    case open_error::bad_directory:
-      return "bad_directory";
-    case open_error::bad_bucket:
-      return "bad_bucket";
-    case open_error::bad_outcomes:
-      return "bad_outcomes";
-    case open_error::side_table_unknown:
-      return "side_table_unknown";
-  }
-  return {};
-}
-
 /// Routing key -> outcome, for millions of keys: one arena in hash order, `key_format.hpp` tells its bytes.
 ///
 /// A look-up reads one line of the directory and one bucket. The bytes are a function of the rows, the seed and the
@@ -122,11 +83,8 @@ enum class open_error {
 /// the bytes.
 ///
 /// Threads: const from birth; every function may run on many threads at once.
-template <class Allocator = std::allocator<std::byte>>
-class basic_key_table {
+class key_table {
  public:
-  using arena = basic_arena<Allocator>;
-
   /// A look-up under way: the directory line has been asked for. Holds while the key and the table do.
   struct prepared {
     std::string_view key;
@@ -136,7 +94,7 @@ class basic_key_table {
   };
 
   /// A table without keys.
-  basic_key_table() : basic_key_table(*build({}, 0)) {}
+  key_table() : key_table(*build({}, 0)) {}
 
   /// Builds a table from rows in any order.
   ///
@@ -144,9 +102,9 @@ class basic_key_table {
   /// be random where strangers choose keys; where it puts too many into one bucket, the next one is taken.
   /// Errors: `key_table_error`, with a row that shows it.
   /// Cost:   about 60 ns a row; while it runs, the keys once more and 12 bytes a row beside the result.
-  [[nodiscard]] static expected<basic_key_table, build_error> build(std::span<const key_row> rows, std::uint64_t seed,
-                                                                    std::span<const std::string_view> outcomes = {},
-                                                                    const Allocator& allocator = {});
+  [[nodiscard]] static expected<key_table, build_error> build(
+      std::span<const key_row> rows, std::uint64_t seed, std::span<const std::string_view> outcomes = {},
+      std::pmr::memory_resource* resource = std::pmr::get_default_resource());
 
   /// The table after some changes; this one stays as it is.
   ///
@@ -154,17 +112,17 @@ class basic_key_table {
   /// Errors: as in `build`; rows are those of `changes`. A key may occur once.
   /// Cost:   one copy of all bytes; each changed bucket is written anew. Where the count has moved far from that at the
   ///         last build, it is a build.
-  [[nodiscard]] expected<basic_key_table, build_error> merged(std::span<const key_change> changes,
-                                                              std::span<const std::string_view> outcomes = {}) const;
+  [[nodiscard]] expected<key_table, build_error> merged(std::span<const key_change> changes,
+                                                        std::span<const std::string_view> outcomes = {}) const;
 
   /// A table out of bytes that anybody may have written: a copy of them is checked, every bound of it, and kept.
   ///
   /// What is not checked is whether each key lies where its hash belongs; one that does not is never found.
-  [[nodiscard]] static expected<basic_key_table, open_error> open(std::span<const std::byte> bytes,
-                                                                  const Allocator& allocator = {});
+  [[nodiscard]] static expected<key_table, open_error> open(
+      std::span<const std::byte> bytes, std::pmr::memory_resource* resource = std::pmr::get_default_resource());
 
   /// As above, for bytes that were read straight into an arena.
-  [[nodiscard]] static expected<basic_key_table, open_error> open(arena memory);
+  [[nodiscard]] static expected<key_table, open_error> open(arena memory);
 
   /// The outcome of a key. Any text may be asked for. Inlined by order: as a call it takes 4 ns of 16 more.
   [[nodiscard, gnu::always_inline]] std::optional<std::uint16_t> find(std::string_view key) const noexcept {
@@ -180,10 +138,17 @@ class basic_key_table {
 
   /// Ends a look-up.
   [[nodiscard, gnu::always_inline]] std::optional<std::uint16_t> find(const prepared& asked) const noexcept {
-    return key_format::bucket_view(locate(asked)).find(asked.key, asked.tag);
+    // One look-up alone waits least when it asks for the three lines at once that hold all but a few buckets.
+    const std::byte* bucket = bucket_of(asked);
+    prefetch(bucket);
+    prefetch(bucket + 64);
+    prefetch(bucket + 128);
+    return key_format::bucket_view(bucket).find(asked.key, asked.tag);
   }
 
-  /// Looks up many keys at once: their waits for memory overlap, which makes each several times cheaper.
+  /// Looks up many keys at once: their waits for memory overlap, which makes each several times cheaper. How many
+  /// lines a core can wait for is then what counts, so only those are asked for that a key needs: the directory's, the
+  /// head of its bucket, the key's own.
   ///
   /// Range: `found` is as long as `keys`.
   void find_batch(std::span<const std::string_view> keys, std::span<std::optional<std::uint16_t>> found) const noexcept;
@@ -203,17 +168,29 @@ class basic_key_table {
   /// The texts of the outcomes, as views into the table; empty where none were given.
   [[nodiscard]] std::span<const std::string_view> outcomes() const { return outcomes_; }
 
-  /// The whole table as it is stored and sent; `open` reads it.
-  [[nodiscard]] std::span<const std::byte> bytes() const { return memory_.bytes(); }
+  /// The whole table as it is stored and sent: two parts, one behind the other, which `open` reads as one.
+  struct stored_bytes {
+    std::array<std::byte, sizeof(key_format::header)> head;
+    std::span<const std::byte> rest;  ///< into the table
+  };
 
-  /// What the table holds from its allocator.
+  /// Cost: the checksum, one pass over all bytes: 60 us a MiB. A table that never leaves the process needs none.
+  [[nodiscard]] stored_bytes bytes() const {
+    stored_bytes parts{{}, memory_.bytes().subspan(sizeof header_)};
+    key_format::header sealed = header_;
+    sealed.checksum = key_format::checksum_of(sealed, parts.rest);
+    std::memcpy(parts.head.data(), &sealed, sizeof sealed);
+    return parts;
+  }
+
+  /// What the table holds of its resource's memory.
   [[nodiscard]] std::size_t memory_bytes() const {
     return memory_.capacity_bytes() + outcomes_.capacity() * sizeof(std::string_view);
   }
 
  private:
   /// Range: `memory` holds a whole and valid table.
-  explicit basic_key_table(arena memory) : memory_(std::move(memory)), hash_of_(0) {
+  explicit key_table(arena memory) : memory_(std::move(memory)), hash_of_(0) {
     std::memcpy(&header_, memory_.data(), sizeof header_);
     const key_format::layout at(header_);
     hash_of_ = text_hasher(header_.seed);
@@ -234,13 +211,8 @@ class basic_key_table {
     return {key, groups_ + place.group, static_cast<std::uint8_t>(place.slot), key_format::tag_of(hash)};
   }
 
-  /// The bucket of a prepared key, asked for: three lines at once, which hold all but a few buckets.
-  [[nodiscard]] const std::byte* locate(const prepared& asked) const noexcept {
-    const std::byte* bucket = buckets_ + 2 * (std::size_t{asked.group->base} + asked.group->within[asked.slot]);
-    prefetch(bucket);
-    prefetch(bucket + 64);
-    prefetch(bucket + 128);
-    return bucket;
+  [[nodiscard]] const std::byte* bucket_of(const prepared& asked) const noexcept {
+    return buckets_ + 2 * (std::size_t{asked.group->base} + asked.group->within[asked.slot]);
   }
 
   template <class F>
@@ -263,16 +235,18 @@ class basic_key_table {
   static std::optional<build_error> check_row(std::string_view key, std::optional<std::uint16_t> outcome,
                                               std::size_t outcome_count, std::size_t row);
   static std::optional<build_error> put_in_order(std::span<nearby_row> bucket);
+  static std::optional<std::size_t> only_other_outcome(const key_format::bucket_view& old,
+                                                       std::span<const nearby_row> changed);
   static void apply(const key_format::bucket_view& old, std::span<const nearby_row> changed, entries& bucket);
   /// Where a bucket starts, or behind the last one their end.
   [[nodiscard]] std::size_t offset_of(key_format::bucket_place place) const {
     if (place.group == group_count_) return header_.bucket_bytes;
     return 2 * (std::size_t{groups_[place.group].base} + groups_[place.group].within[place.slot]);
   }
-  expected<basic_key_table, build_error> rebuilt(std::span<const key_change> changes,
-                                                 std::span<const std::string_view> outcomes) const;
-  static std::optional<open_error> check(std::span<const std::byte> bytes, std::uint64_t sum);
-  static std::optional<open_error> check_buckets(const key_format::header& header, const std::byte* bytes);
+  expected<key_table, build_error> rebuilt(std::span<const key_change> changes,
+                                           std::span<const std::string_view> outcomes) const;
+  template <class Bring>
+  static expected<key_table, open_error> opened(arena memory, Bring&& bring);
 
   arena memory_;
   key_format::header header_;
@@ -283,32 +257,37 @@ class basic_key_table {
   std::vector<std::string_view> outcomes_;
 };
 
-using key_table = basic_key_table<>;
-
-template <class Allocator>
-void basic_key_table<Allocator>::find_batch(std::span<const std::string_view> keys,
-                                            std::span<std::optional<std::uint16_t>> found) const noexcept {
+inline void key_table::find_batch(std::span<const std::string_view> keys,
+                                  std::span<std::optional<std::uint16_t>> found) const noexcept {
   assert(keys.size() == found.size());
   constexpr std::size_t width = 16;  // about as many misses as a core keeps in flight
   std::array<prepared, width> asked;
   std::array<const std::byte*, width> buckets;
+  std::array<std::uint32_t, width> candidates;
   for (std::size_t start = 0; start < keys.size(); start += width) {
     const std::size_t count = std::min(width, keys.size() - start);
     for (std::size_t i = 0; i < count; ++i) asked[i] = prepare(keys[start + i]);
-    for (std::size_t i = 0; i < count; ++i) buckets[i] = locate(asked[i]);
     for (std::size_t i = 0; i < count; ++i) {
-      found[start + i] = key_format::bucket_view(buckets[i]).find(asked[i].key, asked[i].tag);
+      buckets[i] = bucket_of(asked[i]);
+      prefetch(buckets[i]);
+      prefetch(buckets[i] + key_format::typical_head_bytes);
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      candidates[i] = key_format::bucket_view(buckets[i]).with_tag(asked[i].tag);
+      key_format::bucket_view(buckets[i]).prefetch_first(candidates[i], asked[i].key.size());
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      found[start + i] = key_format::bucket_view(buckets[i]).find_among(candidates[i], asked[i].key);
     }
   }
 }
 
 /// Fills an arena from front to back: buckets as they come, then the outcomes and the header.
-template <class Allocator>
-class basic_key_table<Allocator>::writer {
+class key_table::writer {
  public:
   /// Range: `bucket_bytes_max` is enough for all buckets.
   writer(std::uint64_t seed, std::uint64_t group_count, std::size_t bucket_bytes_max,
-         std::span<const std::string_view> outcomes, const Allocator& allocator)
+         std::span<const std::string_view> outcomes, std::pmr::memory_resource* resource)
       : outcomes_(outcomes) {
     header_.seed = seed;
     header_.group_count = group_count;
@@ -316,11 +295,10 @@ class basic_key_table<Allocator>::writer {
     header_.outcome_count = outcomes.size();
     for (const std::string_view text : outcomes) header_.outcome_bytes += text.size() + 1;
     const key_format::layout at(header_);
-    memory_ = arena(at.end, allocator);
+    memory_ = arena(at.end, resource);
     groups_ = static_cast<key_format::group*>(static_cast<void*>(memory_.data() + sizeof header_));
     buckets_ = memory_.data() + at.buckets;
     next_ = buckets_;
-    first_block_ = next_block_ = key_format::block_count(at.buckets - sizeof header_);
   }
 
   /// How many bytes of buckets there are.
@@ -331,7 +309,6 @@ class basic_key_table<Allocator>::writer {
   void add_bucket(const Entries& bucket) {
     place_next(offset());
     next_ += key_format::write_bucket(next_, bucket);
-    sum_full_blocks();
   }
 
   /// Writes buckets without keys, up to the one of `place`.
@@ -355,17 +332,16 @@ class basic_key_table<Allocator>::writer {
   }
 
   void copy(const std::byte* from, std::size_t size_bytes) {
-    while (size_bytes > 0) {
-      const std::size_t part = std::min(size_bytes, key_format::block_bytes);
-      std::memcpy(next_, from, part);
-      next_ += part;
-      from += part;
-      size_bytes -= part;
-      sum_full_blocks();
-    }
+    copy_long(next_, from, size_bytes);
+    next_ += size_bytes;
   }
 
-  basic_key_table finish(std::uint64_t key_count) && {
+  /// Writes an outcome over the one that stands `distance` bytes before the end of what is written.
+  void set_outcome(std::size_t distance, std::uint16_t outcome) {
+    std::memcpy(next_ - distance, &outcome, sizeof outcome);
+  }
+
+  key_table finish(std::uint64_t key_count) && {
     header_.key_count = key_count;
     header_.bucket_bytes = offset();
     const key_format::layout at(header_);
@@ -377,13 +353,8 @@ class basic_key_table<Allocator>::writer {
     fill_zero(at.end);
     header_.size_bytes = at.end;
     memory_.shorten(at.end);
-    const std::span<const std::byte> behind = behind_header();
-    for (std::size_t i = 0; i < first_block_; ++i) sum_ += key_format::block_sum(behind, i);
-    for (std::size_t i = next_block_; i < key_format::block_count(behind.size()); ++i)
-      sum_ += key_format::block_sum(behind, i);
-    header_.checksum = sum_ + key_format::header_sum(header_);
     std::memcpy(memory_.data(), &header_, sizeof header_);
-    return basic_key_table(std::move(memory_));
+    return key_table(std::move(memory_));
   }
 
  private:
@@ -392,7 +363,7 @@ class basic_key_table<Allocator>::writer {
     key_format::group& group = groups_[at_.group];
     if (at_.slot == 0) group.base = static_cast<std::uint32_t>(offset / 2);
     group.within[at_.slot] = static_cast<std::uint16_t>(offset / 2 - group.base);
-    if (++at_.slot == key_format::group_buckets) at_ = {at_.group + 1, 0};
+    at_ = key_format::behind(at_);
   }
 
   void fill_zero(std::size_t until) {
@@ -401,21 +372,8 @@ class basic_key_table<Allocator>::writer {
     next_ = end;
   }
 
-  [[nodiscard]] std::span<const std::byte> behind_header() const { return memory_.bytes().subspan(sizeof header_); }
-
-  /// The directory is written along with the buckets: only the blocks behind it are final once they are full.
-  void sum_full_blocks() {
-    const auto full = static_cast<std::size_t>(next_ - memory_.data()) - sizeof header_;
-    for (; (next_block_ + 1) * key_format::block_bytes <= full; ++next_block_) {
-      sum_ += key_format::block_sum(behind_header(), next_block_);
-    }
-  }
-
   arena memory_;
   key_format::header header_;
-  std::uint64_t sum_ = 0;
-  std::size_t first_block_ = 0;  // the first one without a part of the directory
-  std::size_t next_block_ = 0;   // the first one after that which is not summed yet
   std::span<const std::string_view> outcomes_;
   key_format::group* groups_ = nullptr;
   std::byte* buckets_ = nullptr;
@@ -423,8 +381,7 @@ class basic_key_table<Allocator>::writer {
   key_format::bucket_place at_;  // the bucket that comes next
 };
 
-template <class Allocator>
-std::optional<build_error> basic_key_table<Allocator>::check_outcomes(std::span<const std::string_view> outcomes) {
+inline std::optional<build_error> key_table::check_outcomes(std::span<const std::string_view> outcomes) {
   if (outcomes.size() > key_format::outcomes_max) {
     return build_error{key_table_error::bad_outcome_text, key_format::outcomes_max, 0};
   }
@@ -436,10 +393,8 @@ std::optional<build_error> basic_key_table<Allocator>::check_outcomes(std::span<
   return std::nullopt;
 }
 
-template <class Allocator>
-std::optional<build_error> basic_key_table<Allocator>::check_row(std::string_view key,
-                                                                 std::optional<std::uint16_t> outcome,
-                                                                 std::size_t outcome_count, std::size_t row) {
+inline std::optional<build_error> key_table::check_row(std::string_view key, std::optional<std::uint16_t> outcome,
+                                                       std::size_t outcome_count, std::size_t row) {
   if (key.empty()) return build_error{key_table_error::empty_key, row, 0};
   if (key.size() > key_size_max) return build_error{key_table_error::key_too_long, row, 0};
   if (outcome && outcome_count > 0 && *outcome >= outcome_count) {
@@ -448,10 +403,9 @@ std::optional<build_error> basic_key_table<Allocator>::check_row(std::string_vie
   return std::nullopt;
 }
 
-template <class Allocator>
-expected<basic_key_table<Allocator>, build_error> basic_key_table<Allocator>::build(
-    std::span<const key_row> rows, std::uint64_t seed, std::span<const std::string_view> outcomes,
-    const Allocator& allocator) {
+inline expected<key_table, build_error> key_table::build(std::span<const key_row> rows, std::uint64_t seed,
+                                                         std::span<const std::string_view> outcomes,
+                                                         std::pmr::memory_resource* resource) {
   constexpr std::size_t bucket_bytes_limit = std::size_t{2} << 32;  // what 32-bit offsets in units of 2 bytes reach
   if (const auto error = check_outcomes(outcomes)) return unexpected(*error);
   if (rows.size() >= std::size_t{1} << 32)
@@ -469,8 +423,8 @@ expected<basic_key_table<Allocator>, build_error> basic_key_table<Allocator>::bu
     return unexpected(build_error{key_table_error::too_many_keys, rows.size() - 1, 0});
 
   for (int attempt = 0; attempt < seeds_max; ++attempt, seed = mix(seed)) {
-    const bucket_order<Allocator> order(rows, seed, group_count, allocator);
-    writer out(seed, group_count, bucket_bytes, outcomes, allocator);
+    const bucket_order order(rows, seed, group_count, resource);
+    writer out(seed, group_count, bucket_bytes, outcomes, resource);
     std::optional<build_error> twice;
     bool is_crowded = false;
     order.for_each_bucket([&](key_format::bucket_place place, std::span<nearby_row> bucket) {
@@ -490,8 +444,7 @@ expected<basic_key_table<Allocator>, build_error> basic_key_table<Allocator>::bu
 }
 
 /// Equal tags go by key, so that the bytes of a table do not tell in which order its rows came.
-template <class Allocator>
-std::optional<build_error> basic_key_table<Allocator>::put_in_order(std::span<nearby_row> bucket) {
+inline std::optional<build_error> key_table::put_in_order(std::span<nearby_row> bucket) {
   if (bucket.size() > key_format::bucket_count_max) {
     std::sort(bucket.begin(), bucket.end());
   } else {
@@ -510,9 +463,8 @@ std::optional<build_error> basic_key_table<Allocator>::put_in_order(std::span<ne
   return std::nullopt;
 }
 
-template <class Allocator>
-expected<basic_key_table<Allocator>, build_error> basic_key_table<Allocator>::merged(
-    std::span<const key_change> changes, std::span<const std::string_view> outcomes) const {
+inline expected<key_table, build_error> key_table::merged(std::span<const key_change> changes,
+                                                          std::span<const std::string_view> outcomes) const {
   if (outcomes.empty()) outcomes = outcomes_;
   if (const auto error = check_outcomes(outcomes)) return unexpected(*error);
   if (outcomes.size() < outcomes_.size()) {
@@ -523,11 +475,11 @@ expected<basic_key_table<Allocator>, build_error> basic_key_table<Allocator>::me
     if (const auto error = check_row(changes[i].key, changes[i].outcome, outcomes.size(), i)) return unexpected(*error);
     bytes_added += key_format::entry_bytes(changes[i].key.size()) + 1;  // 1: a bucket may become odd
   }
-  const bucket_order<Allocator> order(changes, header_.seed, group_count_, memory_.allocator());
+  const bucket_order order(changes, header_.seed, group_count_, memory_.resource());
 
   // The old buckets lie one behind the other, so what lies between two changed ones is one copy, and its offsets all
   // move by the same distance.
-  writer out(header_.seed, group_count_, header_.bucket_bytes + bytes_added, outcomes, memory_.allocator());
+  writer out(header_.seed, group_count_, header_.bucket_bytes + bytes_added, outcomes, memory_.resource());
   std::uint64_t key_count = header_.key_count;
   std::size_t copied = 0;  // up to here the old buckets are in `out`
   const auto copy_until = [&](key_format::bucket_place place) {
@@ -545,6 +497,11 @@ expected<basic_key_table<Allocator>, build_error> basic_key_table<Allocator>::me
     if (is_crowded) return true;  // the rest is only looked at for keys that come twice
     copy_until(place);
     const key_format::bucket_view old(buckets_ + copied);
+    if (const auto i = only_other_outcome(old, changed)) {
+      copy_until(key_format::behind(place));
+      out.set_outcome(old.size_bytes() - old.outcome_offset(*i), key_format::bucket_entry(changed[0]).outcome);
+      return true;
+    }
     apply(old, changed, bucket);
     is_crowded = bucket.size() > key_format::bucket_count_max;
     if (is_crowded) return true;
@@ -563,10 +520,15 @@ expected<basic_key_table<Allocator>, build_error> basic_key_table<Allocator>::me
   return std::move(out).finish(key_count);
 }
 
+/// The index of a key that is here already, where all that happens to the bucket is that it gets another outcome.
+inline std::optional<std::size_t> key_table::only_other_outcome(const key_format::bucket_view& old,
+                                                                std::span<const nearby_row> changed) {
+  if (changed.size() != 1 || !changed[0].has_outcome()) return std::nullopt;
+  return old.index_among(old.with_tag(changed[0].tag()), changed[0].key());
+}
+
 /// The entries of one bucket after its changes, or one more than it can hold.
-template <class Allocator>
-void basic_key_table<Allocator>::apply(const key_format::bucket_view& old, std::span<const nearby_row> changed,
-                                       entries& bucket) {
+inline void key_table::apply(const key_format::bucket_view& old, std::span<const nearby_row> changed, entries& bucket) {
   bucket.clear();
   for (std::size_t i = 0; i < old.count(); ++i) {
     const key_format::bucket_entry entry{old.tag(i), old.key(i), old.outcome(i)};
@@ -587,9 +549,8 @@ void basic_key_table<Allocator>::apply(const key_format::bucket_view& old, std::
 }
 
 /// The same as `merged`, from the rows: for another number of buckets, or another seed.
-template <class Allocator>
-expected<basic_key_table<Allocator>, build_error> basic_key_table<Allocator>::rebuilt(
-    std::span<const key_change> changes, std::span<const std::string_view> outcomes) const {
+inline expected<key_table, build_error> key_table::rebuilt(std::span<const key_change> changes,
+                                                           std::span<const std::string_view> outcomes) const {
   std::unordered_map<std::string_view, std::optional<std::uint16_t>> pending;
   pending.reserve(changes.size());
   for (const key_change& each : changes) pending.emplace(each.key, each.outcome);
@@ -601,97 +562,35 @@ expected<basic_key_table<Allocator>, build_error> basic_key_table<Allocator>::re
   for (const key_change& each : changes) {
     if (each.outcome) rows.push_back({each.key, *each.outcome});
   }
-  return build(rows, header_.seed, outcomes, memory_.allocator());
+  return build(rows, header_.seed, outcomes, memory_.resource());
 }
 
-template <class Allocator>
-expected<basic_key_table<Allocator>, open_error> basic_key_table<Allocator>::open(std::span<const std::byte> bytes,
-                                                                                  const Allocator& allocator) {
-  constexpr std::size_t head = sizeof(key_format::header);
-  if (bytes.size() < head) return unexpected(open_error::too_short);
-  arena memory(bytes.size(), allocator);
-  std::memcpy(memory.data(), bytes.data(), head);
-  const std::span<const std::byte> behind = memory.bytes().subspan(head);
-  std::uint64_t sum = 0;
-  for (std::size_t i = 0; i < key_format::block_count(behind.size()); ++i) {
-    const std::size_t start = head + i * key_format::block_bytes;
-    std::memcpy(memory.data() + start, bytes.data() + start, std::min(key_format::block_bytes, bytes.size() - start));
-    sum += key_format::block_sum(behind, i);  // while it is in the cache
-  }
-  if (const auto error = check(memory.bytes(), sum)) return unexpected(*error);
-  return basic_key_table(std::move(memory));
-}
-
-template <class Allocator>
-expected<basic_key_table<Allocator>, open_error> basic_key_table<Allocator>::open(arena memory) {
-  const std::span<const std::byte> bytes = std::as_const(memory).bytes();
+inline expected<key_table, open_error> key_table::open(std::span<const std::byte> bytes,
+                                                       std::pmr::memory_resource* resource) {
   if (bytes.size() < sizeof(key_format::header)) return unexpected(open_error::too_short);
-  const std::span<const std::byte> behind = bytes.subspan(sizeof(key_format::header));
-  std::uint64_t sum = 0;
-  for (std::size_t i = 0; i < key_format::block_count(behind.size()); ++i) sum += key_format::block_sum(behind, i);
-  if (const auto error = check(bytes, sum)) return unexpected(*error);
-  return basic_key_table(std::move(memory));
+  arena memory(bytes.size(), resource);
+  std::memcpy(memory.data(), bytes.data(), sizeof(key_format::header));
+  std::byte* const to = memory.data();
+  return opened(std::move(memory), [to, bytes](std::size_t offset, std::size_t size_bytes) {
+    copy_long(to + offset, bytes.data() + offset, size_bytes);
+  });
 }
 
-/// Every look-up reads only what is checked here: no offset, count or length is believed. `sum` is that of all blocks.
-template <class Allocator>
-std::optional<open_error> basic_key_table<Allocator>::check(std::span<const std::byte> bytes, std::uint64_t sum) {
-  key_format::header header;
-  std::memcpy(&header, bytes.data(), sizeof header);
-  if (header.magic != key_format::magic) return open_error::bad_magic;
-  if (header.endian_mark != key_format::endian_mark) return open_error::bad_endian_mark;
-  if (header.version != key_format::version) return open_error::unknown_version;
-  if (header.side_bytes != 0) return open_error::side_table_unknown;
-  // Each part is smaller than the whole: after this no sum or product below can overflow.
-  const std::uint64_t whole = bytes.size();
-  if (whole >= std::uint64_t{1} << 40 || header.size_bytes != whole || header.group_count == 0 ||
-      header.group_count > whole / sizeof(key_format::group) || header.bucket_bytes > whole ||
-      header.outcome_bytes > whole || header.outcome_count > key_format::outcomes_max) {
-    return open_error::bad_size;
-  }
-  const key_format::layout at(header);
-  if (at.end != whole) return open_error::bad_size;
-  if (sum + key_format::header_sum(header) != header.checksum) return open_error::bad_checksum;
-
-  const auto* text = static_cast<const char*>(static_cast<const void*>(bytes.data() + at.outcomes));
-  std::string_view outcomes(text, header.outcome_bytes);
-  std::uint64_t lines = 0;
-  for (; !outcomes.empty(); ++lines) {
-    const std::size_t end = outcomes.find('\n');
-    if (end == 0 || end == std::string_view::npos) return open_error::bad_outcomes;
-    outcomes.remove_prefix(end + 1);
-  }
-  if (lines != header.outcome_count) return open_error::bad_outcomes;
-  return check_buckets(header, bytes.data());
+inline expected<key_table, open_error> key_table::open(arena memory) {
+  return opened(std::move(memory), [](std::size_t, std::size_t) {});
 }
 
-template <class Allocator>
-std::optional<open_error> basic_key_table<Allocator>::check_buckets(const key_format::header& header,
-                                                                    const std::byte* bytes) {
-  const auto* groups = static_cast<const key_format::group*>(static_cast<const void*>(bytes + sizeof header));
-  const std::byte* buckets = bytes + key_format::layout(header).buckets;
-  const auto start_of = [&](std::size_t g, std::size_t slot) -> std::size_t {
-    return g < header.group_count ? 2 * (std::size_t{groups[g].base} + groups[g].within[slot]) : header.bucket_bytes;
-  };
-  std::uint64_t key_count = 0;
-  std::uint16_t outcome_max = 0;
-  if (start_of(0, 0) != 0) return open_error::bad_directory;
-  for (std::size_t g = 0; g < header.group_count; ++g) {
-    for (std::size_t slot = 0; slot < key_format::group_buckets; ++slot) {
-      // The buckets lie one behind the other. Both ends come from the directory, so that no read waits for the one
-      // before.
-      const std::size_t start = start_of(g, slot);
-      const std::size_t end = slot + 1 < key_format::group_buckets ? start_of(g, slot + 1) : start_of(g + 1, 0);
-      if (end <= start || end > header.bucket_bytes) return open_error::bad_directory;
-      const key_format::bucket_view bucket(buckets + start);
-      if (!bucket.has_size(end - start)) return open_error::bad_bucket;
-      key_count += bucket.count();
-      outcome_max = std::max(outcome_max, bucket.outcome_max());
-    }
+/// Checks a table in its place; `bring(offset, size_bytes)` is called before a part of it is looked at.
+template <class Bring>
+expected<key_table, open_error> key_table::opened(arena memory, Bring&& bring) {
+  auto check = key_table_check::begin(std::as_const(memory).bytes());
+  if (!check) return unexpected(check.error());
+  for (auto block = check->next_block(); !block.empty(); block = check->next_block()) {
+    bring(static_cast<std::size_t>(block.data() - memory.data()), block.size());
+    check->add_block();
   }
-  if (key_count != header.key_count) return open_error::bad_size;
-  if (header.outcome_count > 0 && key_count > 0 && outcome_max >= header.outcome_count) return open_error::bad_outcomes;
-  return std::nullopt;
+  if (const auto error = check->finish()) return unexpected(*error);
+  return key_table(std::move(memory));
 }
 
 }  // namespace cellroute

@@ -3,7 +3,7 @@
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
+#include <memory_resource>
 #include <optional>
 #include <span>
 #include <string>
@@ -45,20 +45,16 @@ struct key_origin {
 /// A spec that kept all rules, compiled: answers where a routing key leads.
 ///
 /// Threads: const from birth; every function may run on many threads at once.
-template <class Allocator = std::allocator<std::byte>>
-class basic_routing_table {
+class routing_table {
  public:
-  using keys_type = basic_key_table<Allocator>;
-
-  /// Checks and compiles a spec. The allocator holds the keys.
+  /// Checks and compiles a spec. The keys lie in memory of `resource`, which outlives the table.
   ///
   /// `seed` should be random where strangers choose keys.
   /// Errors: everything that is wrong, as `validate` tells it.
   /// Cost:   about 100 ns an assignment.
-  [[nodiscard]] static expected<basic_routing_table, violations> compile(const table_spec& spec,
-                                                                         generation_number generation,
-                                                                         std::uint64_t seed,
-                                                                         const Allocator& allocator = {}) {
+  [[nodiscard]] static expected<routing_table, violations> compile(
+      const table_spec& spec, generation_number generation, std::uint64_t seed,
+      std::pmr::memory_resource* resource = std::pmr::get_default_resource()) {
     if (violations found = validate(spec); !found.empty()) return unexpected(std::move(found));
     std::unordered_map<std::string_view, std::uint16_t> index;
     std::vector<std::string_view> outcomes;
@@ -69,11 +65,11 @@ class basic_routing_table {
     std::vector<key_row> rows;
     rows.reserve(spec.assignments.size());
     for (const assignment& a : spec.assignments) rows.push_back({a.key, index.find(a.placement.value)->second});
-    auto keys = keys_type::build(rows, seed, outcomes, allocator);
+    auto keys = key_table::build(rows, seed, outcomes, resource);
     // What the rules let through can fail here by its size alone.
     if (!keys)
       return unexpected(violations{{"routing.keys", "cannot be built: " + std::string(to_string(keys.error().what))}});
-    return basic_routing_table(spec, generation, *std::move(keys));
+    return routing_table(spec, generation, *std::move(keys));
   }
 
   /// Where a key leads. The decision's views are those that came in.
@@ -86,10 +82,10 @@ class basic_routing_table {
   }
 
   /// Starts the look-up of a key: its memory comes nearer while the rest of the head is read.
-  [[nodiscard]] typename keys_type::prepared prepare(std::string_view key) const noexcept { return keys_.prepare(key); }
+  [[nodiscard]] key_table::prepared prepare(std::string_view key) const noexcept { return keys_.prepare(key); }
 
   /// Ends it.
-  [[nodiscard]] expected<decision, route_error> route(const typename keys_type::prepared& asked,
+  [[nodiscard]] expected<decision, route_error> route(const key_table::prepared& asked,
                                                       const key_origin& origin = {}) const noexcept {
     return decide(asked.key, keys_.find(asked), origin);
   }
@@ -102,7 +98,7 @@ class basic_routing_table {
   /// The default placement's index; none where unknown keys are rejected and no default was named.
   [[nodiscard]] std::optional<std::uint16_t> default_placement() const { return default_placement_; }
 
-  [[nodiscard]] const keys_type& keys() const { return keys_; }
+  [[nodiscard]] const key_table& keys() const { return keys_; }
   [[nodiscard]] const std::string& version() const { return version_; }
   [[nodiscard]] generation_number generation() const { return generation_; }
 
@@ -114,7 +110,7 @@ class basic_routing_table {
     reason why = reason::default_;
   };
 
-  basic_routing_table(const table_spec& spec, generation_number generation, keys_type keys)
+  routing_table(const table_spec& spec, generation_number generation, key_table keys)
       : keys_(std::move(keys)),
         fleet_(spec),
         version_(spec.version),
@@ -145,7 +141,7 @@ class basic_routing_table {
                     .generation = generation_};
   }
 
-  keys_type keys_;
+  key_table keys_;
   checked_fleet fleet_;
   std::string version_;
   generation_number generation_;
@@ -153,7 +149,5 @@ class basic_routing_table {
   std::vector<target> targets_;    // by outcome
   std::optional<target> unknown_;  // of keys without an assignment; empty: rejected
 };
-
-using routing_table = basic_routing_table<>;
 
 }  // namespace cellroute

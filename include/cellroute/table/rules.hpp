@@ -215,7 +215,7 @@ inline void keys_have_a_size_that_requests_can_send(const table_spec& spec, viol
 
 inline void keys_are_assigned_once(const table_spec& spec, violations& out) {
   const auto key_of = [&spec](std::size_t i) -> std::string_view { return spec.assignments[i].key; };
-  const hash_order<> order(spec.assignments.size(), key_of, 0);
+  const hash_order order(spec.assignments.size(), key_of, 0);
   for_each_same_keys(order.rows(), key_of, [&](std::size_t first, std::size_t again) {
     const std::string_view to = spec.assignments[first].placement.value;
     out.push_back(

@@ -46,23 +46,29 @@ TEST_CASE("same_bytes: true for the same, false with any byte changed, at every 
     const std::vector<char> left(size, 'k');
     std::vector<char> right = left;
     CAPTURE(size);
+    const bool is_long = size >= 16;
     CHECK(same_bytes(left.data(), right.data(), size));
+    if (is_long) CHECK(plain::same_long(left.data(), right.data(), size));
     for (std::size_t at = 0; at < size; ++at) {
       right[at] = 'K';
       CHECK_FALSE(same_bytes(left.data(), right.data(), size));
+      if (is_long)
+        CHECK(same_long(left.data(), right.data(), size) == plain::same_long(left.data(), right.data(), size));
       right[at] = 'k';
     }
   }
 }
 
-TEST_CASE("copy_short: copies every byte and not one more, at every size") {
+TEST_CASE("copy_short and copy_long: copy every byte and not one more, at every size") {
   for (std::size_t size = 0; size <= 300; ++size) {
     std::string from;
     for (std::size_t i = 0; i < size; ++i) from += static_cast<char>(i * 7);
     std::vector<char> exact(from.begin(), from.end());
-    std::string to(size + 1, '!');
-    copy_short(to.data(), exact.data(), size);
-    CAPTURE(size);
-    CHECK((to == from + "!"));
+    for (const auto copy : {copy_short, copy_long}) {
+      std::string to(size + 1, '!');
+      copy(to.data(), exact.data(), size);
+      CAPTURE(size);
+      CHECK((to == from + "!"));
+    }
   }
 }

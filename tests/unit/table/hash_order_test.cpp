@@ -27,7 +27,7 @@ std::vector<std::pair<std::uint64_t, std::uint32_t>> sorted_by_std(const std::ve
 }
 
 std::vector<std::pair<std::uint64_t, std::uint32_t>> sorted_by_us(const std::vector<std::string>& keys) {
-  const hash_order<> order(keys.size(), [&keys](std::size_t i) -> std::string_view { return keys[i]; }, 3);
+  const hash_order order(keys.size(), [&keys](std::size_t i) -> std::string_view { return keys[i]; }, 3);
   std::vector<std::pair<std::uint64_t, std::uint32_t>> rows;
   for (const hashed_row& each : order.rows()) rows.emplace_back(each.hash, each.row);
   return rows;
@@ -37,7 +37,7 @@ using pairs = std::vector<std::pair<std::size_t, std::size_t>>;
 
 pairs same_keys(const std::vector<std::string>& keys) {
   const auto key_of = [&keys](std::size_t i) -> std::string_view { return keys[i]; };
-  const hash_order<> order(keys.size(), key_of, 3);
+  const hash_order order(keys.size(), key_of, 3);
   pairs found;
   for_each_same_keys(order.rows(), key_of,
                      [&found](std::size_t row, std::size_t other) { found.emplace_back(row, other); });
@@ -101,7 +101,7 @@ TEST_CASE("bucket order: brings every row once, whole, and the buckets in turn, 
       const bool is_gone = given.size() % 3 == 0;
       given.push_back({key, is_gone ? std::nullopt : std::optional(static_cast<std::uint16_t>(given.size()))});
     }
-    const bucket_order<> order(std::span<const change>(given), 9, size.groups);
+    const bucket_order order(std::span<const change>(given), 9, size.groups);
     std::vector<int> seen(size.rows);
     std::size_t buckets = 0;
     std::uint64_t next = 0;  // the number of the first bucket that may come

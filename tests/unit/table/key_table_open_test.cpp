@@ -11,6 +11,7 @@
 
 #include "cellroute/table/key_table.hpp"
 #include "tests/support/resealed.hpp"
+#include "tests/support/stored.hpp"
 
 using namespace cellroute;
 using file = std::vector<std::byte>;
@@ -33,7 +34,7 @@ file good_file() {
   const std::string_view outcomes[] = {"tier1", "visa"};
   const auto table = key_table::build(rows, 1, outcomes);
   REQUIRE(table);
-  return {table->bytes().begin(), table->bytes().end()};
+  return support::stored(*table);
 }
 
 header header_of(const file& bytes) {
@@ -124,7 +125,7 @@ TEST_CASE("key table: open: what was written is read, byte for byte") {
   const file good = good_file();
   const auto table = key_table::open(good);
   REQUIRE(table);
-  CHECK((file(table->bytes().begin(), table->bytes().end()) == good));
+  CHECK((support::stored(*table) == good));
   CHECK(table->size() == 200);
   CHECK(table->find("tenant-7") == std::optional<std::uint16_t>(1));
   CHECK(table->find("tenant-200") == std::nullopt);
@@ -134,7 +135,7 @@ TEST_CASE("key table: open: what was written is read, byte for byte") {
 TEST_CASE("key table: open: bytes read straight into an arena are as good as a copy, and checked as well") {
   const file good = good_file();
   const auto arena_of = [](const file& bytes) {
-    key_table::arena memory(bytes.size());
+    arena memory(bytes.size());
     if (!bytes.empty()) std::memcpy(memory.data(), bytes.data(), bytes.size());
     return memory;
   };
@@ -162,7 +163,7 @@ TEST_CASE("key table: open: an outcome beyond the list is refused, wherever it s
       for (const std::string& key : keys) rows.push_back({key, 1});
       const auto table = key_table::build(rows, 1, outcomes);
       REQUIRE(table);
-      file bytes(table->bytes().begin(), table->bytes().end());
+      file bytes = support::stored(*table);
       bytes[key_format::layout(header_of(bytes)).buckets + 1 + 2 * count + 2 * bad] = std::byte{2};
       CAPTURE(count);
       CAPTURE(bad);
@@ -210,7 +211,49 @@ TEST_CASE("key table: open: any one changed byte under a checksum that fits is r
       for (int i = 0; i < 200; ++i) (void)table->find("tenant-" + std::to_string(i));
       const key_change change{"tenant-3", std::nullopt};
       const auto merged = table->merged(std::span(&change, 1));
-      if (merged) CHECK(key_table::open(merged->bytes()));
+      if (merged) CHECK(key_table::open(support::stored(*merged)));
     }
+  }
+}
+
+TEST_CASE("key table: open: a table of many blocks is checked in each of them, whatever its directory says") {
+  std::vector<std::string> keys;
+  for (int i = 0; i < 9'000; ++i) keys.push_back("tenant-" + std::to_string(i));
+  std::vector<key_row> rows;
+  for (const std::string& key : keys) rows.push_back({key, static_cast<std::uint16_t>(rows.size() % 2)});
+  const std::string_view outcomes[] = {"tier1", "visa"};
+  const auto built = key_table::build(rows, 1, outcomes);
+  REQUIRE(built);
+  const file good = support::stored(*built);
+  const header h = header_of(good);
+  REQUIRE(good.size() > 8 * key_format::block_bytes);
+  REQUIRE(!opened(good));
+
+  const std::size_t buckets = key_format::layout(h).buckets;
+  const auto with = [&good](std::size_t at, int value) {
+    file bytes = good;
+    bytes[at] = static_cast<std::byte>(value);
+    return opened(resealed(std::move(bytes)));
+  };
+  for (std::size_t group = 0; group < h.group_count; ++group) {
+    CAPTURE(group);
+    const std::size_t entry = sizeof(header) + group * sizeof(key_format::group);
+    key_format::group directory;
+    std::memcpy(&directory, good.data() + entry, sizeof directory);
+    CHECK((with(entry + 3, 0x7f) == std::optional(open_error::bad_directory)));
+    CHECK((with(entry + 4, 1) == std::optional(open_error::bad_directory)));
+    CHECK((with(entry + 4 + 2 * 7 + 1, 0xff) == std::optional(open_error::bad_directory)));
+    for (const std::size_t slot : {std::size_t{0}, key_format::group_buckets - 1}) {
+      const std::size_t bucket = buckets + 2 * (std::size_t{directory.base} + directory.within[slot]);
+      CHECK((with(bucket, 33) == std::optional(open_error::bad_bucket)));
+      const std::size_t count = std::to_integer<std::size_t>(good[bucket]);
+      if (count > 0) CHECK((with(bucket + 1 + 2 * count, 2) == std::optional(open_error::bad_outcomes)));
+    }
+  }
+  for (std::size_t at = 0; at < good.size(); at += 97) {
+    file changed = good;
+    changed[at] ^= std::byte{0x10};
+    CAPTURE(at);
+    CHECK(opened(changed).has_value());
   }
 }

@@ -16,6 +16,7 @@
 
 #include "cellroute/base/random.hpp"
 #include "tests/support/slow_key_table.hpp"
+#include "tests/support/stored.hpp"
 
 using namespace cellroute;
 using namespace std::string_view_literals;
@@ -35,8 +36,6 @@ key_table table_of(const rows& given, const texts& outcomes = {}, std::uint64_t 
   REQUIRE(table);
   return *std::move(table);
 }
-
-std::vector<std::byte> bytes_of(const key_table& table) { return {table.bytes().begin(), table.bytes().end()}; }
 
 /// Keys of 1 to `size_max` bytes of any value, each once.
 std::vector<std::string> random_keys(std::size_t count, std::size_t size_max, random_numbers& random) {
@@ -183,10 +182,10 @@ TEST_CASE("key table: its bytes do not tell in which order the rows came") {
   const std::vector<std::string> keys = random_keys(1'000, 40, random);
   rows given;
   for (const std::string& key : keys) given.push_back({key, static_cast<std::uint16_t>(key.size())});
-  const std::vector<std::byte> sorted = bytes_of(table_of(given));
+  const std::vector<std::byte> sorted = support::stored(table_of(given));
   for (std::size_t i = given.size() - 1; i > 0; --i) std::swap(given[i], given[random.below(i + 1)]);
-  CHECK((bytes_of(table_of(given)) == sorted));
-  CHECK((bytes_of(table_of(given, {}, 2)) != sorted));
+  CHECK((support::stored(table_of(given)) == sorted));
+  CHECK((support::stored(table_of(given, {}, 2)) != sorted));
 }
 
 TEST_CASE("key table: keys chosen to collide cost another seed, and are found") {
@@ -270,7 +269,7 @@ TEST_CASE("key table: outcomes travel as text") {
   REQUIRE(table.outcomes().size() == 2);
   CHECK(table.outcomes()[0] == "tier1");
   CHECK(table.outcomes()[1] == "visa");
-  const auto opened = key_table::open(table.bytes());
+  const auto opened = key_table::open(support::stored(table));
   REQUIRE(opened);
   CHECK(opened->outcomes()[1] == "visa");
   CHECK(opened->find("a") == answer(1));
@@ -335,12 +334,12 @@ TEST_CASE("key table: merged: the bytes are those of a table built at once, whil
   }
   const auto merged = table_of(first).merged(added);
   REQUIRE(merged);
-  CHECK((bytes_of(*merged) == bytes_of(table_of(all))));
+  CHECK((support::stored(*merged) == support::stored(table_of(all))));
   changes removed;
   for (const key_change& each : added) removed.push_back({each.key, std::nullopt});
   const auto back = merged->merged(removed);
   REQUIRE(back);
-  CHECK((bytes_of(*back) == bytes_of(table_of(first))));
+  CHECK((support::stored(*back) == support::stored(table_of(first))));
 }
 
 TEST_CASE("key table: merged: follows its slow twin through growth to a hundred times the size, and back to nothing") {
@@ -355,7 +354,7 @@ TEST_CASE("key table: merged: follows its slow twin through growth to a hundred 
     table = *std::move(merged);
     REQUIRE((support::rows_of(table) == twin.rows()));
     REQUIRE(table.size() == twin.rows().size());
-    REQUIRE(key_table::open(table.bytes()));
+    REQUIRE(key_table::open(support::stored(table)));
   };
   for (int round = 0; round < 60; ++round) {
     changes given;
@@ -370,7 +369,7 @@ TEST_CASE("key table: merged: follows its slow twin through growth to a hundred 
   for (const std::string& key : keys) all.push_back({key, std::nullopt});
   step(all);
   CHECK(table.empty());
-  CHECK(table.bytes().size() < 1'000);  // it gave its memory back
+  CHECK(support::stored(table).size() < 1'000);  // it gave its memory back
 }
 
 TEST_CASE("key table: merged: keys chosen to overfill one bucket cost another seed") {
