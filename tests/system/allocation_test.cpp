@@ -146,7 +146,7 @@ TEST_CASE("allocation: none in 100 requests of 1 MiB, up and down") {
   CHECK(becomes_quiet(c, bytes, 100));
 }
 
-TEST_CASE("allocation: none between the head and the decision (C31)") {
+TEST_CASE("allocation: none between the head and the decision") {
   const auto configuration =
       wire::read_configuration(router_config{.placements = {{"tier1", at(9)}, {"tier3", at(9)}}}.yaml(), "test.yaml");
   REQUIRE(configuration);

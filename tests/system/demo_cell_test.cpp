@@ -27,7 +27,7 @@ class demo_cell {
   std::uint16_t port_ = 0;
 };
 
-TEST_CASE("demo cell: it answers with who it is and what it saw (C33), and is healthy (C34)") {
+TEST_CASE("demo cell: it answers with who it is and what it saw, and is healthy") {
   const demo_cell cell("tier1");
   router_process router({.placements = {{"tier1", at(cell.port())}}});
   client c(router.port());

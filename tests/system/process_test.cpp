@@ -50,7 +50,7 @@ const start_case start_cases[] = {
     {"a key of a placement that nobody defines",
      "routing: {default_placement: tier1, keys: {inline: {acme: gold}}}\nplacements: {tier1: {" + at(9) + "}}\n", 1,
      "acme"},
-    {"a placement without an endpoint (C12)",
+    {"a placement without an endpoint",
      "routing: {default_placement: tier1}\nplacements: {tier1: {endpoints: []}}\n", 1, "placements.tier1"},
     {"a part that is not built yet, by name", good + "tracing: {sample: 0.1}\n", 1, "tracing: not supported yet"},
     {"no YAML at all", "[: {", 1, "cellroute.yaml:1:"},
@@ -91,7 +91,7 @@ struct usage_case {
 const usage_case usage_cases[] = {
     {"no configuration", {}, {"CONFIG_PATH="}, 2, "--config"},
     {"a configuration that does not exist", {"--config", "no-such-file.yaml"}, {}, 2, "no-such-file.yaml"},
-    {"one that the environment names does not exist (C36)",
+    {"one that the environment names does not exist",
      {},
      {"CONFIG_PATH=no-such-file.yaml"},
      2,
@@ -120,7 +120,7 @@ TEST_CASE("process: a port that another one has ends the start with exit code 1 
   CHECK(e.output.find("cannot listen on " + address) != std::string::npos);
 }
 
-TEST_CASE("process: the environment's PORT wins over the file, and a flag over both (C36)") {
+TEST_CASE("process: the environment's PORT wins over the file, and a flag over both") {
   fake_cell cell(echo_content{});
   const std::uint16_t from_environment = closed_port().port();
   const std::uint16_t from_flag = closed_port().port();
@@ -148,7 +148,7 @@ TEST_CASE("process: a JSON configuration is taken as well, and CONFIG_PATH names
   CHECK(router.wait_exit() == 0);
 }
 
-TEST_CASE("process: a router starts within a second (G61)") {
+TEST_CASE("process: a router starts within a second") {
   const stopwatch watch;
   router_process router({.placements = {{"tier1", at(9)}}});
   MESSAGE("ready after " << watch.ms() << " ms with " << router.resident_bytes() / 1024 << " KiB of memory");
@@ -166,7 +166,7 @@ auto slow_cell(gate& go) {
   });
 }
 
-TEST_CASE("process: a stop drains: not ready, then nothing new, what runs is finished, exit 0 (C37)") {
+TEST_CASE("process: a stop drains: not ready, then nothing new, what runs is finished, exit 0") {
   for (const int number : {SIGTERM, SIGINT}) {
     CAPTURE(number);
     gate go;

@@ -41,7 +41,7 @@ std::size_t read_pattern(connection& c, pattern bytes, std::size_t size_bytes) {
   return bytes.at();
 }
 
-TEST_CASE("streaming: a large content up and one down at once, byte by byte, within 8 MiB of memory (C5)") {
+TEST_CASE("streaming: a large content up and one down at once, byte by byte, within 8 MiB of memory") {
   const std::size_t size_bytes = large_bytes();
   std::atomic<std::size_t> came_up{0};
   fake_cell cell([&](cell_connection& c) {
@@ -85,7 +85,7 @@ TEST_CASE("streaming: a large content up and one down at once, byte by byte, wit
              << (most - before) / 1024 << " KiB");
 }
 
-TEST_CASE("streaming: the first byte of an answer reaches the client before the cell has finished (C5)") {
+TEST_CASE("streaming: the first byte of an answer reaches the client before the cell has finished") {
   for (const std::string_view framing : {"Content-Length: 11\r\n", "Transfer-Encoding: chunked\r\n", ""}) {
     CAPTURE(framing);
     const bool chunked = framing.starts_with("Transfer");

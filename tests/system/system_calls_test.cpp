@@ -56,7 +56,7 @@ TEST_CASE("system calls: the counter reads a trace") {
          call_counts{{"recvfrom", 1}, {"epoll_wait", 1}, {"sendto", 1}}));
 }
 
-TEST_CASE("system calls: two receives and two sends a request, and nothing else but waiting (C31)") {
+TEST_CASE("system calls: two receives and two sends a request, and nothing else but waiting") {
   if (std::system("strace -f true >/dev/null 2>&1") != 0) {
     MESSAGE("SKIPPED: strace is not installed, or may not trace here");
     return;

@@ -53,7 +53,7 @@ class full_backlog {
   std::array<connection, 4> waiting_;
 };
 
-TEST_CASE("timeouts: a cell that does not take the connection is 504 connection_timeout (C15, G12)") {
+TEST_CASE("timeouts: a cell that does not take the connection is 504 connection_timeout") {
   full_backlog nowhere;
   router_process router({.placements = {{"tier1", at(nowhere.port())}}, .defaults = "timeouts: {connect: 300ms}"});
   const stopwatch watch;
@@ -66,7 +66,7 @@ TEST_CASE("timeouts: a cell that does not take the connection is 504 connection_
   CHECK(router.metric("gateway_upstream_errors_total", {"reason=\"connection_timeout\""}) == 1);
 }
 
-TEST_CASE("timeouts: a cell that does not answer is 504 http_response_timeout (C14, S50)") {
+TEST_CASE("timeouts: a cell that does not answer is 504 http_response_timeout") {
   fake_cell cell(silent{});
   router_process router({.placements = {{"tier1", at(cell.port())}}, .defaults = "timeouts: {response_header: 300ms}"});
   const stopwatch watch;
@@ -92,7 +92,7 @@ TEST_CASE("timeouts: response_header counts from the end of the request, not fro
   CHECK(c.read_answer().content == "slowly");
 }
 
-TEST_CASE("timeouts: a stream that stands still is cut, and one that moves is not (G11, G13)") {
+TEST_CASE("timeouts: a stream that stands still is cut, and one that moves is not") {
   gate go;
   fake_cell cell([&go](cell_connection& c) {
     message request;
@@ -128,7 +128,7 @@ TEST_CASE("timeouts: a stream that stands still is cut, and one that moves is no
   CHECK(router.metric("gateway_requests_total", {"outcome=\"cut\""}) == 1);
 }
 
-TEST_CASE("timeouts: a client that stops within its content is answered 408 (S49, G10)") {
+TEST_CASE("timeouts: a client that stops within its content is answered 408") {
   fake_cell cell(echo_content{});
   router_process router(
       {.placements = {{"tier1", at(cell.port())}}, .defaults = "timeouts: {request_body_idle: 300ms}"});

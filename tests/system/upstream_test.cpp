@@ -43,7 +43,7 @@ const bad_answer_case bad_answer_cases[] = {
     {"a chunk without a size", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", "http_protocol_error"},
 };
 
-TEST_CASE("upstream: an answer that is none becomes 502, with the decision and the cause (C6)") {
+TEST_CASE("upstream: an answer that is none becomes 502, with the decision and the cause") {
   for (const bad_answer_case& row : bad_answer_cases) {
     CAPTURE(row.says);
     fake_cell cell(answer_and_close{row.answer});
@@ -76,7 +76,7 @@ TEST_CASE("upstream: a cell that resets is 502 like one that closes") {
   CHECK(answer.head.value("Proxy-Status").starts_with("cellroute; error=connection_terminated"));
 }
 
-TEST_CASE("upstream: nobody listens: 502 at once, without a second try at the only endpoint (C13)") {
+TEST_CASE("upstream: nobody listens: 502 at once, without a second try at the only endpoint") {
   closed_port nobody;
   router_process router({.placements = {{"tier1", at(nobody.port())}}});
   const stopwatch watch;
@@ -119,7 +119,7 @@ TEST_CASE("upstream: attempts: 0 tries no other endpoint") {
   CHECK(first + second == 200 + 502);
 }
 
-TEST_CASE("upstream: connections are kept and used again (C16)") {
+TEST_CASE("upstream: connections are kept and used again") {
   fake_cell cell(echo_content{});
   router_process router({.placements = {{"tier1", at(cell.port())}}});
   for (int i = 0; i < 5; ++i) CHECK(ask(router.port(), keyed("GET /")).status() == 200);
@@ -137,7 +137,7 @@ TEST_CASE("upstream: a connection that carried much content both ways is used ag
   CHECK(cell.accepted() == 1);
 }
 
-TEST_CASE("upstream: an idle connection is closed after pool.idle_timeout (C16)") {
+TEST_CASE("upstream: an idle connection is closed after pool.idle_timeout") {
   fake_cell cell(echo_content{});
   router_process router({.placements = {{"tier1", at(cell.port())}}, .defaults = "pool: {idle_timeout: 200ms}"});
   CHECK(ask(router.port(), keyed("GET /")).status() == 200);
