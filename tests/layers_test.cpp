@@ -293,6 +293,23 @@ TEST_CASE("layers: every folder is in the table") {
   }
 }
 
+TEST_CASE("layers: cellroute.hpp includes every header of the core") {
+  std::set<std::string, std::less<>> included;
+  std::size_t headers = 0;
+  for (const source_file& file : tree()) {
+    if (file.path != "include/cellroute/cellroute.hpp") continue;
+    for (const include& asked : includes_of(file)) included.insert(asked.target);
+  }
+  for (const source_file& file : tree()) {
+    constexpr std::string_view core = "include/cellroute/";
+    if (!file.path.starts_with(core) || file.path.ends_with("/cellroute.hpp")) continue;
+    ++headers;
+    CAPTURE(file.path);
+    CHECK(included.contains("core/" + file.path.substr(core.size())));
+  }
+  CHECK(headers > 10);
+}
+
 TEST_CASE("layers: every file is reached from a target") {
   // The build writes down the sources of its targets; a header is reached when somebody includes it.
   const std::string written = support::read_file(CELLROUTE_BUILT_SOURCES);

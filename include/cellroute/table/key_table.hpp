@@ -17,64 +17,14 @@
 #include "cellroute/base/expected.hpp"
 #include "cellroute/base/hash.hpp"
 #include "cellroute/base/simd.hpp"
-#include "cellroute/match/routing_key.hpp"
 #include "cellroute/table/arena.hpp"
 #include "cellroute/table/hash_order.hpp"
 #include "cellroute/table/key_format.hpp"
+#include "cellroute/table/key_rows.hpp"
 #include "cellroute/table/key_table_check.hpp"
+#include "cellroute/table/key_table_writer.hpp"
 
 namespace cellroute {
-
-/// A routing key and the number of its outcome.
-struct key_row {
-  std::string_view key;  ///< 1 to 256 bytes of any value
-  std::uint16_t outcome = 0;
-};
-
-/// What becomes of one key in an update: a new outcome, or none at all any more.
-struct key_change {
-  std::string_view key;
-  std::optional<std::uint16_t> outcome;  ///< empty: erased, if it was there
-};
-
-/// Why rows make no table.
-enum class key_table_error {
-  empty_key,
-  key_too_long,
-  duplicate_key,
-  too_many_keys,         ///< 2^32 of them, or 8 GiB of memory
-  outcome_out_of_range,  ///< a row's outcome is not in the list of outcomes
-  bad_outcome_text,      ///< empty or with a line end, or more than 65,535 of them, or fewer than before
-  unlucky_seed,          ///< sixteen seeds in a row put more than 32 keys into one bucket: not by chance
-};
-
-[[nodiscard]] constexpr std::string_view to_string(key_table_error error) {
-  switch (error) {
-    case key_table_error::empty_key:
-      return "empty_key";
-    case key_table_error::key_too_long:
-      return "key_too_long";
-    case key_table_error::duplicate_key:
-      return "duplicate_key";
-    case key_table_error::too_many_keys:
-      return "too_many_keys";
-    case key_table_error::outcome_out_of_range:
-      return "outcome_out_of_range";
-    case key_table_error::bad_outcome_text:
-      return "bad_outcome_text";
-    case key_table_error::unlucky_seed:
-      return "unlucky_seed";
-  }
-  return {};
-}
-
-/// Why rows make no table, and which of them: indices into the rows, or into the list of outcomes.
-struct build_error {
-  key_table_error what{};
-  std::size_t row = 0;
-  std::size_t other_row = 0;  ///< of `duplicate_key`: the later one of the two
-  friend bool operator==(const build_error&, const build_error&) = default;
-};
 
 /// Routing key -> outcome, for millions of keys: one arena in hash order, `key_format.hpp` tells its bytes.
 ///
@@ -227,13 +177,9 @@ class key_table {
   }
 
   // Building, merging, opening: below, in the order in which they happen.
-  class writer;
   using entries = std::vector<key_format::bucket_entry>;
   static constexpr int seeds_max = 16;
 
-  static std::optional<build_error> check_outcomes(std::span<const std::string_view> outcomes);
-  static std::optional<build_error> check_row(std::string_view key, std::optional<std::uint16_t> outcome,
-                                              std::size_t outcome_count, std::size_t row);
   static std::optional<build_error> put_in_order(std::span<nearby_row> bucket);
   static std::optional<std::size_t> only_other_outcome(const key_format::bucket_view& old,
                                                        std::span<const nearby_row> changed);
@@ -282,127 +228,6 @@ inline void key_table::find_batch(std::span<const std::string_view> keys,
   }
 }
 
-/// Fills an arena from front to back: buckets as they come, then the outcomes and the header.
-class key_table::writer {
- public:
-  /// Range: `bucket_bytes_max` is enough for all buckets.
-  writer(std::uint64_t seed, std::uint64_t group_count, std::size_t bucket_bytes_max,
-         std::span<const std::string_view> outcomes, std::pmr::memory_resource* resource)
-      : outcomes_(outcomes) {
-    header_.seed = seed;
-    header_.group_count = group_count;
-    header_.bucket_bytes = bucket_bytes_max;
-    header_.outcome_count = outcomes.size();
-    for (const std::string_view text : outcomes) header_.outcome_bytes += text.size() + 1;
-    const key_format::layout at(header_);
-    memory_ = arena(at.end, resource);
-    groups_ = static_cast<key_format::group*>(static_cast<void*>(memory_.data() + sizeof header_));
-    buckets_ = memory_.data() + at.buckets;
-    next_ = buckets_;
-  }
-
-  /// How many bytes of buckets there are.
-  [[nodiscard]] std::size_t offset() const { return static_cast<std::size_t>(next_ - buckets_); }
-
-  /// Writes the next bucket.
-  template <class Entries>
-  void add_bucket(const Entries& bucket) {
-    place_next(offset());
-    next_ += key_format::write_bucket(next_, bucket);
-  }
-
-  /// Writes buckets without keys, up to the one of `place`.
-  void add_empty_until(key_format::bucket_place place) {
-    while (at_ != place) add_bucket(std::span<const key_format::bucket_entry>());
-  }
-
-  /// Says in the directory where the buckets up to that of `place` start: `distance` behind where the other table that
-  /// has `from` says, modulo 2^64.
-  void place_until(key_format::bucket_place place, const key_format::group* from, std::size_t distance) {
-    while (at_ != place) {
-      const key_format::group& old = from[at_.group];
-      if (at_.slot == 0 && at_.group < place.group) {
-        groups_[at_.group] = old;
-        groups_[at_.group].base += static_cast<std::uint32_t>(distance / 2);
-        ++at_.group;
-      } else {
-        place_next(2 * (std::size_t{old.base} + old.within[at_.slot]) + distance);
-      }
-    }
-  }
-
-  void copy(const std::byte* from, std::size_t size_bytes) {
-    copy_long(next_, from, size_bytes);
-    next_ += size_bytes;
-  }
-
-  /// Writes an outcome over the one that stands `distance` bytes before the end of what is written.
-  void set_outcome(std::size_t distance, std::uint16_t outcome) {
-    std::memcpy(next_ - distance, &outcome, sizeof outcome);
-  }
-
-  key_table finish(std::uint64_t key_count) && {
-    header_.key_count = key_count;
-    header_.bucket_bytes = offset();
-    const key_format::layout at(header_);
-    fill_zero(at.outcomes);
-    for (const std::string_view text : outcomes_) {
-      copy(static_cast<const std::byte*>(static_cast<const void*>(text.data())), text.size());
-      *next_++ = std::byte{'\n'};
-    }
-    fill_zero(at.end);
-    header_.size_bytes = at.end;
-    memory_.shorten(at.end);
-    std::memcpy(memory_.data(), &header_, sizeof header_);
-    return key_table(std::move(memory_));
-  }
-
- private:
-  /// Says in the directory that the next bucket starts at `offset`.
-  void place_next(std::size_t offset) {
-    key_format::group& group = groups_[at_.group];
-    if (at_.slot == 0) group.base = static_cast<std::uint32_t>(offset / 2);
-    group.within[at_.slot] = static_cast<std::uint16_t>(offset / 2 - group.base);
-    at_ = key_format::behind(at_);
-  }
-
-  void fill_zero(std::size_t until) {
-    std::byte* end = memory_.data() + until;
-    std::fill(next_, end, std::byte{0});
-    next_ = end;
-  }
-
-  arena memory_;
-  key_format::header header_;
-  std::span<const std::string_view> outcomes_;
-  key_format::group* groups_ = nullptr;
-  std::byte* buckets_ = nullptr;
-  std::byte* next_ = nullptr;
-  key_format::bucket_place at_;  // the bucket that comes next
-};
-
-inline std::optional<build_error> key_table::check_outcomes(std::span<const std::string_view> outcomes) {
-  if (outcomes.size() > key_format::outcomes_max) {
-    return build_error{key_table_error::bad_outcome_text, key_format::outcomes_max, 0};
-  }
-  for (std::size_t i = 0; i < outcomes.size(); ++i) {
-    if (outcomes[i].empty() || outcomes[i].find('\n') != std::string_view::npos) {
-      return build_error{key_table_error::bad_outcome_text, i, 0};
-    }
-  }
-  return std::nullopt;
-}
-
-inline std::optional<build_error> key_table::check_row(std::string_view key, std::optional<std::uint16_t> outcome,
-                                                       std::size_t outcome_count, std::size_t row) {
-  if (key.empty()) return build_error{key_table_error::empty_key, row, 0};
-  if (key.size() > key_size_max) return build_error{key_table_error::key_too_long, row, 0};
-  if (outcome && outcome_count > 0 && *outcome >= outcome_count) {
-    return build_error{key_table_error::outcome_out_of_range, row, 0};
-  }
-  return std::nullopt;
-}
-
 inline expected<key_table, build_error> key_table::build(std::span<const key_row> rows, std::uint64_t seed,
                                                          std::span<const std::string_view> outcomes,
                                                          std::pmr::memory_resource* resource) {
@@ -424,7 +249,7 @@ inline expected<key_table, build_error> key_table::build(std::span<const key_row
 
   for (int attempt = 0; attempt < seeds_max; ++attempt, seed = mix(seed)) {
     const bucket_order order(rows, seed, group_count, resource);
-    writer out(seed, group_count, bucket_bytes, outcomes, resource);
+    key_table_writer out(seed, group_count, bucket_bytes, outcomes, resource);
     std::optional<build_error> twice;
     bool is_crowded = false;
     order.for_each_bucket([&](key_format::bucket_place place, std::span<nearby_row> bucket) {
@@ -438,7 +263,7 @@ inline expected<key_table, build_error> key_table::build(std::span<const key_row
     if (twice) return unexpected(*twice);
     if (is_crowded) continue;
     out.add_empty_until({group_count, 0});
-    return std::move(out).finish(rows.size());
+    return key_table(std::move(out).finish(rows.size()));
   }
   return unexpected(build_error{key_table_error::unlucky_seed, 0, 0});
 }
@@ -479,7 +304,7 @@ inline expected<key_table, build_error> key_table::merged(std::span<const key_ch
 
   // The old buckets lie one behind the other, so what lies between two changed ones is one copy, and its offsets all
   // move by the same distance.
-  writer out(header_.seed, group_count_, header_.bucket_bytes + bytes_added, outcomes, memory_.resource());
+  key_table_writer out(header_.seed, group_count_, header_.bucket_bytes + bytes_added, outcomes, memory_.resource());
   std::uint64_t key_count = header_.key_count;
   std::size_t copied = 0;  // up to here the old buckets are in `out`
   const auto copy_until = [&](key_format::bucket_place place) {
@@ -517,7 +342,7 @@ inline expected<key_table, build_error> key_table::merged(std::span<const key_ch
   const bool is_dense = key_count > buckets * key_format::keys_per_bucket * 3 / 2;
   if (is_sparse || is_dense) return rebuilt(changes, outcomes);
   copy_until({group_count_, 0});
-  return std::move(out).finish(key_count);
+  return key_table(std::move(out).finish(key_count));
 }
 
 /// The index of a key that is here already, where all that happens to the bucket is that it gets another outcome.
