@@ -4,7 +4,9 @@
 #include <optional>
 #include <string_view>
 
+#include "adapters/edge/exchange.hpp"
 #include "adapters/proxy/router_metrics.hpp"
+#include "cellroute/match/routing_key.hpp"
 
 namespace cellroute::proxy {
 
@@ -96,6 +98,59 @@ struct failure_outcome {
       return {499, "client_left", "", "the client left before the answer was complete", {}};
   }
   return {};
+}
+
+/// A request without one usable key.
+[[nodiscard]] constexpr failure failure_of(key_error e) {
+  switch (e) {
+    case key_error::missing:
+      return failure::key_missing;
+    case key_error::empty:
+      return failure::key_empty;
+    case key_error::too_long:
+      return failure::key_too_long;
+    case key_error::duplicate:
+      return failure::key_repeated;
+    case key_error::list:
+      return failure::key_is_list;
+  }
+  return failure::key_missing;
+}
+
+/// The cell's side of an exchange failed before its answer began.
+[[nodiscard]] constexpr failure failure_of_upstream(edge::stream_fault fault) {
+  switch (fault) {
+    case edge::stream_fault::malformed:
+    case edge::stream_fault::too_large:
+      return failure::bad_answer;
+    case edge::stream_fault::timed_out:
+      return failure::answer_timeout;
+    case edge::stream_fault::no_descriptor:
+      return failure::no_descriptor;
+    case edge::stream_fault::none:
+    case edge::stream_fault::closed:
+    case edge::stream_fault::cancelled:
+      return failure::upstream_closed;
+  }
+  return failure::upstream_closed;
+}
+
+/// The client's side failed while its content was read.
+[[nodiscard]] constexpr failure failure_of_body(edge::stream_fault fault) {
+  switch (fault) {
+    case edge::stream_fault::malformed:
+      return failure::body_malformed;
+    case edge::stream_fault::timed_out:
+      return failure::body_idle;
+    case edge::stream_fault::too_large:
+      return failure::body_too_large;
+    case edge::stream_fault::no_descriptor:
+    case edge::stream_fault::none:
+    case edge::stream_fault::closed:
+    case edge::stream_fault::cancelled:
+      return failure::client_left;
+  }
+  return failure::client_left;
 }
 
 }  // namespace cellroute::proxy

@@ -98,7 +98,7 @@ struct decision {
 /// The value of `X-Route-Reason`.
 [[nodiscard]] constexpr std::string_view route_reason(const decision& made) { return to_string(made.why); }
 
-/// Writes the value of `X-Route-Decision`, the whole story in one line:
+/// Writes the value of `X-Route-Decision`, the whole story in one line (the router adds which attempt was answered):
 /// `key=acme;src=header.X-Routing-Key;gen=4711;rule=table;placement=tier1;cell=c3`. Bytes of the key that could end the
 /// value are written as %XX.
 template <text_sink Sink>

@@ -73,5 +73,32 @@ TEST_CASE("failures: every one has a code of its own, a message, and a status wi
   CHECK(codes.size() == static_cast<std::size_t>(failure::client_left) + 1);
 }
 
+TEST_CASE("failures: which one a fault of either side is") {
+  using edge::stream_fault;
+  struct fault_case {
+    stream_fault fault;
+    failure of_upstream;
+    failure of_body;
+  };
+  const fault_case rows[] = {
+      {stream_fault::malformed, failure::bad_answer, failure::body_malformed},
+      {stream_fault::too_large, failure::bad_answer, failure::body_too_large},
+      {stream_fault::timed_out, failure::answer_timeout, failure::body_idle},
+      {stream_fault::no_descriptor, failure::no_descriptor, failure::client_left},
+      {stream_fault::closed, failure::upstream_closed, failure::client_left},
+      {stream_fault::cancelled, failure::upstream_closed, failure::client_left},
+  };
+  for (const fault_case& row : rows) {
+    CAPTURE(static_cast<int>(row.fault));
+    CHECK(failure_of_upstream(row.fault) == row.of_upstream);
+    CHECK(failure_of_body(row.fault) == row.of_body);
+  }
+  CHECK(failure_of(key_error::missing) == failure::key_missing);
+  CHECK(failure_of(key_error::empty) == failure::key_empty);
+  CHECK(failure_of(key_error::too_long) == failure::key_too_long);
+  CHECK(failure_of(key_error::duplicate) == failure::key_repeated);
+  CHECK(failure_of(key_error::list) == failure::key_is_list);
+}
+
 }  // namespace
 }  // namespace cellroute::proxy
