@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "adapters/edge/exchange.hpp"
-#include "adapters/proxy/router_metrics.hpp"
+#include "adapters/proxy/metric_labels.hpp"
 #include "cellroute/match/routing_key.hpp"
 
 namespace cellroute::proxy {

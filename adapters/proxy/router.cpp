@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "adapters/process/process_usage.hpp"
+#include "adapters/proxy/metrics_page.hpp"
 
 namespace cellroute::proxy {
 namespace {

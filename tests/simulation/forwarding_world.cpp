@@ -5,6 +5,8 @@
 #include <charconv>
 #include <utility>
 
+#include "adapters/proxy/metrics_page.hpp"
+
 namespace cellroute::simulation {
 namespace {
 

@@ -1,5 +1,5 @@
 // The families of the router: what each call counts, under which labels, and that nobody outside can make series.
-#include "adapters/proxy/router_metrics.hpp"
+#include "adapters/proxy/metrics_page.hpp"
 
 #include <doctest/doctest.h>
 
