@@ -80,7 +80,7 @@ void scan_and_parse_response(benchmark::State& state) {
     const head_outcome outcome = scanner.scan(response);
     const auto& end = std::get<head_end>(outcome);
     benchmark::DoNotOptimize(
-        parse_response_head(response.substr(end.begin, end.size_bytes), false, false, head_limits{}, storage, head));
+        parse_response_head(response.substr(end.begin, end.size_bytes), false, {}, head_limits{}, storage, head));
   }
   state.counters["bytes"] = response.size();
 }

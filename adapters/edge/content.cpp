@@ -5,6 +5,7 @@
 #include <cstring>
 #include <memory>
 
+#include "adapters/http1/bytes.hpp"
 #include "adapters/http1/head_writer.hpp"
 
 namespace cellroute::edge {
@@ -81,6 +82,7 @@ void content_reader::begin(http1::body_framing framing, std::uint64_t length_byt
   left_bytes_ = length_bytes;
   complete_ = framing == http1::body_framing::none || (framing == http1::body_framing::length && length_bytes == 0);
   if (framing == http1::body_framing::chunked) decoder_.reset();
+  nominated_.clear();
 }
 
 body_piece content_reader::lend(std::size_t size_bytes, std::size_t tailroom_bytes) {
@@ -187,7 +189,20 @@ std::span<field> content_reader::trailers() {
   if (framing_ != http1::body_framing::chunked || !complete_ || decoder_.trailers().empty()) return {};
   trailers_.resize(http1::trailer_fields_max);
   const auto parsed = http1::parse_trailers(decoder_.trailers(), trailers_);
-  return parsed ? *parsed : std::span<field>{};
+  if (!parsed) return {};
+  http1::for_each_member(nominated_, [&](std::string_view name) {
+    for (field& f : *parsed) f.skip = f.skip || http1::same_ignoring_case(f.name, name);
+    return true;
+  });
+  return *parsed;
+}
+
+void content_reader::forbid_nominated(std::span<const field> head) {
+  for (const field& f : head) {
+    if (f.id != field_name::connection) continue;
+    nominated_ += f.value;
+    nominated_ += ',';
+  }
 }
 
 io::task<stream_fault> send_all(io::socket& to, std::span<const char> bytes, bool more_follows, time_point deadline) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -60,7 +61,11 @@ class content_reader {
   /// The next content; waits for it.
   [[nodiscard]] io::task<body_piece> read(time_point deadline);
   [[nodiscard]] bool is_complete() const { return complete_; }
+  /// Those that may be passed on have no `skip`.
   [[nodiscard]] std::span<field> trailers();
+  /// Keeps the names that the Connection fields of `head` have: trailers of these names end here. RFC 9110 section
+  /// 7.6.1.
+  void forbid_nominated(std::span<const field> head);
   /// The message is over: gives back what was borrowed for it.
   void rest() { pipe_.reset(); }
   /// A long stream may come in pipes.
@@ -84,6 +89,7 @@ class content_reader {
   std::uint64_t left_bytes_ = 0;
   http1::chunked_decoder decoder_;
   std::vector<field> trailers_;
+  std::string nominated_;  // a list; nearly always empty
 };
 
 /// Writes one HTTP/1 message: its head with the first content in one call where they fit together, then the rest.

@@ -205,11 +205,15 @@ struct stream_releaser {
 /// A stream, given back at the end on every path.
 using upstream_handle = std::unique_ptr<upstream_stream, stream_releaser>;
 
+/// Which connection a request needs: `idle` is one that has no known fault, `asked` one of which the kernel was asked,
+/// for a request that could not be sent again, and `fresh` one that has yet to connect.
+enum class connection_need : std::uint8_t { idle, asked, fresh };
+
 /// Whose connections to take: one endpoint's, on one reactor.
 class upstream_source {
  public:
-  /// An idle connection, or one that has yet to connect. `fresh`: only the latter.
-  [[nodiscard]] virtual upstream_handle take(bool fresh) = 0;
+  /// A connection as needed; where no idle one is fit, one that has yet to connect.
+  [[nodiscard]] virtual upstream_handle take(connection_need need) = 0;
 
  protected:
   ~upstream_source() = default;

@@ -1,5 +1,6 @@
 #include "adapters/edge/http1_downstream.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <utility>
@@ -15,6 +16,12 @@ namespace {
 constexpr std::size_t head_read_bytes = 65536;
 constexpr std::size_t linger_bytes_max = 16 * 1024 * 1024;
 
+/// Whether the bytes, empty lines aside, begin a request with the method HEAD.
+bool names_head_method(std::string_view begun) {
+  begun.remove_prefix(std::min(begun.find_first_not_of("\r\n"), begun.size()));
+  return begun.starts_with("HEAD ");
+}
+
 }  // namespace
 
 /// One request of a connection, and its answer. Lives as long as the request.
@@ -29,9 +36,10 @@ class http1_exchange final : public exchange {
 
   /// Reads the head that `end` describes at the front of the input. A refused one leaves `refused` set.
   void read_head(const http1::head_end& end);
-  /// A head that could not even be delimited.
-  void refuse(std::uint16_t status, std::string_view details) {
+  /// A head that could not be read. `begun` is what came of it: also an answer to half a HEAD has no content.
+  void refuse(std::uint16_t status, std::string_view details, std::string_view begun) {
     refused = {status, details};
+    head_request_ = names_head_method(begun);
     close_ = true;
     reader_.begin(http1::body_framing::none, 0);
   }
@@ -104,15 +112,14 @@ void http1_exchange::read_head(const http1::head_end& end) {
                                 field_storage(head_block_, end.size_bytes, end.line_count), head_);
   request = head_.view;
   if (!parsed) {
-    request.upgrade = {};
-    request.fields = {};
-    refuse(http1::status_of(parsed.error()), http1::to_string(parsed.error()));
+    refuse(http1::status_of(parsed.error()), http1::to_string(parsed.error()), {head_block_.data(), end.size_bytes});
     return;
   }
   facts.version = head_.version_minor == 0 ? protocol::http_1_0 : protocol::http_1_1;
   close_ = !head_.keep_alive;
   head_request_ = request.method == "HEAD";
   reader_.begin(head_.framing, request.body.length_bytes.value_or(0));
+  if (head_.nominates && head_.framing == http1::body_framing::chunked) reader_.forbid_nominated(request.fields);
 }
 
 http1::body_framing http1_exchange::framing_of(const body_size& size, std::uint16_t status) const {
@@ -160,11 +167,11 @@ io::task<stream_fault> http1_exchange::send_head(const outgoing_response& head, 
 
 http1_connection::next_step http1_exchange::next_step() {
   using next_step = http1_connection::next_step;
-  if (tunnel_) return next_step::close;
-  if (!answered_ || aborted_ || !writer_.is_complete()) {
+  if (aborted_ || (!tunnel_ && !(answered_ && writer_.is_complete()))) {
     connection_.socket_.close_with_reset();
     return next_step::close;
   }
+  if (tunnel_) return next_step::close;
   if (!settle_body()) return next_step::linger;
   if (refused.status != 0) return next_step::linger;
   return close_ ? next_step::close : next_step::next_request;
@@ -222,7 +229,7 @@ io::task<http1_connection::next_step> http1_connection::serve_next() {
         const io::io_status waited = co_await socket_.readable(deadline);
         if (waited == io::io_status::timed_out) {
           http1_exchange late(*this);
-          late.refuse(408, "the request head did not come in time");
+          late.refuse(408, "the request head did not come in time", input_.unread());
           co_await listener_.handler().serve(late);
           co_return late.next_step();
         }
@@ -233,11 +240,16 @@ io::task<http1_connection::next_step> http1_connection::serve_next() {
     }
     if (deadline == time_point::max()) deadline = socket_.owner().now() + options.header_timeout;
     const http1::head_outcome outcome = scanner.scan(input_.unread());
-    if (std::holds_alternative<http1::need_more>(outcome)) continue;
+    if (std::holds_alternative<http1::need_more>(outcome)) {
+      // Empty lines before a request are no part of it (RFC 9112 section 2.2): who sent nothing else is idle.
+      if (scanner.has_begun() || !input_.unread().ends_with('\n')) continue;
+      input_.consume(input_.unread().size());
+      co_return next_step::wait;
+    }
 
     http1_exchange x(*this);
     if (const auto* const error = std::get_if<http1::head_error>(&outcome)) {
-      x.refuse(http1::status_of(*error), http1::to_string(*error));
+      x.refuse(http1::status_of(*error), http1::to_string(*error), input_.unread());
     } else {
       x.read_head(*std::get_if<http1::head_end>(&outcome));
       if (input_.is_empty()) input_.shrink(socket_.owner().buffers());

@@ -40,7 +40,7 @@ io::task<stream_fault> http1_upstream::send_head(const outgoing_request& head, b
   out.authority = head.authority;
   out.added = head.added;
   request_was_head_ = view.method == "HEAD";
-  upgrade_was_asked_ = !view.upgrade.empty();
+  upgrade_asked_ = view.upgrade;
   answered_ = final_head_read_ = closes_ = false;
   writer_.begin(out.framing);
   io::buffer block = socket_.owner().buffers().take(http1::size_bound(out));
@@ -74,14 +74,17 @@ io::task<answer_head> http1_upstream::read_head(time_point deadline) {
     input_.consume(end.begin);
     const std::string_view text = input_.unread().substr(0, end.size_bytes);
     fields_block_ = socket_.owner().buffers().take(field_storage_bytes(0, end.line_count));
-    const auto parsed = http1::parse_response_head(text, request_was_head_, upgrade_was_asked_, pool_.options_.limits,
+    const auto parsed = http1::parse_response_head(text, request_was_head_, upgrade_asked_, pool_.options_.limits,
                                                    field_storage(fields_block_, 0, end.line_count), head_);
     if (!parsed) co_return answer_head{stream_fault::malformed, nullptr};
     input_.consume(end.size_bytes);
     final_head_read_ = head_.view.status >= 200 || head_.view.status == 101;
+    closes_ = closes_ || !head_.keep_alive;  // an interim answer may end it, too
     if (final_head_read_) {
-      closes_ = !head_.keep_alive;
       reader_.begin(head_.framing, head_.view.body.length_bytes.value_or(0));
+      if (head_.nominates && head_.framing == http1::body_framing::chunked) {
+        reader_.forbid_nominated(head_.view.fields);
+      }
     }
     co_return answer_head{stream_fault::none, &head_.view};
   }
@@ -103,12 +106,14 @@ bool http1_upstream::is_reusable() {
 
 void http1_upstream::release() { pool_.give_back(*this); }
 
-upstream_handle http1_pool::take(bool fresh) {
+upstream_handle http1_pool::take(connection_need need) {
   std::unique_ptr<http1_upstream> connection;
-  while (!fresh && !idle_.empty() && connection == nullptr) {
+  while (need != connection_need::fresh && !idle_.empty() && connection == nullptr) {
     connection = std::move(idle_.back());
     idle_.pop_back();
-    if (!connection->is_fit()) connection.reset();
+    if (!connection->is_fit() || (need == connection_need::asked && connection->socket_.has_news_now())) {
+      connection.reset();
+    }
   }
   if (connection == nullptr) connection = std::make_unique<http1_upstream>(*this);
   connection->place_ = lent_.size();

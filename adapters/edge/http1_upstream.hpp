@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "adapters/edge/content.hpp"
@@ -55,7 +56,7 @@ class http1_upstream final : public upstream_stream {
   std::uint64_t served_ = 0;
   time_point idle_since_;
   bool request_was_head_ = false;
-  bool upgrade_was_asked_ = false;
+  std::string_view upgrade_asked_;  // lies in the request, which is there until its answer is
   bool answered_ = false;
   bool final_head_read_ = false;
   bool closes_ = false;
@@ -77,7 +78,7 @@ class http1_pool final : public upstream_source {
   http1_pool(const http1_pool&) = delete;
   http1_pool& operator=(const http1_pool&) = delete;
 
-  upstream_handle take(bool fresh) override;
+  upstream_handle take(connection_need need) override;
 
   /// Closes what has been idle for too long or has been closed by the endpoint. To be called every second or so.
   void sweep(time_point now);

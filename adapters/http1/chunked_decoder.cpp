@@ -220,6 +220,7 @@ constexpr name_set forbidden_names = [] {
                                 x_cell_generation,
                                 x_cell_key,
                                 x_cell_placement,
+                                x_circuit_state,
                                 x_failover_reason,
                                 x_forwarded_for,
                                 x_forwarded_host,

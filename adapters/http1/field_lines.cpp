@@ -102,6 +102,7 @@ expected<connection_options, head_error> apply_connection(const field_lines& lin
     } else if (same_ignoring_case(option, "upgrade")) {
       options.upgrade = true;
     } else {
+      options.nominates = true;
       if (++nominated > connection_options_max) return false;
       for (field& f : lines.fields) {
         if (!never_nominated.has(f.id) && same_ignoring_case(f.name, option)) f.skip = true;

@@ -33,6 +33,7 @@ struct connection_options {
   bool close = false;
   bool keep_alive = false;
   bool upgrade = false;
+  bool nominates = false;  ///< it names fields, of the head or behind the content
 };
 
 /// No honest message names more fields; without a bound, a head of such names costs their number times its fields.

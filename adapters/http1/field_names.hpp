@@ -84,7 +84,7 @@ template <std::size_t N>
              : is_name(n, "x-route-reason") ? x_route_reason
                                             : other;
     case 15:
-      return is_name(n, "x-forwarded-for") ? x_forwarded_for : other;
+      return is_name(n, "x-forwarded-for") ? x_forwarded_for : is_name(n, "x-circuit-state") ? x_circuit_state : other;
     case 16:
       return is_name(n, "x-forwarded-host")   ? x_forwarded_host
              : is_name(n, "x-forwarded-port") ? x_forwarded_port

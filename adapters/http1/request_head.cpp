@@ -196,6 +196,7 @@ expected<void, head_error> parse_request_head(std::string_view head, const head_
   const auto connection = apply_connection(*lines);
   if (!connection) return unexpected(connection.error());
   const bool http11 = out.version_minor > 0;
+  out.nominates = connection->nominates;
   out.keep_alive = !connection->close && (http11 || connection->keep_alive);
   out.view.accepts_trailers = http11 && lines->seen.has(field_name::te) && accepts_trailers(*lines);
   if (http11 && connection->upgrade && !out.view.body.has_body && lines->seen.has(field_name::upgrade) &&

@@ -18,6 +18,7 @@ struct request_head {
   std::uint8_t version_minor = 1;  ///< 0 or 1: higher ones are read as 1
   bool keep_alive = false;         ///< the client wants to send another request on this connection
   body_framing framing = body_framing::none;
+  bool nominates = false;  ///< Connection names fields, which may come behind the content, too
 
   /// Where `view.target` lies in the one case that it is no part of the head: `http://host?query`, which lacks the `/`
   /// that goes upstream. On the heap, so that the view outlives a move.
@@ -38,7 +39,9 @@ struct request_head {
 /// - `view.upgrade` asks for a tunnel: only in HTTP/1.1, named by Connection, in one line, without content, never h2c.
 ///
 /// Cost: one pass, no allocation but for `made_target`.
-/// Errors: all but those of a status or an unasked upgrade; `status_of` answers them. After one, `out` means nothing.
+/// Errors: all but those of a status or an unasked upgrade; `status_of` answers them. After one, `out.view` has what
+///         was read before it: method and target, and the fields if all lines were in order. It is good for the log and
+///         for the form of the answer, and not to be routed.
 /// Source: RFC 9112 sections 2 to 6, RFC 9110 sections 7.2, 7.6.1, 7.8 and 10.1.1. Where they leave a choice between
 /// refusing and repairing, we refuse.
 [[nodiscard]] expected<void, head_error> parse_request_head(std::string_view head, const head_limits& limits,

@@ -42,11 +42,28 @@ expected<std::size_t, head_error> parse_status_line(std::string_view head, respo
   return line_bytes + 2;
 }
 
+// Whether each protocol of one list stands in the other. RFC 9110 section 7.8: a server must not switch to a protocol
+// that was not asked for.
+bool is_among(std::string_view chosen, std::string_view asked) {
+  bool any = false;
+  bool all = true;
+  for_each_member(chosen, [&](std::string_view protocol) {
+    any = true;
+    bool found = false;
+    for_each_member(asked, [&](std::string_view offered) {
+      found = same_ignoring_case(protocol, offered);
+      return !found;
+    });
+    return all = found;
+  });
+  return any && all;
+}
+
 }  // namespace
 
-expected<void, head_error> parse_response_head(std::string_view head, bool request_was_head, bool upgrade_was_asked,
-                                               const head_limits& limits, std::span<field> storage,
-                                               response_head& out) {
+expected<void, head_error> parse_response_head(std::string_view head, bool request_was_head,
+                                               std::string_view upgrade_asked, const head_limits& limits,
+                                               std::span<field> storage, response_head& out) {
   if (head.size() > limits.head_bytes_max) return unexpected(head_error::head_too_long);
   out = response_head{};
   const auto start_bytes = parse_status_line(head, out);
@@ -59,6 +76,7 @@ expected<void, head_error> parse_response_head(std::string_view head, bool reque
   out.view.raw = lines->raw;
   const auto connection = apply_connection(*lines);
   if (!connection) return unexpected(connection.error());
+  out.nominates = connection->nominates;
   out.keep_alive = !connection->close && (out.version_minor > 0 || connection->keep_alive);
 
   const std::uint16_t status = out.view.status;
@@ -67,10 +85,11 @@ expected<void, head_error> parse_response_head(std::string_view head, bool reque
     const auto framing = parse_framing(*lines, out.version_minor);
     if (!framing || framing->chunked || framing->length_bytes.value_or(0) > 0) out.keep_alive = false;
     if (status != 101) return {};
-    if (upgrade_was_asked && lines->seen.has(field_name::upgrade)) {
-      out.view.upgrade = find_field(lines->fields, field_name::upgrade)->value;
+    if (!lines->seen.has(field_name::upgrade) || lines->repeated.has(field_name::upgrade)) {
+      return unexpected(head_error::unasked_upgrade);
     }
-    if (out.view.upgrade.empty()) return unexpected(head_error::unasked_upgrade);
+    out.view.upgrade = find_field(lines->fields, field_name::upgrade)->value;
+    if (!is_among(out.view.upgrade, upgrade_asked)) return unexpected(head_error::unasked_upgrade);
     return {};
   }
 

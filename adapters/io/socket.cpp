@@ -167,11 +167,12 @@ void socket::on_events(std::uint32_t events) {
   if ((half_close_ ? broken_ : hung_up) && watcher_ != nullptr) std::exchange(watcher_, nullptr)->on_hangup();
 }
 
-bool socket::has_unread() {
-  if (!readable_) return false;
+bool socket::has_unread() { return readable_ && has_news_now(); }
+
+bool socket::has_news_now() {
   char byte = 0;
   const ssize_t seen = ::recv(descriptor_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  if (seen < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) readable_ = false;
+  readable_ = seen >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
   return readable_;
 }
 

@@ -96,6 +96,9 @@ class socket final : public registered {
   /// then.
   [[nodiscard]] bool has_unread();
 
+  /// As `has_unread`, whatever the reactor knows: an end may have come since it last looked. Cost: a call.
+  [[nodiscard]] bool has_news_now();
+
   /// For listeners, whose readiness no read clears: there is no more; or ask again although no edge has come.
   void forget_readable() { readable_ = false; }
   void pretend_readable();

@@ -19,6 +19,7 @@ enum class failure : std::uint8_t {
   key_repeated,
   key_is_list,
   method_refused,
+  not_forwarded,
   unknown_key,
   body_malformed,
   body_idle,
@@ -62,6 +63,8 @@ struct failure_outcome {
       return {400, "routing_key_list", "http_request_error", "the routing key is a list; one value is meant", {}};
     case failure::method_refused:
       return {405, "method_refused", "http_request_denied", "this method is not allowed here", {}};
+    case failure::not_forwarded:
+      return {200, "not_forwarded", "proxy_internal_response", "Max-Forwards is 0, so the router answers itself", {}};
     case failure::unknown_key:
       return {404, "routing_key_unknown", "destination_not_found", "no placement is assigned to this routing key", {}};
     case failure::body_malformed:

@@ -27,6 +27,7 @@ forwarder::forwarder(const io::loop_clock& clock, published<routing_table>& tabl
     if (!allowed_methods_.empty()) allowed_methods_ += ", ";
     allowed_methods_ += method;
   }
+  if (allowed_methods_.empty()) allowed_methods_ = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE";
   refresh();
 }
 

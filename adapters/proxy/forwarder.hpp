@@ -10,6 +10,7 @@
 #include "adapters/process/access_ring.hpp"
 #include "adapters/proxy/failure.hpp"
 #include "adapters/proxy/head_edits.hpp"
+#include "adapters/proxy/http_date.hpp"
 #include "adapters/proxy/route_view.hpp"
 #include "adapters/proxy/router_metrics.hpp"
 #include "adapters/wire/settings.hpp"
@@ -52,6 +53,8 @@ class forwarder final : public edge::exchange_handler {
   void refresh();
   [[nodiscard]] route_view& view() { return *view_; }
   [[nodiscard]] std::size_t active_count() const { return active_; }
+  /// The value of Date, now.
+  [[nodiscard]] std::string_view date() { return date_.at(clock_.wall); }
 
  private:
   friend class forwarding;
@@ -64,6 +67,7 @@ class forwarder final : public edge::exchange_handler {
   process::access_ring* log_;  // null: no access log
   forward_settings settings_;
   request_id_rule request_id_rule_;
+  http_date date_;
   random_numbers ids_;
   local_ref<route_view> view_;
   std::array<label_id, 16> reason_labels_{};

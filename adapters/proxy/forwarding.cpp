@@ -1,6 +1,7 @@
 #include "adapters/proxy/forwarding.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -11,6 +12,13 @@
 
 namespace cellroute::proxy {
 namespace {
+
+/// A Connection of the client's that names the key's field takes it from the next hop no more than from us.
+void keep_key_field(std::span<field> fields, const key_header& header) {
+  for (field& f : fields) {
+    if (carries_key(f, header)) f.skip = false;
+  }
+}
 
 /// Methods whose repetition does no harm. Source: RFC 9110 section 9.2.2.
 bool is_idempotent(std::string_view method) {
@@ -57,6 +65,8 @@ std::optional<failure> forwarding::route() {
     return failure::method_refused;
   const auto key = read_routing_key(x_.request.fields, f_.settings_.key);
   if (!key) return failure_of(key.error());
+  key_ = *key;
+  if (f_.settings_.key.id == field_name::other) keep_key_field(x_.request.fields, f_.settings_.key);
   f_.refresh();
   const routing_table& table = f_.tables_.current().value;
   const auto made = table.route(*key, key_origin{key_source::header, f_.settings_.key.name});
@@ -70,6 +80,25 @@ std::optional<failure> forwarding::route() {
   return std::nullopt;
 }
 
+/// Counts down the Max-Forwards of the two methods that have it. Source: RFC 9110 section 7.6.2.
+std::optional<failure> forwarding::count_forwards() {
+  const std::string_view method = x_.request.method;
+  if (method != "OPTIONS" && method != "TRACE") return std::nullopt;
+  for (field& f : x_.request.fields) {
+    if (!same_name(f.name, "Max-Forwards")) continue;
+    std::uint64_t left = 0;
+    const char* const end = f.value.data() + f.value.size();
+    const auto read = std::from_chars(f.value.data(), end, left);
+    if (read.ec != std::errc{} || read.ptr != end) continue;  // no number: passed on as it is
+    if (left == 0) return method == "TRACE" ? failure::method_refused : failure::not_forwarded;
+    f.skip = true;
+    const auto written = std::to_chars(forwards_left_.begin(), forwards_left_.end(), left - 1);
+    request_added_.add("Max-Forwards", {forwards_left_.begin(), written.ptr});
+    break;
+  }
+  return std::nullopt;
+}
+
 void forwarding::prepare_request() {
   edit_forwarded(x_.request, x_.facts.peer, x_.facts.local_port, trusted_, texts_, request_added_);
   request_added_.add(request_id_header(), request_id_);
@@ -80,8 +109,8 @@ void forwarding::prepare_request() {
 io::task<void> forwarding::run() {
   if (x_.refused.status != 0) {
     random_numbers& ids = f_.ids_;
-    request_id_ = take_request_id({}, f_.request_id_rule_, ids, texts_.made_request_id);
-    co_await refuse(failure::malformed_request);
+    request_id_ = take_request_id(x_.request.fields, f_.request_id_rule_, ids, texts_.made_request_id);
+    co_await refuse(x_.refused.status == 405 ? failure::method_refused : failure::malformed_request);
     co_return;
   }
   trusted_ = !listener_.trusted_proxies.empty() && is_trusted(x_.facts.peer, listener_.trusted_proxies);
@@ -103,6 +132,10 @@ io::task<void> forwarding::run() {
   }
   if (body_max && std::max<std::uint64_t>(x_.request.body.length_bytes.value_or(0), bytes_in_) > *body_max) {
     co_await refuse(failure::body_too_large);
+    co_return;
+  }
+  if (const std::optional<failure> ended = count_forwards()) {
+    co_await refuse(*ended);
     co_return;
   }
   prepare_request();
@@ -155,7 +188,10 @@ io::task<forwarding::attempt_end> forwarding::attempt(cell_state& cell, std::siz
     co_await refuse(failure::name_not_resolved);
     co_return attempt_end::done;
   }
-  const edge::upstream_handle handle = source->take(fresh);
+  const edge::connection_need need = fresh             ? edge::connection_need::fresh
+                                     : is_replayable() ? edge::connection_need::idle
+                                                       : edge::connection_need::asked;
+  const edge::upstream_handle handle = source->take(need);
   upstream_ = handle.get();
   upstream_->welcome_pipes();
   struct forget {
@@ -309,9 +345,11 @@ io::task<void> forwarding::relay_answer() {
   added_fields added;
   add_decision_fields(added, head.status);
   added.add("Proxy-Status", "cellroute");
+  if (find_field(head.fields, field_name::date) == nullptr) added.add("Date", f_.date());
   edge::outgoing_response out;
   out.view = &head;
   out.added = added.span();
+  out.close = !request_sent_ && upstream_->closes_after_answer();  // the rest of the request will not be read
   edge::body_piece piece = tunnel ? edge::body_piece{} : upstream_->first_body();
   if (piece.fault != edge::stream_fault::none) {  // content that breaks its framing at once: nothing was sent yet
     attempt_fault_ = piece.fault;
@@ -380,6 +418,12 @@ io::task<void> forwarding::relay_tunnel(bool upwards) {
     }
     moved_at_ = now();
     if (fault != edge::stream_fault::none) {  // nothing more can pass in one direction: the other has no use either
+      if (piece.fault == edge::stream_fault::timed_out) {
+        failure_ = total_is_over() ? failure::total_timeout : failure::stream_idle;
+      } else if (!upwards && piece.fault == edge::stream_fault::closed) {
+        failure_ = failure::upstream_closed;
+      }
+      if (failure_ == failure::upstream_closed) outcome_ = request_outcome::cut;
       upstream_->cancel();
       x_.stop_reading();
       x_.abort();
@@ -408,7 +452,8 @@ io::task<void> forwarding::refuse(failure why) {
   add_decision_fields(added, status_);
   local_answer answer(status_, what.code, what.error, message, request_id_, wants_json(x_.request.fields));
   answer.add_to(added);
-  if (why == failure::method_refused) added.add("Allow", f_.allowed_methods_);
+  if (why == failure::method_refused || why == failure::not_forwarded) added.add("Allow", f_.allowed_methods_);
+  added.add("Date", f_.date());
   response_view view = answer.view();
   edge::outgoing_response out;
   out.view = &view;

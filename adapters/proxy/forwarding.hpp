@@ -57,6 +57,7 @@ class forwarding final : public edge::leaving_watcher {
   enum class attempt_end : std::uint8_t { done, retry_same, retry_other };
 
   [[nodiscard]] std::optional<failure> route();
+  [[nodiscard]] std::optional<failure> count_forwards();
   void prepare_request();
   io::task<attempt_end> attempt(cell_state& cell, std::size_t endpoint_index, bool fresh, bool may_retry);
   io::task<void> send_request_body();
@@ -108,6 +109,7 @@ class forwarding final : public edge::leaving_watcher {
   bool left_ = false;
 
   // The decision, and what it leads to.
+  std::string_view key_;
   std::optional<decision> decision_;
   local_ref<route_view> view_;
   placement_view* placement_ = nullptr;
@@ -119,6 +121,7 @@ class forwarding final : public edge::leaving_watcher {
   edit_texts texts_;
   std::string_view request_id_;
   added_fields request_added_;
+  std::array<char, 20> forwards_left_;  // of OPTIONS and TRACE
   edge::body_piece first_;
   time_point total_deadline_ = time_point::max();
 

@@ -10,6 +10,7 @@ std::string_view printed_key(std::string_view key, wire::key_printing how, std::
     case wire::key_printing::plain:
       return key;
     case wire::key_printing::hash:
+      if (key.empty()) return {};
       return write_hex(text_hasher(0)(key), hash);
     case wire::key_printing::off:
       return {};
@@ -54,8 +55,8 @@ forwarding::~forwarding() {
   const std::size_t question = target.find('?');
   record.path = target.substr(0, question);
   if (question != std::string_view::npos) record.query = target.substr(question + 1);
+  if (f_.settings_.decision.log) record.routing_key = printed_key(key_, f_.settings_.key_printing, key_hash);
   if (decision_ && f_.settings_.decision.log) {
-    record.routing_key = printed_key(decision_->key, f_.settings_.key_printing, key_hash);
     record.placement_key = placement_->id;
     record.route_reason = to_string(decision_->why);
     record.cell = placement_->cell->id;
@@ -94,7 +95,9 @@ void forwarding::finish_attempt() {
   const bool own_lack = attempt_fault_ == edge::stream_fault::no_descriptor;
   if (left_ || body_failure_ || own_lack) {
     done.outcome = attempt_outcome::cancelled;  // what a client or this router lacks is never an upstream's failure
-  } else if (attempt_fault_ != edge::stream_fault::none || (failure_ && outcome_of(*failure_).upstream)) {
+  } else if (attempt_fault_ != edge::stream_fault::none ||
+             (failure_ && outcome_of(*failure_).upstream &&
+              attempt_status_ != 101)) {  // a tunnel was had, however it ended
     done.outcome = attempt_outcome::failed;
     const failure why = failure_.value_or(failure_of_upstream(attempt_fault_));
     done.error = outcome_of(why).upstream;

@@ -20,6 +20,20 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
+/// Whether a cell that turns `-` into `_`, as CGI does, reads the name as one of those by which it learns who is
+/// asking: `X_Cell_Key` would be `X-Cell-Key` there.
+bool is_look_alike(std::string_view name) {
+  static constexpr std::string_view ours[] = {"x-cell-key",        "x-cell-placement", "x-cell-generation",
+                                              "x-routing-key",     "x-request-id",     "x-forwarded-for",
+                                              "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port"};
+  if (name.find('_') == std::string_view::npos) return false;
+  return std::ranges::any_of(ours, [name](std::string_view own) {
+    return name.size() == own.size() && std::ranges::equal(name, own, [](char given, char wanted) {
+             return given == '_' ? wanted == '-' : lower(given) == wanted;
+           });
+  });
+}
+
 void skip_all(std::span<field> fields, field_name id) {
   for (field& f : fields) {
     if (f.id == id) f.skip = true;
@@ -118,6 +132,9 @@ void edit_forwarded(request_view& request, const io::socket_address& peer, std::
       case field_name::forwarded:
         f.skip = f.skip || !peer_is_trusted;
         break;
+      case field_name::other:
+        f.skip = f.skip || is_look_alike(f.name);
+        break;
       default:
         break;
     }
@@ -163,6 +180,7 @@ void remove_decision_fields(std::span<field> fields, const request_id_rule& rule
       case field_name::x_route_reason:
       case field_name::x_route_decision:
       case field_name::x_failover_reason:
+      case field_name::x_circuit_state:
         f.skip = true;
         break;
       default:

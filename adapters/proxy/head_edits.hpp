@@ -71,7 +71,7 @@ struct request_id_rule {
 /// Adds or extends what tells the upstream who the client is, and removes what a client may not say:
 /// - X-Forwarded-For: the peer's address, behind what a trusted peer sent;
 /// - X-Forwarded-Host, -Proto, -Port: as a trusted peer sent them, else this connection's;
-/// - X-Cell-*, and Forwarded from an untrusted peer: removed.
+/// - X-Cell-*, and Forwarded from an untrusted peer: removed; so are the names of ours with `_` for `-`.
 void edit_forwarded(request_view& request, const io::socket_address& peer, std::uint16_t local_port,
                     bool peer_is_trusted, edit_texts& texts, added_fields& added);
 

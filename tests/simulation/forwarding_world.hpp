@@ -24,7 +24,7 @@ class fake_endpoint final : public proxy::endpoint_state, public edge::upstream_
       : time_(time), out_(out), name_(std::move(name)) {}
 
   edge::upstream_source* source() override { return has_address ? this : nullptr; }
-  edge::upstream_handle take(bool fresh) override;
+  edge::upstream_handle take(edge::connection_need need) override;
 
   /// What a new connection finds; unset lets it wait.
   std::optional<edge::stream_fault> connect_outcome = edge::stream_fault::none;

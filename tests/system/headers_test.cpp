@@ -43,6 +43,9 @@ const upward_case upward_cases[] = {
     {"X-Forwarded-Proto too", "X-Forwarded-Proto: https\r\n", "X-Forwarded-Proto", "http"},
     {"a stranger's Forwarded goes", "Forwarded: for=1.2.3.4\r\n", "Forwarded", gone},
     {"a request id that a client chose is passed", "X-Request-Id: abc-123\r\n", "X-Request-Id", "abc-123"},
+    {"a look-alike of X-Cell-Key, which CGI would take for it", "X_Cell_Key: visa\r\n", "X_Cell_Key", gone},
+    {"one of the routing key", "x_routing-key: visa\r\n", "x_routing-key", gone},
+    {"other names may have such bytes", "X_App: a\r\n", "X_App", "a"},
     {"trace context passes", "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n", "traceparent",
      "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
 };
@@ -125,6 +128,7 @@ struct downward_case {
 const downward_case downward_cases[] = {
     {"a field of the application", "X-App: a\r\nX-App: b\r\n", "X-App", "a, b"},
     {"cookies stay apart, and whole", "Set-Cookie: a=1; Path=/\r\n", "Set-Cookie", "a=1; Path=/"},
+    {"X-Circuit-State is ours, and off", "X-Circuit-State: open\r\n", "X-Circuit-State", gone},
     {"Date is the cell's", "Date: Tue, 01 Jan 2030 00:00:00 GMT\r\n", "Date", "Tue, 01 Jan 2030 00:00:00 GMT"},
     {"Keep-Alive is between two hops", "Keep-Alive: timeout=5\r\n", "Keep-Alive", gone},
     {"what Connection names", "Connection: X-Inner\r\nX-Inner: 1\r\n", "X-Inner", gone},
@@ -169,6 +173,37 @@ const shown_case shown_cases[] = {
     {"never: not even then", "headers: never", "/503", "X-Debug-Route: 1\r\n", false},
 };
 
+TEST_CASE("headers: an answer without Date gets one, an answer of the router's own too") {
+  fake_cell cell(play{"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"});
+  router_process router({.placements = {{"tier1", at(cell.port())}}});
+  for (const std::string& bytes : {keyed("GET /"), request("GET /", "")}) {
+    const message answer = ask(router.port(), bytes);
+    CAPTURE(answer.status());
+    const std::string date = answer.head.value("Date");
+    CHECK(date.size() == 29);
+    CHECK(date.ends_with(" GMT"));
+  }
+}
+
+TEST_CASE("headers: Max-Forwards counts down, and ends at 0") {
+  fake_cell cell(echo_head{});
+  router_process router({.placements = {{"tier1", at(cell.port())}}});
+  const auto left = [&](std::string_view method, std::string_view sent) {
+    const message answer =
+        ask(router.port(), keyed(std::string(method) + " /", "Max-Forwards: " + std::string(sent) + "\r\n"));
+    return std::to_string(answer.status()) + ' ' + message_head{answer.content}.value("Max-Forwards");
+  };
+  CHECK(left("OPTIONS", "2") == "200 1");
+  CHECK(left("TRACE", "1") == "200 0");
+  CHECK(left("GET", "0") == "200 0");  // only OPTIONS and TRACE are bound by it
+  CHECK(left("OPTIONS", "many") == "200 many");
+  const message options = ask(router.port(), keyed("OPTIONS /", "Max-Forwards: 0\r\n"));
+  CHECK(options.status() == 200);
+  CHECK(options.head.value("Allow").find("GET") != std::string::npos);
+  CHECK(options.head.value("Proxy-Status").starts_with("cellroute; error=proxy_internal_response"));
+  CHECK(ask(router.port(), keyed("TRACE /", "Max-Forwards: 0\r\n")).status() == 405);
+}
+
 TEST_CASE("headers: when the decision is shown") {
   fake_cell cell([](cell_connection& c) {
     message request;
@@ -210,6 +245,25 @@ const accept_case accept_cases[] = {
     {"application/json;q=0", false}, {"*/*", false},
     {"application/jsonp", false},
 };
+
+TEST_CASE("headers: a request that breaks the protocol is answered in the client's words, too") {
+  fake_cell cell(echo_head{});
+  router_process router({.placements = {{"tier1", at(cell.port())}}});
+  const message answer =
+      ask(router.port(), keyed("GET /", "Expect: magic\r\nAccept: application/json\r\nX-Request-Id: mine\r\n"));
+  CHECK(answer.status() == 417);
+  CHECK(answer.head.value("Content-Type") == "application/json");
+  CHECK(answer.head.value("X-Request-Id") == "mine");
+}
+
+TEST_CASE("headers: CONNECT is refused with the methods that are not") {
+  fake_cell cell(echo_head{});
+  router_process router({.placements = {{"tier1", at(cell.port())}}});
+  const message answer = ask(router.port(), "CONNECT shop.example:443 HTTP/1.1\r\nHost: shop.example:443\r\n\r\n");
+  CHECK(answer.status() == 405);
+  CHECK(answer.head.value("Proxy-Status").starts_with("cellroute; error=http_request_denied"));
+  CHECK(answer.head.has("Allow"));
+}
 
 TEST_CASE("headers: an error speaks JSON to those who ask for it") {
   closed_port nobody;

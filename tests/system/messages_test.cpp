@@ -93,8 +93,10 @@ TEST_CASE("messages: trailers pass both ways, and cannot pass for head fields") 
     fake_cell cell([&](cell_connection& c) {
       message request;
       while (c.read_request(request)) {
-        const std::string head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n2\r\nok\r\n";
-        const std::string end = "0\r\nX-Sum: 7\r\nContent-Length: 5\r\n\r\n";
+        const std::string head =
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\nConnection: X-Inner\r\n\r\n"
+            "2\r\nok\r\n";
+        const std::string end = "0\r\nX-Sum: 7\r\nx-inner: 1\r\nContent-Length: 5\r\n\r\n";
         c.send(row.apart ? head : head + end);
         if (row.apart && content_came.wait()) c.send(end);
       }
@@ -102,8 +104,10 @@ TEST_CASE("messages: trailers pass both ways, and cannot pass for head fields") 
     router_process router({.placements = {{"tier1", at(cell.port())}}});
     client c(router.port());
     const std::string head =
-        keyed("POST /", "TE: trailers\r\nConnection: TE\r\nTransfer-Encoding: chunked\r\n") + "1\r\nx\r\n";
-    const std::string end = "0\r\nX-Client-Sum: 9\r\nX-Routing-Key: visa\r\n\r\n";
+        keyed("POST /",
+              "TE: trailers\r\nConnection: TE\r\nConnection: X-Hop, X-Last\r\nTransfer-Encoding: chunked\r\n") +
+        "1\r\nx\r\n";
+    const std::string end = "0\r\nX-Client-Sum: 9\r\nX-Hop: 1\r\nX-Last: 1\r\nX-Routing-Key: visa\r\n\r\n";
     c.send(row.apart ? head : head + end);
     if (row.apart) {
       REQUIRE(eventually([&] { return cell.accepted() == 1; }));  // the head is on its way

@@ -116,6 +116,13 @@ TEST_CASE("routing: the key's header has another name where the configuration sa
   CHECK(ask(router.port(), request("GET /", "X-Routing-Key: acme\r\n")).status() == 400);
 }
 
+TEST_CASE("routing: a key's header of another name reaches the cell, whatever Connection says") {
+  fake_cell cell(echo_head{});
+  router_process router({.placements = {{"tier1", at(cell.port())}}, .key = "sources: [{header: {name: X-Tenant}}]"});
+  const message answer = ask(router.port(), request("GET /", "X-Tenant: acme\r\nConnection: X-Tenant\r\n"));
+  CHECK(message_head{answer.content}.value("X-Tenant") == "acme");
+}
+
 const std::string_view targets[] = {"/",       "/a/b",        "/a%2Fb", "/a%2fb",    "//",
                                     "//a//b/", "/a/../b/./c", "/?",     "/?a=1&a=2", "/p?q=/../%00&x=%zz+y",
                                     "/a;b=c,d"};

@@ -244,6 +244,29 @@ TEST_CASE("upstream: a pooled connection that the cell has closed meanwhile is n
   }
 }
 
+TEST_CASE(
+    "upstream: nor is one whose end the router has not looked at yet, where the request could not be sent again") {
+  gate may_end;
+  fake_cell cell([&](cell_connection& c) {
+    message request;
+    if (!c.read_request(request)) return;
+    c.answer("200 OK", "ok");
+    if (c.number() == 1) (void)may_end.wait();
+  });
+  router_process router({.placements = {{"tier1", at(cell.port())}}});
+  client c(router.port());
+  REQUIRE(c.ask(keyed("POST /", "Content-Length: 0\r\n")).status() == 200);
+  router.process().signal(SIGSTOP);  // so that it finds the request and the end of its kept connection at once
+  const std::string status = "/proc/" + std::to_string(router.process().pid()) + "/status";
+  REQUIRE(eventually([&] { return read_text(status).find("State:\tT") != std::string::npos; }));
+  c.send(keyed("POST /", "Content-Length: 0\r\n"));
+  may_end.open();
+  CHECK(eventually([&] { return cell.finished() == 1; }));
+  router.process().signal(SIGCONT);
+  const message answer = c.read_answer();
+  CHECK(answer.status() == 200);
+}
+
 TEST_CASE("upstream: host: upstream sends the endpoint's own name") {
   fake_cell cell(echo_head{});
   router_process router({.placements = {{"tier1", at(cell.port(), ", host: upstream")}}});

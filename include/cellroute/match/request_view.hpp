@@ -39,6 +39,7 @@ enum class field_name : std::uint8_t {
   x_cell_generation,
   x_cell_key,
   x_cell_placement,
+  x_circuit_state,
   x_failover_reason,
   x_forwarded_for,
   x_forwarded_host,

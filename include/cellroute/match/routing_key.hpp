@@ -44,29 +44,29 @@ struct key_header {
   field_name id = field_name::x_routing_key;  ///< `other` makes names be compared, without case
 };
 
+/// Whether this is a field that carries the routing key.
+[[nodiscard]] constexpr bool carries_key(const field& f, const key_header& header) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+  if (f.id != header.id) return false;
+  if (header.id != field_name::other) return true;
+  if (f.name.size() != header.name.size()) return false;
+  for (std::size_t i = 0; i < f.name.size(); ++i) {
+    if (lower(f.name[i]) != lower(header.name[i])) return false;
+  }
+  return true;
+}
+
 /// Reads the routing key out of the fields of a request. The key is a view into the field.
 ///
 /// A field counts even if `skip` is set: a `Connection: X-Routing-Key` must not take the key away before routing.
 /// Errors: as told at `key_error`; a field sent twice is `duplicate` whatever the two values are, because peers
-/// disagree
-///         (first, last, joined) and two hops would route one request to two cells.
+///         disagree (first, last, joined) and two hops would route one request to two cells.
 /// Cost:   one pass over the fields; nothing allocates.
 [[nodiscard]] constexpr expected<std::string_view, key_error> read_routing_key(std::span<const field> fields,
                                                                                const key_header& header = {}) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
-  const auto carries_key = [&](const field& f) {
-    if (f.id != header.id) return false;
-    if (header.id != field_name::other) return true;
-    if (f.name.size() != header.name.size()) return false;
-    for (std::size_t i = 0; i < f.name.size(); ++i) {
-      if (lower(f.name[i]) != lower(header.name[i])) return false;
-    }
-    return true;
-  };
-
   const field* found = nullptr;
   for (const field& f : fields) {
-    if (!carries_key(f)) continue;
+    if (!carries_key(f, header)) continue;
     if (found != nullptr) return unexpected(key_error::duplicate);
     found = &f;
   }

@@ -146,6 +146,10 @@ const talk_case talk_cases[] = {
     {"a head that breaks the rules is refused, and nothing behind it is served",
      "GET /a HTTP/1.1\r\nHost: h\r\nBad Name: x\r\n\r\nGET /b HTTP/1.1\r\nHost: h\r\n\r\n", "400;",
      "HTTP/1.1 400 R\r\n"},
+    {"a HEAD that is refused gets no content either", "HEAD /a HTTP/1.1\r\nHost: h\r\nBad Name: x\r\n\r\n", "400;",
+     "HTTP/1.1 400 R\r\nContent-Length: 4\r\nConnection: close\r\n\r\n"},
+    {"nor one whose head has no end", "\r\nHEAD /a HTTP/1.1\nHost: h\r\n\r\n", "400;",
+     "HTTP/1.1 400 R\r\nContent-Length: 2\r\nConnection: close\r\n\r\n"},
     {"both framings at once are refused (request smuggling)",
      "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "400;",
      "HTTP/1.1 400 R\r\n"},
@@ -153,6 +157,10 @@ const talk_case talk_cases[] = {
     {"or within content", "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc", "POST /aabc!closed;",
      "HTTP/1.1 200 R\r\n"},
     {"nothing at all", "", "", ""},
+    {"empty lines before a request", "\r\n\r\nGET /a HTTP/1.1\r\nHost: h\r\n\r\n", "GET /a;",
+     "HTTP/1.1 200 R\r\nContent-Length: 4\r\n\r\n[/a]"},
+    {"an empty line behind one", "GET /a HTTP/1.1\r\nHost: h\r\n\r\n\r\n", "GET /a;",
+     "HTTP/1.1 200 R\r\nContent-Length: 4\r\n\r\n[/a]"},
 };
 
 TEST_CASE("http1 downstream: what a handler sees and a client gets, however the bytes were cut") {
@@ -192,6 +200,13 @@ TEST_CASE("http1 downstream: a head that does not come in time is answered 408 o
   const conversation half = talk("GET /a HT", 100'000, false, options);
   CHECK(half.seen == "408;");
   CHECK(half.got.starts_with("HTTP/1.1 408 R\r\n"));
+  const conversation half_head = talk("HEAD /a HT", 100'000, false, options);
+  CHECK(half_head.got.ends_with("\r\n\r\n"));
+  for (const std::string_view empty_lines : {"\r\n", "\r\n\r\n", "GET /a HTTP/1.1\r\nHost: h\r\n\r\n\r\n"}) {
+    CAPTURE(empty_lines);
+    const conversation silent = talk(empty_lines, 100'000, false, options);
+    CHECK(silent.got.find("408") == std::string::npos);  // a client that pools would take it for its next answer
+  }
   const conversation nothing = talk("", 100'000, false, options);
   CHECK(nothing.seen == "");
   CHECK(nothing.got == "");

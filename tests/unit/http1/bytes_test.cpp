@@ -121,6 +121,7 @@ TEST_CASE("http1 names: every name is known in any case, and no name of one byte
       {"X-Request-Id", field_name::x_request_id},
       {"X-Route-Decision", field_name::x_route_decision},
       {"X-Route-Reason", field_name::x_route_reason},
+      {"X-Circuit-State", field_name::x_circuit_state},
       {"X-Routed-To", field_name::x_routed_to},
       {"X-Routing-Key", field_name::x_routing_key},
   };

@@ -85,7 +85,7 @@ std::string read_request(const way& arrives, const head_limits& limits, Print pr
 /// Of the request that a response answers.
 struct answered_request {
   bool was_head = false;
-  bool asked_upgrade = false;
+  std::string_view upgrade_asked = {};
 };
 
 template <class Print>
@@ -98,7 +98,7 @@ std::string read_response(const way& arrives, answered_request request, Print pr
   found_head found{arrives, std::get<head_end>(outcome)};
   response_head head;
   const auto parsed =
-      parse_response_head(found.bytes.view(), request.was_head, request.asked_upgrade, limits, found.storage, head);
+      parse_response_head(found.bytes.view(), request.was_head, request.upgrade_asked, limits, found.storage, head);
   return parsed ? print(std::as_const(head)) : "502 " + std::string{to_string(parsed.error())};
 }
 

@@ -139,8 +139,15 @@ TEST_CASE("http1 response: 101 only where an upgrade was asked for (RFC 9110 sec
       {"no other status switches", ok_and("Connection: Upgrade\r\nUpgrade: websocket\r\n"), ""},
       {"to what?", with_status(101, "Connection: Upgrade\r\n"), "502 upgrade that nobody asked for"},
       {"to nothing", with_status(101, "Upgrade:\r\n"), "502 upgrade that nobody asked for"},
+      {"in another case", with_status(101, "Upgrade: WebSocket\r\n"), "WebSocket"},
+      {"one of several", with_status(101, "Upgrade: chat/2\r\n"), "chat/2"},
+      {"several of them", with_status(101, "Upgrade: chat/2, websocket\r\n"), "chat/2, websocket"},
+      {"in another version", with_status(101, "Upgrade: chat/3\r\n"), "502 upgrade that nobody asked for"},
+      {"to something else", with_status(101, "Upgrade: h2c\r\n"), "502 upgrade that nobody asked for"},
+      {"to something else, too", with_status(101, "Upgrade: websocket, h2c\r\n"), "502 upgrade that nobody asked for"},
+      {"twice", with_status(101, "Upgrade: websocket\r\nUpgrade: h2c\r\n"), "502 upgrade that nobody asked for"},
   };
-  check_responses(asked, upgrade_of, {.asked_upgrade = true});
+  check_responses(asked, upgrade_of, {.upgrade_asked = "websocket, chat/2"});
   const head_case unasked[] = {{"a tunnel that nobody wants", upgraded, "502 upgrade that nobody asked for"}};
   check_responses(unasked, upgrade_of);
 }
@@ -176,7 +183,7 @@ TEST_CASE("http1 response: a head cut anywhere is refused by the parser by itsel
     const exact_bytes bytes{std::string_view{whole}.substr(0, size)};
     response_head head;
     CAPTURE(size);
-    CHECK_FALSE(parse_response_head(bytes.view(), false, false, {}, storage, head));
+    CHECK_FALSE(parse_response_head(bytes.view(), false, {}, {}, storage, head));
   }
 }
 
