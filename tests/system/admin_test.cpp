@@ -108,7 +108,7 @@ TEST_CASE("admin: the metrics tell what happened") {
 /// What promtool says about the metrics, a remark a line; nothing when there is no promtool.
 std::optional<std::string> promtool_remarks(const router_process& router) {
   if (std::system("command -v promtool >/dev/null 2>&1") != 0) {
-    MESSAGE("SKIPPED: promtool is not installed");
+    skip("promtool is not installed");
     return std::nullopt;
   }
   const std::filesystem::path page = router.folder() / "metrics.txt";
@@ -250,13 +250,19 @@ TEST_CASE("admin: duration_ms tells how long it took") {
     }
   });
   router_process router({.placements = {{"tier1", at(cell.port())}}});
-  CHECK(ask(router.port(), keyed("GET /", "X-Request-Id: r1\r\n")).status() == 200);
-  const log_line line = router.access_line("r1");
-  for (const std::string_view name : {"duration_ms", "ttfb_ms", "upstream_ms"}) {
-    CAPTURE(name);
-    CHECK(line.number(name) >= 99);
-    CHECK(line.number(name) < 1000);
+  // The machine may be busy for a while; of ten times one is not.
+  double least = 1000;
+  for (int i = 0; i < 10 && least >= 120; ++i) {
+    const std::string id = "r" + std::to_string(i);
+    CHECK(ask(router.port(), keyed("GET /", "X-Request-Id: " + id + "\r\n")).status() == 200);
+    const log_line line = router.access_line(id);
+    for (const std::string_view name : {"duration_ms", "ttfb_ms", "upstream_ms"}) {
+      CAPTURE(name);
+      CHECK(line.number(name) >= 100);
+    }
+    least = std::min(least, line.number("duration_ms"));
   }
+  CHECK(least < 120);
 }
 
 TEST_CASE("admin: the access log goes to a file, or nowhere") {

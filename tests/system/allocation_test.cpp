@@ -1,11 +1,17 @@
-// In steady state a request costs no allocation: the router runs here in this process, and every allocation counts that
-// its workers or its log make. Its admin thread, which no request needs, may allocate.
+// In steady state a request costs no allocation, and its decision no lock: the router runs here in this process, and
+// every allocation and every lock of its workers or its log counts. Its admin thread, which no request needs, may do
+// either.
+#include <dlfcn.h>
 #include <doctest/doctest.h>
+#include <pthread.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdlib>
+#include <mutex>
 #include <new>
 #include <string>
 #include <string_view>
@@ -23,6 +29,7 @@ namespace cellroute::system_test {
 namespace {
 
 std::atomic<std::size_t> allocations{0};  // of all threads that are not exempt
+std::atomic<std::size_t> locks{0};        // likewise
 thread_local bool exempt = false;
 
 void* take(std::size_t size_bytes, std::size_t alignment = 0) {
@@ -36,6 +43,16 @@ void* take(std::size_t size_bytes, std::size_t alignment = 0) {
 
 }  // namespace
 }  // namespace cellroute::system_test
+
+// In place of the C library's, for the whole executable. A sanitizer has put its own there already.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+extern "C" int pthread_mutex_lock(pthread_mutex_t* mutex) noexcept {
+  using lock_function = int (*)(pthread_mutex_t*);
+  static const auto lock = std::bit_cast<lock_function>(::dlsym(RTLD_NEXT, "pthread_mutex_lock"));
+  if (!cellroute::system_test::exempt) cellroute::system_test::locks.fetch_add(1, std::memory_order_relaxed);
+  return lock(mutex);
+}
+#endif
 
 // Replaced for the whole executable; all forms, so that no sanitizer sees memory of one kind given back as another. Not
 // inlined: GCC would see `new` given back by `free`, and warn.
@@ -79,7 +96,14 @@ TEST_CASE("allocation: the counter counts") {
   CHECK(long_enough.size() == 100);
 }
 
-/// Asks `count` times in a row, round after round, until a round allocates nothing. Buffers and the log's batch grow to
+TEST_CASE("locks: the counter counts") {
+  std::mutex mutex;
+  const std::size_t before = locks;
+  const std::lock_guard lock(mutex);
+  if (!is_sanitized) CHECK(locks == before + 1);
+}
+
+/// Asks `count` times in a row, round after round, until a round counts nothing. Buffers and the log's batch grow to
 /// the largest that they ever needed, which is for chance to say and soon over: what is steady, never is. False: no
 /// round of them was quiet.
 [[nodiscard]] bool becomes_quiet(client& c, const std::string& bytes, int count) {
@@ -126,6 +150,30 @@ TEST_CASE("allocation: none in 1,000 requests on a connection, with access log a
     client c(router.port());
     CHECK(becomes_quiet(c, row.request, 1000));
   }
+}
+
+TEST_CASE("locks: none between the head and the decision") {
+  const exemption mine;
+  const router_inside router(router_config{.placements = {{"tier1", at(9)}},
+                                           .key = "on_unknown: reject",
+                                           .log = "level: error, access: {output: \"off\"}"}
+                                 .yaml(),
+                             [] { exempt = true; });
+  // Asio takes some in each turn of its loop. Requests that came together and end with the decision share a few turns,
+  // so whatever each of them took would be seen.
+  constexpr std::size_t count = 500;
+  std::string bytes;
+  for (std::size_t i = 0; i < count; ++i) bytes += request("GET /", "X-Routing-Key: nobody\r\n");
+  client c(router.port());
+  std::size_t least = count;
+  for (int round = 0; round < 20 && least >= count / 5; ++round) {
+    const std::size_t before = locks;
+    c.send(bytes);
+    for (std::size_t i = 0; i < count; ++i) REQUIRE(c.read_answer().status() == 404);
+    least = std::min(least, locks - before);
+  }
+  MESSAGE(least << " locks in the turns of the loop that served " << count << " requests");
+  if (!is_sanitized) CHECK(least < count / 5);
 }
 
 TEST_CASE("allocation: none in 100 requests of 1 MiB, up and down") {

@@ -91,7 +91,7 @@ TEST_CASE("faults: a slow client gets all of its answer, and holds up nobody") {
 TEST_CASE("faults: 5,000 idle clients cost little, and the others are served") {
   constexpr std::size_t count = 5000;
   if (!raise_own_limit(count + 500)) {
-    MESSAGE("SKIPPED: this process may not open " << count << " descriptors");
+    skip("this process may not open " + std::to_string(count) + " descriptors");
     return;
   }
   fake_cell cell(echo_content{});
@@ -123,7 +123,7 @@ TEST_CASE("faults: 5,000 idle clients cost little, and the others are served") {
 
 TEST_CASE("faults: the log's disk is full: requests are served, lines are counted as lost") {
   if (!std::filesystem::exists("/dev/full")) {
-    MESSAGE("SKIPPED: this system has no /dev/full");
+    skip("this system has no /dev/full");
     return;
   }
   fake_cell cell(echo_content{});

@@ -149,6 +149,7 @@ TEST_CASE("process: a router starts within a second") {
   router_process router({.placements = {{"tier1", at(9)}}});
   MESSAGE("ready after " << watch.ms() << " ms with " << router.resident_bytes() / 1024 << " KiB of memory");
   CHECK(watch.elapsed() < 1s);
+  if (!is_sanitized) CHECK(router.resident_bytes() < std::size_t{100} * 1024 * 1024);
 }
 
 /// A cell whose answer to /slow waits for the gate; all others come at once.

@@ -58,7 +58,7 @@ TEST_CASE("system calls: the counter reads a trace") {
 
 TEST_CASE("system calls: two receives and two sends a request, and nothing else but waiting") {
   if (std::system("strace -f true >/dev/null 2>&1") != 0) {
-    MESSAGE("SKIPPED: strace is not installed, or may not trace here");
+    skip("strace is not installed, or may not trace here");
     return;
   }
   if (is_sanitized) {
@@ -86,7 +86,9 @@ TEST_CASE("system calls: two receives and two sends a request, and nothing else 
   std::string told;
   for (const auto& [name, times] : counts) told += name + ": " + std::to_string(times) + "  ";
   MESSAGE("calls in " << count << " requests: " << told);
-  CHECK(counts["recvfrom"] == 2 * count);
+  // One more now and then: readiness that was stale by the time it was acted on.
+  CHECK(counts["recvfrom"] >= 2 * count);
+  CHECK(counts["recvfrom"] <= 2 * count + count / 100);
   CHECK(counts["sendto"] == 2 * count);
   // A wait for the client and one for the cell, each at most twice: the reactor's own set and Asio's around it.
   CHECK(counts["epoll_wait"] <= 5 * count);

@@ -1,8 +1,13 @@
 #pragma once
 
+#include <doctest/doctest.h>
+
 #include <chrono>
 #include <condition_variable>
+#include <cstdlib>
 #include <mutex>
+#include <string>
+#include <string_view>
 #include <thread>
 
 /// What the system tests share: the router as a process, and both of its neighbours as scripts.
@@ -19,6 +24,13 @@ inline constexpr bool is_sanitized = true;
 #else
 inline constexpr bool is_sanitized = false;
 #endif
+
+/// Says that a case cannot be tried here. Where everything was installed that tests need, that is a failure.
+inline void skip(const std::string& why) {
+  MESSAGE("SKIPPED: " << why);
+  const char* const strict = std::getenv("CELLROUTE_NO_SKIP");
+  if (strict != nullptr && std::string_view(strict) == "1") FAIL_CHECK("nothing may be skipped here: " << why);
+}
 
 /// How long a test waits for a fact before it fails. Never reached when all is well, so it is generous: sanitizers on a
 /// busy machine are slow.
