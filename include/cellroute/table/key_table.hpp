@@ -59,7 +59,7 @@ class key_table {
   /// The table after some changes; this one stays as it is.
   ///
   /// `outcomes` may be longer than before, never shorter; empty means the same as before.
-  /// Errors: as in `build`; rows are those of `changes`. A key may occur once.
+  /// Errors: as in `build`; rows are those of `changes`, 0 where none of them shows it. A key may occur once.
   /// Cost:   one copy of all bytes; each changed bucket is written anew. Where the count has moved far from that at the
   ///         last build, it is a build.
   [[nodiscard]] expected<key_table, build_error> merged(std::span<const key_change> changes,
@@ -189,6 +189,7 @@ class key_table {
     if (place.group == group_count_) return header_.bucket_bytes;
     return 2 * (std::size_t{groups_[place.group].base} + groups_[place.group].within[place.slot]);
   }
+  [[nodiscard]] bool is_found(std::string_view stored) const;
   expected<key_table, build_error> rebuilt(std::span<const key_change> changes,
                                            std::span<const std::string_view> outcomes) const;
   template <class Bring>
@@ -231,7 +232,6 @@ inline void key_table::find_batch(std::span<const std::string_view> keys,
 inline expected<key_table, build_error> key_table::build(std::span<const key_row> rows, std::uint64_t seed,
                                                          std::span<const std::string_view> outcomes,
                                                          std::pmr::memory_resource* resource) {
-  constexpr std::size_t bucket_bytes_limit = std::size_t{2} << 32;  // what 32-bit offsets in units of 2 bytes reach
   if (const auto error = check_outcomes(outcomes)) return unexpected(*error);
   if (rows.size() >= std::size_t{1} << 32)
     return unexpected(build_error{key_table_error::too_many_keys, rows.size() - 1, 0});
@@ -244,7 +244,7 @@ inline expected<key_table, build_error> key_table::build(std::span<const key_row
   const std::size_t group_count = std::max<std::size_t>(1, (rows.size() + group_keys - 1) / group_keys);
   // An empty bucket takes 2 bytes; the others one for the count, at most one to stay even, and their entries.
   const std::size_t bucket_bytes = 2 * group_count * key_format::group_buckets + 4 * rows.size() + key_bytes;
-  if (bucket_bytes > bucket_bytes_limit)
+  if (!key_format::fits(bucket_bytes))
     return unexpected(build_error{key_table_error::too_many_keys, rows.size() - 1, 0});
 
   for (int attempt = 0; attempt < seeds_max; ++attempt, seed = mix(seed)) {
@@ -300,6 +300,8 @@ inline expected<key_table, build_error> key_table::merged(std::span<const key_ch
     if (const auto error = check_row(changes[i].key, changes[i].outcome, outcomes.size(), i)) return unexpected(*error);
     bytes_added += key_format::entry_bytes(changes[i].key.size()) + 1;  // 1: a bucket may become odd
   }
+  // Too many for a bound from above; counted out, they may still fit.
+  if (!key_format::fits(header_.bucket_bytes + bytes_added)) return rebuilt(changes, outcomes);
   const bucket_order order(changes, header_.seed, group_count_, memory_.resource());
 
   // The old buckets lie one behind the other, so what lies between two changed ones is one copy, and its offsets all
@@ -373,21 +375,36 @@ inline void key_table::apply(const key_format::bucket_view& old, std::span<const
   }
 }
 
+/// Whether a look-up of this key, which lies in the table, comes to this place. In a table that somebody else wrote a
+/// key may lie where no look-up goes, and so lie there twice.
+inline bool key_table::is_found(std::string_view stored) const {
+  const prepared asked = prepare(hash_of_(stored), stored);
+  const key_format::bucket_view bucket(bucket_of(asked));
+  const auto i = bucket.index_among(bucket.with_tag(asked.tag), stored);
+  return i && bucket.key(*i).data() == stored.data();
+}
+
 /// The same as `merged`, from the rows: for another number of buckets, or another seed.
 inline expected<key_table, build_error> key_table::rebuilt(std::span<const key_change> changes,
                                                            std::span<const std::string_view> outcomes) const {
-  std::unordered_map<std::string_view, std::optional<std::uint16_t>> pending;
+  std::unordered_map<std::string_view, std::size_t> pending;
   pending.reserve(changes.size());
-  for (const key_change& each : changes) pending.emplace(each.key, each.outcome);
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    const auto [first, is_new] = pending.emplace(changes[i].key, i);
+    if (!is_new) return unexpected(build_error{key_table_error::duplicate_key, first->second, i});
+  }
   std::vector<key_row> rows;
   rows.reserve(size() + changes.size());
   for_each([&](std::string_view key, std::uint16_t outcome) {
-    if (!pending.contains(key)) rows.push_back({key, outcome});
+    if (is_found(key) && !pending.contains(key)) rows.push_back({key, outcome});
   });
   for (const key_change& each : changes) {
     if (each.outcome) rows.push_back({each.key, *each.outcome});
   }
-  return build(rows, header_.seed, outcomes, memory_.resource());
+  auto table = build(rows, header_.seed, outcomes, memory_.resource());
+  // Each row is good, and there once: what is left to go wrong is no single change's fault.
+  if (!table) return unexpected(build_error{table.error().what, 0, 0});
+  return table;
 }
 
 inline expected<key_table, open_error> key_table::open(std::span<const std::byte> bytes,

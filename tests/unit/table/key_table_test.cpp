@@ -105,6 +105,11 @@ TEST_CASE("key table: more outcomes than 16 bits can number are refused, one les
   CHECK((built({}, more).error() == build_error{key_table_error::bad_outcome_text, 65'535, 0}));
 }
 
+TEST_CASE("key table: 8 GiB of buckets are what the directory reaches") {
+  CHECK(key_format::fits(std::size_t{8} << 30));
+  CHECK_FALSE(key_format::fits((std::size_t{8} << 30) + 1));
+}
+
 TEST_CASE("key table: without keys it finds nothing") {
   const key_table table;
   CHECK(table.empty());
