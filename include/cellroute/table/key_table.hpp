@@ -43,8 +43,29 @@ class key_table {
     std::uint8_t tag = 0;
   };
 
-  /// A table without keys.
-  key_table() : key_table(*build({}, 0)) {}
+  /// A table without keys. It takes no memory.
+  key_table() noexcept : header_(without_keys.head), hash_of_(0), group_count_(1), groups_(&without_keys.directory) {
+    buckets_ = without_keys.rest.data();
+  }
+
+  /// What was moved from is a table without keys, and may be asked.
+  key_table(key_table&& other) noexcept : key_table() { swap(other); }
+  key_table& operator=(key_table&& other) noexcept {
+    key_table taken(std::move(other));
+    swap(taken);
+    return *this;
+  }
+  ~key_table() = default;
+
+  void swap(key_table& other) noexcept {
+    std::swap(memory_, other.memory_);
+    std::swap(header_, other.header_);
+    std::swap(hash_of_, other.hash_of_);
+    std::swap(group_count_, other.group_count_);
+    std::swap(groups_, other.groups_);
+    std::swap(buckets_, other.buckets_);
+    std::swap(outcomes_, other.outcomes_);
+  }
 
   /// Builds a table from rows in any order.
   ///
@@ -126,7 +147,8 @@ class key_table {
 
   /// Cost: the checksum, one pass over all bytes: 60 us a MiB. A table that never leaves the process needs none.
   [[nodiscard]] stored_bytes bytes() const {
-    stored_bytes parts{{}, memory_.bytes().subspan(sizeof header_)};
+    const auto* behind = static_cast<const std::byte*>(static_cast<const void*>(groups_));
+    stored_bytes parts{{}, {behind, header_.size_bytes - sizeof header_}};
     key_format::header sealed = header_;
     sealed.checksum = key_format::checksum_of(sealed, parts.rest);
     std::memcpy(parts.head.data(), &sealed, sizeof sealed);
@@ -139,6 +161,23 @@ class key_table {
   }
 
  private:
+  /// The bytes of a table without keys, as `build` writes them.
+  struct bytes_without_keys {
+    key_format::header head;
+    key_format::group directory;
+    std::array<std::byte, 96> rest{};  // a pair of zeroes for each bucket, and the padding
+  };
+  static constexpr bytes_without_keys made_without_keys() {
+    bytes_without_keys made;
+    made.head.size_bytes = sizeof made;
+    made.head.group_count = 1;
+    made.head.bucket_bytes = 2 * key_format::group_buckets;
+    for (std::size_t i = 0; i < key_format::group_buckets; ++i)
+      made.directory.within[i] = static_cast<std::uint16_t>(i);
+    return made;
+  }
+  static const bytes_without_keys without_keys;
+
   /// Range: `memory` holds a whole and valid table.
   explicit key_table(arena memory) : memory_(std::move(memory)), hash_of_(0) {
     std::memcpy(&header_, memory_.data(), sizeof header_);
@@ -199,10 +238,12 @@ class key_table {
   key_format::header header_;
   text_hasher hash_of_;
   std::uint64_t group_count_ = 0;
-  const key_format::group* groups_ = nullptr;  // into `memory_`, as all below
+  const key_format::group* groups_ = nullptr;  // into `memory_` or `without_keys`, as all below
   const std::byte* buckets_ = nullptr;
   std::vector<std::string_view> outcomes_;
 };
+
+inline constexpr key_table::bytes_without_keys key_table::without_keys = made_without_keys();
 
 inline void key_table::find_batch(std::span<const std::string_view> keys,
                                   std::span<std::optional<std::uint16_t>> found) const noexcept {

@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -116,6 +117,30 @@ TEST_CASE("key table: without keys it finds nothing") {
   CHECK(table.find("a") == answer());
   CHECK(table.find("") == answer());
   CHECK(support::rows_of(table).empty());
+  CHECK(table.memory_bytes() == 0);
+  CHECK((support::stored(table) == support::stored(table_of({}, {}, 0))));
+  CHECK(table.merged(changes{{"a", 1}})->find("a") == answer(1));
+}
+
+TEST_CASE("key table: one that was moved from has no keys, and may be asked") {
+  key_table table = table_of({{"a", 1}}, {"tier1", "visa"});
+  key_table taken = std::move(table);
+  for (const bool is_assigned : {false, true}) {
+    CAPTURE(is_assigned);
+    if (is_assigned) {
+      table = std::move(taken);
+      std::swap(table, taken);
+    }
+    CHECK(table.find("a") == answer());  // NOLINT: it is what the test asks
+    CHECK(table.size() == 0);
+    CHECK(table.outcomes().empty());
+    CHECK(support::rows_of(table).empty());
+    CHECK(key_table::open(support::stored(table)));
+    CHECK(table.merged(changes{{"a", 1}})->find("a") == answer(1));
+    CHECK(taken.find("a") == answer(1));
+    CHECK(taken.outcomes()[1] == "visa");
+  }
+  static_assert(std::is_nothrow_move_constructible_v<key_table> && std::is_nothrow_move_assignable_v<key_table>);
 }
 
 TEST_CASE("key table: keys of every size and of any bytes are found, their neighbours are not") {
