@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -47,12 +48,13 @@ inline constexpr std::size_t bucket_bytes_max = std::size_t{2}
 /// Whether the directory can say where so many bytes of buckets lie.
 [[nodiscard]] constexpr bool fits(std::size_t bucket_bytes) { return bucket_bytes <= bucket_bytes_max; }
 
-inline constexpr std::uint64_t magic = 0x6c62'745f'7972'6c63;  // "clry_tbl" where the least byte comes first
+inline constexpr std::array<char, 8> magic = {'c', 'l', 'r', 'y',
+                                              '_', 't', 'b', 'l'};  ///< bytes: the same in any order
 inline constexpr std::uint32_t version = 1;
 inline constexpr std::uint32_t endian_mark = 0x01020304;  ///< reads otherwise where bytes are in another order
 
 struct header {
-  std::uint64_t magic = key_format::magic;
+  std::array<char, 8> magic = key_format::magic;
   std::uint32_t version = key_format::version;
   std::uint32_t endian_mark = key_format::endian_mark;
   std::uint64_t size_bytes = 0;  ///< of all, this header included

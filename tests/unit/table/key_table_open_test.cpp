@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -95,6 +96,19 @@ file with_neighbours(std::uint8_t first_tag, std::uint8_t second_tag, const char
 std::size_t buckets_start() { return key_format::layout(header_of(good_file())).buckets; }
 std::size_t outcomes_start() { return key_format::layout(header_of(good_file())).outcomes; }
 
+/// What a machine with another order of bytes would have written.
+void reverse_numbers(header& h) {
+  const auto reverse = [](auto& number) {
+    auto* bytes = static_cast<std::byte*>(static_cast<void*>(&number));
+    std::reverse(bytes, bytes + sizeof number);
+  };
+  for (std::uint32_t* each : {&h.version, &h.endian_mark}) reverse(*each);
+  for (std::uint64_t* each : {&h.size_bytes, &h.seed, &h.key_count, &h.group_count, &h.bucket_bytes, &h.outcome_count,
+                              &h.outcome_bytes, &h.side_bytes}) {
+    reverse(*each);
+  }
+}
+
 struct hostile_case {
   std::string_view says;
   file bytes;
@@ -110,8 +124,10 @@ std::vector<hostile_case> hostile_cases() {
       {"no byte", {}, open_error::too_short},
       {"less than a header", file(127), open_error::too_short},
       {"zeroes", file(4'096), open_error::bad_magic},
-      {"another magic", with_header([](header& h) { ++h.magic; }), open_error::bad_magic},
+      {"another magic", with_header([](header& h) { ++h.magic[7]; }), open_error::bad_magic},
       {"another order of bytes", with_header([](header& h) { h.endian_mark = 0x04030201; }),
+       open_error::bad_endian_mark},
+      {"a machine's file that has every number in another order", with_header(reverse_numbers),
        open_error::bad_endian_mark},
       {"a later version", with_header([](header& h) { ++h.version; }), open_error::unknown_version},
       {"a side table", with_header([](header& h) { h.side_bytes = 64; }), open_error::side_table_unknown},
