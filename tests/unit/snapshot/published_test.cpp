@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <thread>
+#include <utility>
 #include <vector>
 
 using namespace cellroute;
@@ -50,6 +51,14 @@ TEST_CASE("published: a reader sees what was published last") {
   reader<int> second(source);
   CHECK(second.current().value == 20);
   CHECK(source.generation() == 2);
+}
+
+template <class Reader>
+concept lends = requires(Reader&& from) { std::forward<Reader>(from).current(); };
+
+TEST_CASE("published: a reader that ends with the expression lends nothing") {
+  CHECK(lends<reader<int>&>);
+  CHECK_FALSE(lends<reader<int>>);
 }
 
 TEST_CASE("published: a snapshot that was overtaken is refused, and nothing changes") {
