@@ -137,6 +137,13 @@ std::vector<hostile_case> hostile_cases() {
       {"two groups more", with_header([](header& h) { h.group_count += 2; }), open_error::bad_size},
       {"as many groups as overflow a product", with_header([](header& h) { h.group_count = std::uint64_t{1} << 59; }),
        open_error::bad_size},
+      {"as many groups more as wrap round to the same size",
+       with_header([](header& h) { h.group_count += std::uint64_t{1} << 59; }), open_error::bad_size},
+      {"as many bytes of buckets and outcomes as wrap round to the same size", with_header([](header& h) {
+         h.bucket_bytes += std::uint64_t{1} << 63;
+         h.outcome_bytes += std::uint64_t{1} << 63;
+       }),
+       open_error::bad_size},
       {"all groups there can be", with_header([](header& h) { h.group_count = huge; }), open_error::bad_size},
       {"buckets beyond the file", with_header([](header& h) { h.bucket_bytes = h.size_bytes; }), open_error::bad_size},
       {"buckets that overflow a sum", with_header([](header& h) { h.bucket_bytes = huge - 63; }), open_error::bad_size},

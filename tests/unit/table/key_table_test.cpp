@@ -66,6 +66,13 @@ std::vector<std::string> colliding_keys(std::size_t count, std::size_t total, st
   return keys;
 }
 
+std::size_t bucket_count(const key_table& table) {
+  const key_table::stored_bytes parts = table.bytes();
+  key_format::header h;
+  std::memcpy(&h, parts.head.data(), sizeof h);
+  return h.group_count * key_format::group_buckets;
+}
+
 struct refused_case {
   std::string_view says;
   rows given;
@@ -428,6 +435,44 @@ TEST_CASE("key table: merged: a key that comes twice is named, though another bu
     REQUIRE_FALSE(merged);
     CHECK((merged.error() == build_error{key_table_error::duplicate_key, 0, 34}));
   }
+}
+
+TEST_CASE("key table: grown by merges small enough that no bucket overflows, it gets more buckets") {
+  key_table table;
+  std::vector<std::string> keys;
+  for (int i = 0; i < 400; ++i) keys.push_back("tenant-" + std::to_string(i));
+  for (const std::string& key : keys) {
+    auto merged = table.merged(changes{{key, 1}});
+    REQUIRE(merged);
+    table = *std::move(merged);
+    REQUIRE(2 * table.size() <= 3 * key_format::keys_per_bucket * bucket_count(table));
+  }
+}
+
+TEST_CASE("key table: the tags of one bucket tell its keys apart") {
+  std::vector<std::string> keys;
+  rows given;
+  for (int i = 0; i < 20'000; ++i) keys.push_back("tenant-" + std::to_string(i));
+  for (const std::string& key : keys) given.push_back({key, 1});
+  const std::vector<std::byte> bytes = support::stored(table_of(given));
+  key_format::header h;
+  std::memcpy(&h, bytes.data(), sizeof h);
+  const key_format::layout at(h);
+  std::size_t pairs = 0;
+  std::size_t same = 0;
+  for (std::size_t start = at.buckets; start < at.buckets + h.bucket_bytes;) {
+    const key_format::bucket_view bucket(bytes.data() + start);
+    for (std::size_t i = 0; i < bucket.count(); ++i) {
+      for (std::size_t k = i + 1; k < bucket.count(); ++k) {
+        ++pairs;
+        same += bucket.tag(i) == bucket.tag(k) ? 1 : 0;
+      }
+    }
+    start += bucket.size_bytes();
+  }
+  // By chance one pair in 256; bits that chose the bucket would be alike in nearly all.
+  CHECK(pairs > 30'000);
+  CHECK(same < pairs / 128);
 }
 
 TEST_CASE("key table: costs at most 6 bytes a key beyond the key's own") {
