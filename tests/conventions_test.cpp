@@ -164,9 +164,36 @@ bool expression_goes_on(std::string_view code, std::size_t at) {
   return next != std::string_view::npos && std::string_view(".,+-/<=?|)").find(code[next]) != std::string_view::npos;
 }
 
-char last_before(std::string_view code, std::size_t at) {
-  const std::size_t before = at == 0 ? std::string_view::npos : code.find_last_not_of(" \n", at - 1);
-  return before == std::string_view::npos ? ';' : code[before];
+/// What stands before `at`, without the space in between.
+std::string_view text_before(std::string_view code, std::size_t at) {
+  const std::size_t end = at == 0 ? std::string_view::npos : code.find_last_not_of(" \n", at - 1);
+  return end == std::string_view::npos ? std::string_view() : code.substr(0, end + 1);
+}
+
+/// Where the bracket opens that the one at `close` closes.
+std::size_t opening_of(std::string_view code, std::size_t close) {
+  const char closing = code[close];
+  const char opening = closing == ')' ? '(' : '{';
+  int depth = 0;
+  for (std::size_t i = close + 1; i-- > 0;) {
+    if (code[i] == closing) ++depth;
+    if (code[i] == opening && --depth == 0) return i;
+  }
+  return 0;
+}
+
+/// Whether the `{` at `open` begins an initialiser or the body of a lambda, not a block of statements.
+bool is_of_expression(std::string_view code, std::size_t open) {
+  const std::string_view before = text_before(code, open);
+  if (before.empty() || before.ends_with("]]")) return false;  // `if (a) [[likely]] {`
+  const char last = before.back();
+  if (last == ')') return text_before(code, opening_of(code, before.size() - 1)).ends_with(']');
+  if (!support::is_word_byte(last)) return std::string_view(";{}:").find(last) == std::string_view::npos;
+  constexpr std::array<std::string_view, 3> words = {"else", "do", "try"};
+  return std::ranges::none_of(words, [before](std::string_view word) {
+    return before.ends_with(word) &&
+           (before.size() == word.size() || !support::is_word_byte(before[before.size() - word.size() - 1]));
+  });
 }
 
 /// Whether the `(` at `at` opens the condition of a statement, where an expression ends with its `)`.
@@ -196,7 +223,7 @@ bool has_brace_beside(std::string_view code, std::size_t at) {
     if (c == ';' && depth == 0) break;
     if (c == '{') break;  // a block's, or an initialiser's: the way forward tells
     if (c == '}') {
-      if (expression_goes_on(code, i)) return true;
+      if (expression_goes_on(code, i) || is_of_expression(code, opening_of(code, i))) return true;
       break;
     }
   }
@@ -207,7 +234,7 @@ bool has_brace_beside(std::string_view code, std::size_t at) {
     if ((c == ')' || c == ']') && --depth < 0) return false;  // the condition's end
     if (c == ';') return false;
     if (c == '}') return true;  // the expression was inside of an initialiser
-    if (c == '{') return depth > 0 || last_before(code, i) != ')';
+    if (c == '{') return depth > 0 || is_of_expression(code, i);
   }
   return false;
 }
@@ -244,6 +271,14 @@ const brace_case brace_cases[] = {
     {"a loop around it", "while ((n = co_await f(x)) > 0) { g(); }", false},
     {"a comment with braces", "co_await f(x /* {} */);", false},
     {"the operator's definition", "auto operator co_await() { return awaiter{1}; }", false},
+    {"a block behind a condition, and an expression that begins with an operator",
+     "if (a) { b(); } *p = co_await f(x);", false},
+    {"the same with a cast", "for (;;) { b(); } (void)co_await f(x);", false},
+    {"the same with an attribute", "if (a) [[likely]] { b(); } [[maybe_unused]] auto v = co_await f(x);", false},
+    {"a block behind else", "if (a) b(); else { c(); } !co_await f(x);", false},
+    {"a block that is tried", "try { b(); } catch (...) { c(); } co_await f(x);", false},
+    {"a block of a case", "case 1: { b(); } co_await f(x);", false},
+    {"a block alone", "a(); { b(); } co_await f(x);", false},
     {"a temporary as an argument", "co_await f(a{1});", true},
     {"an unnamed list as an argument", "co_await f({1, 2});", true},
     {"a lambda as an argument", "co_await f([&] { g(); });", true},
@@ -251,6 +286,33 @@ const brace_case brace_cases[] = {
     {"a temporary before it", "const auto n = a{1}.b(co_await f(x));", true},
     {"an argument before it", "g(a{1}, co_await f(x));", true},
     {"an argument behind it", "g(co_await f(x), a{1});", true},
+    // Before each operator that could stand between the two.
+    {"before `&&`", "const bool v = a{1} && co_await g(x);", true},
+    {"before `||`", "const bool v = a{1} || co_await g(x);", true},
+    {"before `&`", "const bool v = a{1} & co_await g(x);", true},
+    {"before `|`", "const bool v = a{1} | co_await g(x);", true},
+    {"before `^`", "const bool v = a{1} ^ co_await g(x);", true},
+    {"before `==`", "const bool v = a{1} == co_await g(x);", true},
+    {"before `!=`", "const bool v = a{1} != co_await g(x);", true},
+    {"before `<`", "const bool v = a{1} < co_await g(x);", true},
+    {"before `<=`", "const bool v = a{1} <= co_await g(x);", true},
+    {"before `>`", "const bool v = a{1} > co_await g(x);", true},
+    {"before `>=`", "const bool v = a{1} >= co_await g(x);", true},
+    {"before `>>`", "const bool v = a{1} >> co_await g(x);", true},
+    {"before `+`", "const bool v = a{1} + co_await g(x);", true},
+    {"before `-`", "const bool v = a{1} - co_await g(x);", true},
+    {"before `*`", "const bool v = a{1} * co_await g(x);", true},
+    {"before `/`", "const bool v = a{1} / co_await g(x);", true},
+    {"before `%`", "const bool v = a{1} % co_await g(x);", true},
+    {"the one of two that is not taken", "const auto v = c ? a{1} : co_await g(x);", true},
+    {"what decides", "const auto v = a{1} ? co_await g(x) : b;", true},
+    {"what is called", "a{1}(co_await g(x));", true},
+    {"what is indexed", "a{1}[co_await g(x)];", true},
+    {"what is assigned to", "a{1} += co_await g(x);", true},
+    {"a pointer to a member", "a{1}.*co_await g(x);", true},
+    {"a list of a template", "const bool v = a<int>{1} && co_await g(x);", true},
+    {"a lambda that is called with it", "[&](int i) { g(i); }(co_await f(x));", true},
+    {"a lambda behind it", "co_await f(x) && [](int i) { return i; }(1);", true},
     {"in a condition, beside it", "if (co_await f(x) == a{1}) g();", true},
     {"in a condition, before it", "if (g(a{1}, co_await f(x))) h();", true},
     {"inside of an initialiser", "const a v{co_await f(x)};", true},
