@@ -475,6 +475,125 @@ TEST_CASE("conventions: the tree names no machine's paths and no foreign hosts")
   CHECK(lines > 500);
 }
 
+/// Whether the text names a row of a list that is not in this tree: one of three letters and a number. C0 and C1 are
+/// Unicode's control characters.
+bool names_a_row(std::string_view text) {
+  for (std::size_t at = text.find_first_of("CGS"); at != std::string_view::npos;
+       at = text.find_first_of("CGS", at + 1)) {
+    const std::size_t end = std::min(text.find_first_not_of("0123456789", at + 1), text.size());
+    const std::size_t digits = end - at - 1;
+    const bool starts = at == 0 || (!support::is_word_byte(text[at - 1]) && text[at - 1] != '%');  // %C3 is a byte
+    const bool ends = end == text.size() || !support::is_word_byte(text[end]);
+    const std::string_view name = text.substr(at, end - at);
+    if (starts && ends && digits >= 1 && digits <= 3 && name != "C0" && name != "C1") return true;
+  }
+  return false;
+}
+
+/// What of a source is not code: the insides of comments and texts, on their lines.
+std::string words_only(const std::string& text) {
+  std::string words = support::code_only(text);
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (text[i] != '\n') words[i] = words[i] == text[i] ? ' ' : text[i];
+  }
+  return words;
+}
+
+TEST_CASE("conventions: the checker of rows") {
+  const std::string row = "C" + std::to_string(12);  // put together, so that this file does not name one
+  CHECK(names_a_row("as told by " + row));
+  CHECK(names_a_row(row + ": it holds"));
+  CHECK_FALSE(names_a_row("C0, C1, %C3, CC12, " + row + "th, C, M1, C1234"));
+  CHECK(words_only("int C; // " + row) == "       // " + row);
+}
+
+TEST_CASE("conventions: the tree names nothing that lies beside it, and no row of a list elsewhere") {
+  const std::string beside = std::string("..") + "/shared";
+  const std::set<std::string_view> judges = {"scripts/judge", ".ci/run"};  // these run what others gave
+  std::size_t lines = 0;
+  for (const source_file& file : tree()) {
+    if (!is_text(file.path) || file.path.starts_with("tests/fuzz/corpus/")) continue;
+    const std::string read = support::is_cpp(file.path) ? words_only(file.text) : file.text;
+    const bool has_prose = support::is_cpp(file.path) || file.path.ends_with(".md");
+    for (const source_line& line : support::lines_of(read)) {
+      ++lines;
+      INFO(file.path << ":" << line.number << ": " << line.text);
+      if (!judges.contains(file.path)) CHECK(line.text.find(beside) == std::string_view::npos);
+      if (has_prose) CHECK_FALSE(names_a_row(line.text));
+    }
+  }
+  CHECK(lines > 500);
+}
+
+/// What stands between backticks in the prose of a document; not in its blocks of code.
+std::vector<std::string> quoted_in(std::string_view document) {
+  std::vector<std::string> found;
+  bool is_block = false;
+  for (const source_line& line : support::lines_of(document)) {
+    const bool is_fence = line.text.starts_with("```");
+    if (is_fence) is_block = !is_block;
+    if (is_block || is_fence) continue;
+    for (std::size_t open = line.text.find('`'); open != std::string_view::npos;) {
+      const std::size_t close = line.text.find('`', open + 1);
+      if (close == std::string_view::npos) break;
+      found.emplace_back(line.text.substr(open + 1, close - open - 1));
+      open = line.text.find('`', close + 1);
+    }
+  }
+  return found;
+}
+
+/// Whether this is the path of one file or folder of the tree, by its first part: not a command, not a pattern.
+bool is_path(std::string_view text) {
+  const std::size_t slash = text.find('/');
+  const bool is_plain =
+      std::ranges::all_of(text, [](char c) { return support::is_word_byte(c) || c == '/' || c == '.' || c == '-'; });
+  const std::string first(text.substr(0, slash));
+  return slash != std::string_view::npos && is_plain && text.find("NAME") == std::string_view::npos && !first.empty() &&
+         first != "build" && std::filesystem::is_directory(root / first);
+}
+
+TEST_CASE("conventions: every path that a document names exists") {
+  CHECK(quoted_in("a `b` c `d/e`\n```\n`f`\n```\n`g") == std::vector<std::string>{"b", "d/e"});
+  CHECK(is_path("tests/layers_test.cpp"));
+  CHECK_FALSE(is_path("tests/fuzz/NAME.cpp"));
+  CHECK_FALSE(is_path("scripts/bench table"));
+  CHECK_FALSE(is_path("text/plain"));
+  std::size_t named = 0;
+  for (const source_file& file : tree()) {
+    if (!file.path.ends_with(".md")) continue;
+    for (const std::string& text : quoted_in(file.text)) {
+      if (!is_path(text)) continue;
+      ++named;
+      INFO(file.path << " names " << text);
+      CHECK(std::filesystem::exists(root / text));
+    }
+  }
+  CHECK(named > 10);
+}
+
+TEST_CASE("conventions: every name of code in ARCHITECTURE.md is in the code") {
+  std::string code;
+  for (const source_file& file : tree()) {
+    const bool is_ours = file.path.starts_with("include/") || file.path.starts_with("adapters/");
+    if (is_ours && support::is_cpp(file.path)) code += support::code_only(file.text);
+  }
+  std::size_t named = 0;
+  for (const std::string& text : quoted_in(support::read_file(root / "ARCHITECTURE.md"))) {
+    const std::size_t scope = text.rfind("::");
+    if (scope == std::string::npos || text.starts_with("asio::")) continue;  // that one is not ours
+    const std::size_t start = scope + 2;
+    const auto end = std::ranges::find_if_not(text.begin() + static_cast<long>(start), text.end(),
+                                              [](char c) { return support::is_word_byte(c); });
+    const std::string name(text.begin() + static_cast<long>(start), end);
+    if (name.empty()) continue;
+    ++named;
+    CAPTURE(text);
+    CHECK(support::find_word(code, name) != std::string_view::npos);
+  }
+  CHECK(named > 10);
+}
+
 TEST_CASE("conventions: what is to be done says until when") {
   const std::string mark = std::string("TO") + "DO";
   for (const source_file& file : tree()) {
