@@ -409,6 +409,55 @@ TEST_CASE("key table: merged: follows its slow twin through growth to a hundred 
   CHECK(support::stored(table).size() < 1'000);  // it gave its memory back
 }
 
+TEST_CASE("key table: every table of up to four keys, and every change of one: what its slow twin has") {
+  const std::vector<std::string_view> keys = {"a", "b", "aa", "ab", "ba", "bb"};
+  const std::vector<std::string_view> asked = {"", "a", "b", "aa", "ab", "ba", "bb", "aaa", "c"};
+  std::size_t tables = 0;
+  for (std::size_t number = 0; number < 729; ++number) {
+    changes given;  // each key: none, or one of two outcomes
+    for (std::size_t i = 0, rest = number; i < keys.size(); ++i, rest /= 3) {
+      if (rest % 3 > 0) given.push_back({keys[i], static_cast<std::uint16_t>(rest % 3)});
+    }
+    if (given.size() > 4) continue;
+    ++tables;
+    support::slow_key_table twin;
+    twin.apply(given);
+    rows at_once;
+    for (const key_change& each : given) at_once.push_back({each.key, *each.outcome});
+    const key_table table = table_of(at_once);
+    const auto check = [&asked](const key_table& one, const support::slow_key_table& other) {
+      REQUIRE((support::rows_of(one) == other.rows()));
+      REQUIRE(one.size() == other.rows().size());
+      for (const std::string_view key : asked) REQUIRE((one.find(key) == other.find(key)));
+    };
+    check(table, twin);
+    for (const std::string_view key : keys) {
+      for (const answer outcome : {answer(), answer(1), answer(2)}) {
+        const changes one{{key, outcome}};
+        support::slow_key_table after = twin;
+        after.apply(one);
+        const auto merged = table.merged(one);
+        REQUIRE(merged);
+        check(*merged, after);
+        rows rebuilt;
+        for (const auto& [name, number_of] : after.rows()) rebuilt.push_back({name, number_of});
+        REQUIRE((support::stored(*merged) == support::stored(table_of(rebuilt))));
+      }
+    }
+  }
+  CHECK(tables == 473);
+}
+
+TEST_CASE("key table: its bytes are the same on every host and in every release") {
+  const key_table table = table_of({{"acme", 1}, {"visa", 0}, {longest, 1}}, {"tier1", "visa"}, 4711);
+  const std::vector<std::byte> bytes = support::stored(table);
+  CHECK(bytes.size() == 576);
+  key_format::header h;
+  std::memcpy(&h, bytes.data(), sizeof h);
+  CHECK(h.checksum == 0xbdaf6a864e93f806u);
+  CHECK(checksum(bytes) == 0x0e6dc2d87b4ed7f4u);
+}
+
 TEST_CASE("key table: merged: keys chosen to overfill one bucket cost another seed") {
   const key_table table = table_of({{"acme", 1}}, {}, 79);
   const std::vector<std::string> keys = colliding_keys(33, 34, 79);
