@@ -151,7 +151,8 @@ expected<void, start_error> router::start() {
   apply_elapsed_ = end.now - begin.now;
   for (const auto& w : workers_) w->start();
   state_.store(readiness::ready, std::memory_order_relaxed);
-  const routing_table& table = reader<routing_table>(*tables_).current().value;
+  reader<routing_table> current(*tables_);
+  const routing_table& table = current.current().value;
   event(process::log_level::info, "config_applied", "the configuration is in use",
         {{"source", configuration_.file},
          {"version", std::string_view(table.version())},

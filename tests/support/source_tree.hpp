@@ -33,12 +33,13 @@ struct source_line {
 
 /// Every file that belongs to the project, sorted by path. What a build or an editor left behind does not.
 [[nodiscard]] inline std::vector<source_file> read_tree(const std::filesystem::path& root) {
-  constexpr std::array<std::string_view, 4> left_out = {".git", "build", ".cache", "__pycache__"};
+  constexpr std::array<std::string_view, 3> left_out = {".git", ".cache", "__pycache__"};
   std::vector<source_file> files;
   const std::filesystem::recursive_directory_iterator end;
   for (std::filesystem::recursive_directory_iterator entry(root); entry != end; ++entry) {
     const std::string name = entry->path().filename().string();
-    if (std::ranges::find(left_out, name) != left_out.end()) {
+    const bool is_build = entry.depth() == 0 && name == "build";  // further down it would be a folder of sources
+    if (is_build || std::ranges::find(left_out, name) != left_out.end()) {
       entry.disable_recursion_pending();
     } else if (entry->is_regular_file()) {
       files.push_back({entry->path().lexically_relative(root).generic_string(), read_file(entry->path())});
@@ -49,6 +50,13 @@ struct source_line {
 }
 
 [[nodiscard]] inline bool is_cpp(std::string_view path) { return path.ends_with(".hpp") || path.ends_with(".cpp"); }
+
+/// Whether a compiler would take the file for C or C++, whatever it is called here.
+[[nodiscard]] inline bool is_compiled(std::string_view path) {
+  constexpr std::array<std::string_view, 14> endings = {".hpp", ".cpp", ".h",   ".c",   ".cc",  ".cxx", ".c++",
+                                                        ".hh",  ".hxx", ".ipp", ".inl", ".tpp", ".ixx", ".cppm"};
+  return std::ranges::any_of(endings, [path](std::string_view end) { return path.ends_with(end); });
+}
 
 [[nodiscard]] inline std::vector<source_line> lines_of(std::string_view text) {
   std::vector<source_line> lines;
@@ -101,6 +109,40 @@ struct source_line {
     }
   }
   return code;
+}
+
+/// A line of code as a preprocessor reads it: `  #  include` becomes `#include`. Other lines stay as they are.
+[[nodiscard]] inline std::string directive_of(std::string_view code_line) {
+  const std::size_t mark = code_line.find_first_not_of(" \t");
+  if (mark == std::string_view::npos || code_line[mark] != '#') return std::string(code_line);
+  const std::size_t word = std::min(code_line.find_first_not_of(" \t", mark + 1), code_line.size());
+  return "#" + std::string(code_line.substr(word));
+}
+
+/// What one #include asks for.
+struct include_line {
+  std::string name;  ///< empty: a macro, or nothing that can be read
+  bool is_quoted = false;
+  std::size_t number = 0;
+};
+
+[[nodiscard]] inline std::vector<include_line> include_lines_of(std::string_view text) {
+  std::vector<include_line> found;
+  const std::string code = code_only(text);
+  const auto code_lines = lines_of(code);
+  const auto text_lines = lines_of(text);
+  for (std::size_t i = 0; i < code_lines.size(); ++i) {
+    if (!directive_of(code_lines[i].text).starts_with("#include")) continue;
+    std::string_view rest = text_lines[i].text;
+    rest.remove_prefix(rest.find("include") + std::string_view("include").size());
+    rest.remove_prefix(std::min(rest.find_first_not_of(" \t"), rest.size()));
+    include_line asked{"", rest.starts_with('"'), i + 1};
+    const std::size_t close = rest.find(asked.is_quoted ? '"' : '>', 1);
+    if ((asked.is_quoted || rest.starts_with('<')) && close != std::string_view::npos)
+      asked.name = rest.substr(1, close - 1);
+    found.push_back(std::move(asked));
+  }
+  return found;
 }
 
 /// Where `word` stands by itself in `code`, from `from` on; npos if nowhere.

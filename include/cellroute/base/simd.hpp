@@ -24,6 +24,13 @@ namespace plain {
   return mask;
 }
 
+/// Bit i is set where `bytes[i] >= bytes[i + 1]`, for i + 1 < `count`.
+[[nodiscard]] inline std::uint32_t not_rising_mask(const std::uint8_t* bytes, std::size_t count) {
+  std::uint32_t mask = 0;
+  for (std::size_t i = 0; i + 1 < count; ++i) mask |= std::uint32_t{bytes[i] >= bytes[i + 1]} << i;
+  return mask;
+}
+
 /// The sum of the first `count` bytes.
 [[nodiscard]] inline std::uint32_t sum_bytes(const std::uint8_t* bytes, std::size_t count) {
   std::uint32_t sum = 0;
@@ -81,6 +88,20 @@ inline std::uint32_t sum16(const std::uint8_t* bytes, std::size_t count) {
   return mask & static_cast<std::uint32_t>((std::uint64_t{1} << count) - 1);
 }
 
+/// As `plain::not_rising_mask`; range as in `match_mask`, and one byte more is read.
+[[nodiscard]] inline std::uint32_t not_rising_mask(const std::uint8_t* bytes, std::size_t count) {
+  // A byte is not below another one where it is the larger of the two.
+  const auto mask16 = [](const std::uint8_t* at) {
+    const __m128i each = simd_detail::load16(at);
+    const __m128i larger = _mm_max_epu8(each, simd_detail::load16(at + 1));
+    return static_cast<std::uint32_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(each, larger)));
+  };
+  std::uint32_t mask = mask16(bytes);
+  if (count > 16) [[unlikely]]
+    mask |= mask16(bytes + 16) << 16;
+  return mask & static_cast<std::uint32_t>(((std::uint64_t{1} << count) - 1) >> 1);
+}
+
 /// As `plain::sum_bytes`; range and reads as in `match_mask`.
 [[nodiscard, gnu::always_inline]] inline std::uint32_t sum_bytes(const std::uint8_t* bytes, std::size_t count) {
   if (count <= 16) [[likely]]
@@ -119,6 +140,7 @@ inline std::uint32_t sum16(const std::uint8_t* bytes, std::size_t count) {
 
 using plain::match_mask;
 using plain::max_word;
+using plain::not_rising_mask;
 using plain::same_long;
 using plain::sum_bytes;
 

@@ -135,13 +135,14 @@ class reader {
   ///
   /// An idle thread calls this too, once a tick: else it keeps an old snapshot in memory.
   /// Cost: one acquire load; after something was published, once the lock.
-  [[nodiscard]] const snapshot<T>& current() {
+  [[nodiscard]] const snapshot<T>& current() & {
     if (source_.counter_.load(std::memory_order_acquire) != borrowed_->generation) [[unlikely]] {
       const std::lock_guard lock(source_.mutex_);
       borrow();
     }
     return *borrowed_;
   }
+  void current() && = delete;  // the snapshot may be freed with its last reader
 
  private:
   friend class published<T>;

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -44,7 +43,8 @@ struct table_diff {
 /// Compares where two tables lead each key that is assigned in either.
 ///
 /// Placements are compared by name: an edit of a placement moves no key.
-/// Cost: one look-up for each key of each table; memory for the pairs and for `examples_max` keys only.
+/// Cost:    one look-up for each key of each table; memory for the pairs and for `examples_max` keys only.
+/// Threads: any, as many as like at once; it reads the tables only.
 [[nodiscard]] inline table_diff diff(const routing_table& from, const routing_table& to,
                                      std::size_t examples_max = 10) {
   using outcome = std::optional<std::uint16_t>;
@@ -53,22 +53,28 @@ struct table_diff {
   const auto name = [](const routing_table& table, outcome at) -> std::string_view {
     return at ? std::string_view(table.placements()[*at].id.value) : std::string_view{};
   };
+  const auto by_key = [](const key_example& a, const key_example& b) { return a.key < b.key; };
   const auto note = [&](std::string_view key, outcome before, outcome after) {
     const std::string_view old_name = name(from, before);
     const std::string_view new_name = name(to, after);
     if (old_name == new_name) return;
     ++(!before ? found.added : !after ? found.removed : found.moved);
     ++pairs[{old_name, new_name}];
-    auto& examples = found.examples;
-    const auto at = std::find_if(examples.begin(), examples.end(), [&](const auto& each) { return key < each.key; });
-    if (at == examples.end() && examples.size() >= examples_max) return;
-    examples.insert(at, {std::string(key), std::string(old_name), std::string(new_name)});
-    if (examples.size() > examples_max) examples.pop_back();
+    auto& examples = found.examples;  // a heap, the last key on top, until all are seen
+    const bool is_full = examples.size() >= examples_max;
+    if (is_full && (examples.empty() || key > examples.front().key)) return;
+    if (is_full) {
+      std::pop_heap(examples.begin(), examples.end(), by_key);
+      examples.pop_back();
+    }
+    examples.push_back({std::string(key), std::string(old_name), std::string(new_name)});
+    std::push_heap(examples.begin(), examples.end(), by_key);
   };
   to.keys().for_each([&](std::string_view key, std::uint16_t after) { note(key, from.keys().find(key), after); });
   from.keys().for_each([&](std::string_view key, std::uint16_t before) {
     if (!to.keys().find(key)) note(key, before, std::nullopt);
   });
+  std::sort_heap(found.examples.begin(), found.examples.end(), by_key);
   for (const auto& [names, count] : pairs) {
     found.changes.push_back({std::string(names.first), std::string(names.second), count});
   }

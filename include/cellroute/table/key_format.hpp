@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -41,13 +42,19 @@ inline constexpr std::size_t keys_per_bucket = 4;      ///< the mean; 8 costs 40
 inline constexpr std::size_t typical_head_bytes = 31;  ///< count, tags, lengths and outcomes of up to 7 keys, and more
 inline constexpr std::size_t padding_bytes = 64;
 inline constexpr std::size_t outcomes_max = 65'535;
+inline constexpr std::size_t bucket_bytes_max = std::size_t{2}
+                                                << 32;  ///< what 32-bit offsets in units of 2 bytes reach
 
-inline constexpr std::uint64_t magic = 0x6c62'745f'7972'6c63;  // "clry_tbl" where the least byte comes first
+/// Whether the directory can say where so many bytes of buckets lie.
+[[nodiscard]] constexpr bool fits(std::size_t bucket_bytes) { return bucket_bytes <= bucket_bytes_max; }
+
+inline constexpr std::array<char, 8> magic = {'c', 'l', 'r', 'y',
+                                              '_', 't', 'b', 'l'};  ///< bytes: the same in any order
 inline constexpr std::uint32_t version = 1;
 inline constexpr std::uint32_t endian_mark = 0x01020304;  ///< reads otherwise where bytes are in another order
 
 struct header {
-  std::uint64_t magic = key_format::magic;
+  std::array<char, 8> magic = key_format::magic;
   std::uint32_t version = key_format::version;
   std::uint32_t endian_mark = key_format::endian_mark;
   std::uint64_t size_bytes = 0;  ///< of all, this header included
@@ -128,7 +135,7 @@ struct bucket_place {
 [[nodiscard]] constexpr std::size_t entry_bytes(std::size_t key_size) { return 4 + key_size; }
 [[nodiscard]] constexpr std::size_t round_to_even(std::size_t size) { return size + size % 2; }
 
-/// One bucket, read. Where it was not built here, `fits` comes first.
+/// One bucket, read. Where it was not built here, `has_size` comes first.
 class bucket_view {
  public:
   explicit bucket_view(const std::byte* at) : at_(static_cast<const std::uint8_t*>(static_cast<const void*>(at))) {}
@@ -194,6 +201,17 @@ class bucket_view {
 
   /// The largest outcome; 0 in an empty bucket.
   [[nodiscard]] std::uint16_t outcome_max() const { return max_word(at_ + outcome_offset(0), count()); }
+
+  /// Whether the keys are as a writer puts them: by tag, and by key where tags are the same, none twice.
+  ///
+  /// Range: `has_size` holds.
+  [[nodiscard]] bool is_in_order() const {
+    for (std::uint32_t doubtful = not_rising_mask(tags(), count()); doubtful != 0; doubtful &= doubtful - 1) {
+      const auto i = static_cast<std::size_t>(std::countr_zero(doubtful));
+      if (tag(i) > tag(i + 1) || key(i) >= key(i + 1)) return false;
+    }
+    return true;
+  }
 
   /// Whether these bytes, whatever they are, make a bucket of that size.
   [[nodiscard]] bool has_size(std::size_t size) const {

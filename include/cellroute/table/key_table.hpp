@@ -43,8 +43,29 @@ class key_table {
     std::uint8_t tag = 0;
   };
 
-  /// A table without keys.
-  key_table() : key_table(*build({}, 0)) {}
+  /// A table without keys. It takes no memory.
+  key_table() noexcept : header_(without_keys.head), hash_of_(0), group_count_(1), groups_(&without_keys.directory) {
+    buckets_ = without_keys.rest.data();
+  }
+
+  /// What was moved from is a table without keys, and may be asked.
+  key_table(key_table&& other) noexcept : key_table() { swap(other); }
+  key_table& operator=(key_table&& other) noexcept {
+    key_table taken(std::move(other));
+    swap(taken);
+    return *this;
+  }
+  ~key_table() = default;
+
+  void swap(key_table& other) noexcept {
+    std::swap(memory_, other.memory_);
+    std::swap(header_, other.header_);
+    std::swap(hash_of_, other.hash_of_);
+    std::swap(group_count_, other.group_count_);
+    std::swap(groups_, other.groups_);
+    std::swap(buckets_, other.buckets_);
+    std::swap(outcomes_, other.outcomes_);
+  }
 
   /// Builds a table from rows in any order.
   ///
@@ -59,7 +80,7 @@ class key_table {
   /// The table after some changes; this one stays as it is.
   ///
   /// `outcomes` may be longer than before, never shorter; empty means the same as before.
-  /// Errors: as in `build`; rows are those of `changes`. A key may occur once.
+  /// Errors: as in `build`; rows are those of `changes`, 0 where none of them shows it. A key may occur once.
   /// Cost:   one copy of all bytes; each changed bucket is written anew. Where the count has moved far from that at the
   ///         last build, it is a build.
   [[nodiscard]] expected<key_table, build_error> merged(std::span<const key_change> changes,
@@ -126,7 +147,8 @@ class key_table {
 
   /// Cost: the checksum, one pass over all bytes: 60 us a MiB. A table that never leaves the process needs none.
   [[nodiscard]] stored_bytes bytes() const {
-    stored_bytes parts{{}, memory_.bytes().subspan(sizeof header_)};
+    const auto* behind = static_cast<const std::byte*>(static_cast<const void*>(groups_));
+    stored_bytes parts{{}, {behind, header_.size_bytes - sizeof header_}};
     key_format::header sealed = header_;
     sealed.checksum = key_format::checksum_of(sealed, parts.rest);
     std::memcpy(parts.head.data(), &sealed, sizeof sealed);
@@ -139,6 +161,23 @@ class key_table {
   }
 
  private:
+  /// The bytes of a table without keys, as `build` writes them.
+  struct bytes_without_keys {
+    key_format::header head;
+    key_format::group directory;
+    std::array<std::byte, 96> rest{};  // a pair of zeroes for each bucket, and the padding
+  };
+  static constexpr bytes_without_keys made_without_keys() {
+    bytes_without_keys made;
+    made.head.size_bytes = sizeof made;
+    made.head.group_count = 1;
+    made.head.bucket_bytes = 2 * key_format::group_buckets;
+    for (std::size_t i = 0; i < key_format::group_buckets; ++i)
+      made.directory.within[i] = static_cast<std::uint16_t>(i);
+    return made;
+  }
+  static const bytes_without_keys without_keys;
+
   /// Range: `memory` holds a whole and valid table.
   explicit key_table(arena memory) : memory_(std::move(memory)), hash_of_(0) {
     std::memcpy(&header_, memory_.data(), sizeof header_);
@@ -189,6 +228,7 @@ class key_table {
     if (place.group == group_count_) return header_.bucket_bytes;
     return 2 * (std::size_t{groups_[place.group].base} + groups_[place.group].within[place.slot]);
   }
+  [[nodiscard]] bool is_found(std::string_view stored) const;
   expected<key_table, build_error> rebuilt(std::span<const key_change> changes,
                                            std::span<const std::string_view> outcomes) const;
   template <class Bring>
@@ -198,10 +238,12 @@ class key_table {
   key_format::header header_;
   text_hasher hash_of_;
   std::uint64_t group_count_ = 0;
-  const key_format::group* groups_ = nullptr;  // into `memory_`, as all below
+  const key_format::group* groups_ = nullptr;  // into `memory_` or `without_keys`, as all below
   const std::byte* buckets_ = nullptr;
   std::vector<std::string_view> outcomes_;
 };
+
+inline constexpr key_table::bytes_without_keys key_table::without_keys = made_without_keys();
 
 inline void key_table::find_batch(std::span<const std::string_view> keys,
                                   std::span<std::optional<std::uint16_t>> found) const noexcept {
@@ -231,7 +273,6 @@ inline void key_table::find_batch(std::span<const std::string_view> keys,
 inline expected<key_table, build_error> key_table::build(std::span<const key_row> rows, std::uint64_t seed,
                                                          std::span<const std::string_view> outcomes,
                                                          std::pmr::memory_resource* resource) {
-  constexpr std::size_t bucket_bytes_limit = std::size_t{2} << 32;  // what 32-bit offsets in units of 2 bytes reach
   if (const auto error = check_outcomes(outcomes)) return unexpected(*error);
   if (rows.size() >= std::size_t{1} << 32)
     return unexpected(build_error{key_table_error::too_many_keys, rows.size() - 1, 0});
@@ -244,7 +285,7 @@ inline expected<key_table, build_error> key_table::build(std::span<const key_row
   const std::size_t group_count = std::max<std::size_t>(1, (rows.size() + group_keys - 1) / group_keys);
   // An empty bucket takes 2 bytes; the others one for the count, at most one to stay even, and their entries.
   const std::size_t bucket_bytes = 2 * group_count * key_format::group_buckets + 4 * rows.size() + key_bytes;
-  if (bucket_bytes > bucket_bytes_limit)
+  if (!key_format::fits(bucket_bytes))
     return unexpected(build_error{key_table_error::too_many_keys, rows.size() - 1, 0});
 
   for (int attempt = 0; attempt < seeds_max; ++attempt, seed = mix(seed)) {
@@ -300,6 +341,8 @@ inline expected<key_table, build_error> key_table::merged(std::span<const key_ch
     if (const auto error = check_row(changes[i].key, changes[i].outcome, outcomes.size(), i)) return unexpected(*error);
     bytes_added += key_format::entry_bytes(changes[i].key.size()) + 1;  // 1: a bucket may become odd
   }
+  // Too many for a bound from above; counted out, they may still fit.
+  if (!key_format::fits(header_.bucket_bytes + bytes_added)) return rebuilt(changes, outcomes);
   const bucket_order order(changes, header_.seed, group_count_, memory_.resource());
 
   // The old buckets lie one behind the other, so what lies between two changed ones is one copy, and its offsets all
@@ -373,21 +416,36 @@ inline void key_table::apply(const key_format::bucket_view& old, std::span<const
   }
 }
 
+/// Whether a look-up of this key, which lies in the table, comes to this place. In a table that somebody else wrote a
+/// key may lie where no look-up goes, and so lie there twice.
+inline bool key_table::is_found(std::string_view stored) const {
+  const prepared asked = prepare(hash_of_(stored), stored);
+  const key_format::bucket_view bucket(bucket_of(asked));
+  const auto i = bucket.index_among(bucket.with_tag(asked.tag), stored);
+  return i && bucket.key(*i).data() == stored.data();
+}
+
 /// The same as `merged`, from the rows: for another number of buckets, or another seed.
 inline expected<key_table, build_error> key_table::rebuilt(std::span<const key_change> changes,
                                                            std::span<const std::string_view> outcomes) const {
-  std::unordered_map<std::string_view, std::optional<std::uint16_t>> pending;
+  std::unordered_map<std::string_view, std::size_t> pending;
   pending.reserve(changes.size());
-  for (const key_change& each : changes) pending.emplace(each.key, each.outcome);
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    const auto [first, is_new] = pending.emplace(changes[i].key, i);
+    if (!is_new) return unexpected(build_error{key_table_error::duplicate_key, first->second, i});
+  }
   std::vector<key_row> rows;
   rows.reserve(size() + changes.size());
   for_each([&](std::string_view key, std::uint16_t outcome) {
-    if (!pending.contains(key)) rows.push_back({key, outcome});
+    if (is_found(key) && !pending.contains(key)) rows.push_back({key, outcome});
   });
   for (const key_change& each : changes) {
     if (each.outcome) rows.push_back({each.key, *each.outcome});
   }
-  return build(rows, header_.seed, outcomes, memory_.resource());
+  auto table = build(rows, header_.seed, outcomes, memory_.resource());
+  // Each row is good, and there once: what is left to go wrong is no single change's fault.
+  if (!table) return unexpected(build_error{table.error().what, 0, 0});
+  return table;
 }
 
 inline expected<key_table, open_error> key_table::open(std::span<const std::byte> bytes,

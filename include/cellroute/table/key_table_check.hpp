@@ -22,7 +22,7 @@ enum class open_error {
   bad_size,  ///< cut off, or with something behind its end, or its counts do not add up
   bad_checksum,
   bad_directory,
-  bad_bucket,
+  bad_bucket,  ///< its counts do not add up, or its keys are out of order, or one is there twice
   bad_outcomes,
   side_table_unknown,  ///< has a part that this version cannot read
 };
@@ -141,7 +141,7 @@ class key_table_check {
           slot + 1 < key_format::group_buckets ? 2 * (std::size_t{group.base} + group.within[slot + 1]) : group_end;
       if (end <= start || end > group_end) return open_error::bad_directory;
       const key_format::bucket_view bucket(buckets + start);
-      if (!bucket.has_size(end - start)) return open_error::bad_bucket;
+      if (!bucket.has_size(end - start) || !bucket.is_in_order()) return open_error::bad_bucket;
       key_count_ += bucket.count();
       outcome_max_ = std::max(outcome_max_, bucket.outcome_max());
       start = end;

@@ -3,11 +3,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -29,6 +27,31 @@ struct violation {
 };
 
 using violations = std::vector<violation>;
+
+/// Most violations that are told one by one: nobody reads on, and a spec may have millions of keys.
+inline constexpr std::size_t violations_max = 10'000;
+
+/// Violations as they are found: the first of them, and the number of the rest.
+class violation_list {
+ public:
+  void push_back(violation found) {
+    if (found_.size() < violations_max) {
+      found_.push_back(std::move(found));
+    } else {
+      ++more_;
+    }
+  }
+
+  /// All that were kept; behind them one that says how many more there are.
+  [[nodiscard]] violations take() && {
+    if (more_ > 0) found_.push_back({{}, std::to_string(more_) + " more mistakes follow; correct these first"});
+    return std::move(found_);
+  }
+
+ private:
+  violations found_;
+  std::size_t more_ = 0;
+};
 
 namespace rules {
 
@@ -58,19 +81,29 @@ inline std::string placement_path(const placement& p, std::string_view member = 
   return out.append(member);
 }
 
-/// A cell that stands for the endpoints of a placement is written down at the placement.
-inline std::string cell_path(const table_spec& spec, const cell& c) {
-  const bool is_of_placement = std::any_of(spec.placements.begin(), spec.placements.end(), [&c](const placement& p) {
-    return p.id.value == c.id.value && p.cell == c.id;
-  });
-  std::string out = is_of_placement ? "placements." : "cells.";
-  append_escaped(out, c.id.value);
-  return out;
-}
+/// Where cells are written down: one that stands for the endpoints of a placement, at the placement.
+class cell_paths {
+ public:
+  /// `spec` outlives it.
+  explicit cell_paths(const table_spec& spec) {
+    for (const placement& p : spec.placements) {
+      if (p.id.value == p.cell.value) owners_.insert(p.id.value);
+    }
+  }
 
-inline std::string endpoint_path(const table_spec& spec, const cell& c, std::size_t index, std::string_view member) {
-  return cell_path(spec, c) + ".endpoints[" + std::to_string(index) + "]" + std::string(member);
-}
+  [[nodiscard]] std::string of(const cell& c, std::string_view member = {}) const {
+    std::string out = owners_.contains(c.id.value) ? "placements." : "cells.";
+    append_escaped(out, c.id.value);
+    return out.append(member);
+  }
+
+  [[nodiscard]] std::string of_endpoint(const cell& c, std::size_t index, std::string_view member) const {
+    return of(c, ".endpoints[") + std::to_string(index) + "]" + std::string(member);
+  }
+
+ private:
+  std::unordered_set<std::string_view> owners_;
+};
 
 /// Calls `f(cell, index, endpoint)` for every endpoint.
 template <class F>
@@ -92,20 +125,22 @@ inline std::optional<std::string> id_fault(std::string_view id) {
 
 // The rules.
 
-inline void ids_can_stand_in_a_header(const table_spec& spec, violations& out) {
+inline void ids_can_stand_in_a_header(const table_spec& spec, violation_list& out) {
+  const cell_paths paths(spec);
   for (const placement& p : spec.placements) {
     if (auto fault = id_fault(p.id.value)) out.push_back({placement_path(p), "the name " + *fault});
   }
   for (const cell& c : spec.cells) {
-    if (auto fault = id_fault(c.id.value)) out.push_back({cell_path(spec, c), "the name " + *fault});
+    if (auto fault = id_fault(c.id.value)) out.push_back({paths.of(c), "the name " + *fault});
   }
   for_each_endpoint(spec, [&](const cell& c, std::size_t i, const endpoint& e) {
     if (e.id.empty()) return;  // takes its address as a name
-    if (auto fault = id_fault(e.id)) out.push_back({endpoint_path(spec, c, i, ".id"), "the id " + *fault});
+    if (auto fault = id_fault(e.id)) out.push_back({paths.of_endpoint(c, i, ".id"), "the id " + *fault});
   });
 }
 
-inline void ids_are_unique(const table_spec& spec, violations& out) {
+inline void ids_are_unique(const table_spec& spec, violation_list& out) {
+  const cell_paths paths(spec);
   std::unordered_set<std::string_view> placements;
   for (const placement& p : spec.placements) {
     if (placements.insert(p.id.value).second) continue;
@@ -114,7 +149,7 @@ inline void ids_are_unique(const table_spec& spec, violations& out) {
   std::unordered_set<std::string_view> cells;
   for (const cell& c : spec.cells) {
     if (cells.insert(c.id.value).second) continue;
-    out.push_back({cell_path(spec, c), "there are two cells of this name; rename or remove one"});
+    out.push_back({paths.of(c), "there are two cells of this name; rename or remove one"});
   }
   for (const cell& c : spec.cells) {
     std::unordered_set<std::string> endpoints;
@@ -123,13 +158,13 @@ inline void ids_are_unique(const table_spec& spec, violations& out) {
       std::string id = e.id.empty() ? address_of(e) : e.id;
       const auto [at, is_new] = endpoints.insert(std::move(id));
       if (is_new) continue;
-      out.push_back({endpoint_path(spec, c, i, ".id"),
+      out.push_back({paths.of_endpoint(c, i, ".id"),
                      "the id " + in_quotes(*at) + " is that of another endpoint of the cell; give each its own"});
     }
   }
 }
 
-inline void counts_stay_within_16_bits(const table_spec& spec, violations& out) {
+inline void counts_stay_within_16_bits(const table_spec& spec, violation_list& out) {
   const auto check = [&out](std::string_view path, std::size_t count) {
     if (count <= placements_max) return;
     out.push_back({std::string(path), "has " + std::to_string(count) + " entries; 65535 is the most"});
@@ -138,7 +173,7 @@ inline void counts_stay_within_16_bits(const table_spec& spec, violations& out) 
   check("cells", spec.cells.size());
 }
 
-inline void default_placement_exists(const table_spec& spec, violations& out) {
+inline void default_placement_exists(const table_spec& spec, violation_list& out) {
   const std::string_view wanted = spec.default_placement.value;
   if (wanted.empty()) {
     if (spec.on_unknown == unknown_key_policy::reject) return;
@@ -152,7 +187,7 @@ inline void default_placement_exists(const table_spec& spec, violations& out) {
       {"routing.default_placement", "no placement is named " + in_quotes(wanted) + "; add it or name another"});
 }
 
-inline void every_assignment_names_a_placement(const table_spec& spec, violations& out) {
+inline void every_assignment_names_a_placement(const table_spec& spec, violation_list& out) {
   std::unordered_set<std::string_view> known;
   for (const placement& p : spec.placements) known.insert(p.id.value);
   for (const assignment& a : spec.assignments) {
@@ -162,7 +197,7 @@ inline void every_assignment_names_a_placement(const table_spec& spec, violation
   }
 }
 
-inline void every_placement_names_a_cell(const table_spec& spec, violations& out) {
+inline void every_placement_names_a_cell(const table_spec& spec, violation_list& out) {
   std::unordered_set<std::string_view> known;
   for (const cell& c : spec.cells) known.insert(c.id.value);
   for (const placement& p : spec.placements) {
@@ -173,39 +208,41 @@ inline void every_placement_names_a_cell(const table_spec& spec, violations& out
   }
 }
 
-inline void every_cell_takes_requests(const table_spec& spec, violations& out) {
+inline void every_cell_takes_requests(const table_spec& spec, violation_list& out) {
+  const cell_paths paths(spec);
   for (const cell& c : spec.cells) {
     const bool takes =
         std::any_of(c.endpoints.begin(), c.endpoints.end(), [](const endpoint& e) { return e.weight > 0; });
     if (takes) continue;
-    out.push_back({cell_path(spec, c) + ".endpoints", c.endpoints.empty()
-                                                          ? "there is none; add at least one endpoint"
-                                                          : "all weights are 0; give at least one endpoint a weight"});
+    out.push_back({paths.of(c, ".endpoints"), c.endpoints.empty()
+                                                  ? "there is none; add at least one endpoint"
+                                                  : "all weights are 0; give at least one endpoint a weight"});
   }
 }
 
-inline void endpoints_can_be_reached(const table_spec& spec, violations& out) {
+inline void endpoints_can_be_reached(const table_spec& spec, violation_list& out) {
+  const cell_paths paths(spec);
   for_each_endpoint(spec, [&](const cell& c, std::size_t i, const endpoint& e) {
     if (!is_host(e.host)) {
       out.push_back(
-          {endpoint_path(spec, c, i, ".host"),
+          {paths.of_endpoint(c, i, ".host"),
            in_quotes(e.host) + " is no host; write a name, an IPv4 address or an IPv6 address without brackets"});
     }
-    if (e.port == 0) out.push_back({endpoint_path(spec, c, i, ".port"), "is 0; write a port from 1 to 65535"});
+    if (e.port == 0) out.push_back({paths.of_endpoint(c, i, ".port"), "is 0; write a port from 1 to 65535"});
   });
 }
 
-inline void weights_of_a_cell_can_be_summed(const table_spec& spec, violations& out) {
+inline void weights_of_a_cell_can_be_summed(const table_spec& spec, violation_list& out) {
+  const cell_paths paths(spec);
   for (const cell& c : spec.cells) {
     std::uint64_t sum = 0;
     for (const endpoint& e : c.endpoints) sum += e.weight;
     if (sum <= weights_max) continue;
-    out.push_back(
-        {cell_path(spec, c) + ".endpoints", "the weights sum to " + std::to_string(sum) + "; stay below 2147483648"});
+    out.push_back({paths.of(c, ".endpoints"), "the weights sum to " + std::to_string(sum) + "; stay below 2147483648"});
   }
 }
 
-inline void keys_have_a_size_that_requests_can_send(const table_spec& spec, violations& out) {
+inline void keys_have_a_size_that_requests_can_send(const table_spec& spec, violation_list& out) {
   for (const assignment& a : spec.assignments) {
     if (a.key.empty()) out.push_back({key_path(a.key), "the key is empty; a request without a key is answered 400"});
     if (a.key.size() <= key_size_max) continue;
@@ -213,7 +250,7 @@ inline void keys_have_a_size_that_requests_can_send(const table_spec& spec, viol
   }
 }
 
-inline void keys_are_assigned_once(const table_spec& spec, violations& out) {
+inline void keys_are_assigned_once(const table_spec& spec, violation_list& out) {
   const auto key_of = [&spec](std::size_t i) -> std::string_view { return spec.assignments[i].key; };
   const hash_order order(spec.assignments.size(), key_of, 0);
   for_each_same_keys(order.rows(), key_of, [&](std::size_t first, std::size_t again) {
@@ -223,7 +260,7 @@ inline void keys_are_assigned_once(const table_spec& spec, violations& out) {
   });
 }
 
-inline void timeouts_are_above_zero(const table_spec& spec, violations& out) {
+inline void timeouts_are_above_zero(const table_spec& spec, violation_list& out) {
   for (const placement& p : spec.placements) {
     const timeout_policy& t = p.policy.timeouts;
     const std::pair<std::string_view, std::optional<duration>> all[] = {
@@ -241,7 +278,7 @@ inline void timeouts_are_above_zero(const table_spec& spec, violations& out) {
   }
 }
 
-inline void a_request_is_retried_once_at_most(const table_spec& spec, violations& out) {
+inline void a_request_is_retried_once_at_most(const table_spec& spec, violation_list& out) {
   for (const placement& p : spec.placements) {
     if (p.policy.retries.attempts <= 1) continue;
     out.push_back({placement_path(p, ".retries.attempts"), "is above 1; write 1, or 0 for no retry"});
@@ -251,7 +288,7 @@ inline void a_request_is_retried_once_at_most(const table_spec& spec, violations
 }  // namespace rules
 
 /// Looks at a spec and appends what breaks one rule.
-using rule = void (*)(const table_spec&, violations&);
+using rule = void (*)(const table_spec&, violation_list&);
 
 /// All rules, in the order in which their violations are told.
 inline constexpr rule all_rules[] = {

@@ -104,7 +104,54 @@ TEST_CASE("round robin: picks what its slow twin picks") {
     for (std::uint32_t i = 0; i < 2 * total; ++i) {
       CAPTURE(round);
       CAPTURE(i);
-      REQUIRE(balancer.pick() == std::optional<std::size_t>(twin.pick()));
+      REQUIRE(balancer.pick() == twin.pick());
     }
+  }
+}
+
+/// Calls `f(digits)` for every list of `count` digits below `base`.
+template <class F>
+void for_each_list(std::size_t count, std::uint32_t base, F&& f) {
+  weights digits(count);
+  for (;;) {
+    f(digits);
+    std::size_t at = 0;
+    while (at < count && ++digits[at] == base) digits[at++] = 0;
+    if (at == count) return;
+  }
+}
+
+TEST_CASE("round robin: picks what its slow twin picks, whichever may be picked in each of four turns") {
+  std::size_t runs = 0;
+  for (std::size_t count = 0; count <= 3; ++count) {
+    for_each_list(count, 3, [&](const weights& given) {
+      for_each_list(4, 1u << count, [&](const weights& masks) {
+        ++runs;
+        round_robin balancer(given);
+        support::slow_round_robin twin(given);
+        for (const std::uint32_t mask : masks) {
+          std::vector<bool> usable;
+          for (std::size_t i = 0; i < count; ++i) usable.push_back((mask >> i & 1) != 0);
+          REQUIRE(balancer.pick([&usable](std::size_t i) { return usable[i]; }) == twin.pick(usable));
+        }
+      });
+    });
+  }
+  CHECK(runs > 100'000);
+}
+
+TEST_CASE("round robin: further attempts go where those of its slow twin go, in each of five turns") {
+  for (std::size_t count = 1; count <= 3; ++count) {
+    for_each_list(count, 4, [&](const weights& given) {
+      for_each_list(5, static_cast<std::uint32_t>(count), [&](const weights& excluded) {
+        round_robin balancer(given);
+        support::slow_round_robin twin(given);
+        for (const std::uint32_t each : excluded) {
+          std::vector<bool> usable(count, true);
+          usable[each] = false;
+          REQUIRE(balancer.pick_other_than(each) == twin.pick(usable));
+        }
+      });
+    });
   }
 }

@@ -91,6 +91,30 @@ TEST_CASE("scale: spreads hashes over a range, in their order") {
   CHECK(scale(~std::uint64_t{0}, 1) == 0);
 }
 
+struct checksum_case {
+  std::string_view says;
+  std::size_t size;
+  std::uint64_t start;
+  std::uint64_t expected;
+};
+
+const checksum_case checksum_cases[] = {
+    {"no byte", 0, 0, 0xaa2a0a36a8134e71u},
+    {"a part of a block", 10, 0, 0x23f2cff876c60e2au},
+    {"a block of 64 bytes", 64, 0, 0xbdec8f75d207c63bu},
+    {"two blocks and a part", 130, 0, 0x15674b9c5568477eu},
+    {"another start", 130, 1, 0xc628a73ed504959fu},
+};
+
+TEST_CASE("checksum: the same on every host and in every release, because files hold it") {
+  for (const checksum_case& row : checksum_cases) {
+    std::string text;
+    for (std::size_t i = 0; i < row.size; ++i) text += static_cast<char>(i);
+    CAPTURE(row.says);
+    CHECK(checksum(bytes_of(text), row.start) == row.expected);
+  }
+}
+
 TEST_CASE("checksum: any changed bit, any missing byte and another start change it") {
   for (const std::size_t size : {0u, 1u, 15u, 16u, 63u, 64u, 65u, 127u, 128u, 200u}) {
     std::string text(size, 'a');

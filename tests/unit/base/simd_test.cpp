@@ -23,6 +23,7 @@ TEST_CASE("simd: each vector function gives what its plain twin gives, for every
       CAPTURE(count);
       CHECK(match_mask(bytes.data(), 255, count) == plain::match_mask(bytes.data(), 255, count));
       CHECK(match_mask(bytes.data() + 1, 0, count) == plain::match_mask(bytes.data() + 1, 0, count));
+      CHECK(not_rising_mask(bytes.data(), count) == plain::not_rising_mask(bytes.data(), count));
       CHECK(sum_bytes(bytes.data(), count) == plain::sum_bytes(bytes.data(), count));
       CHECK(max_word(bytes.data() + 1, count) == plain::max_word(bytes.data() + 1, count));
     }
@@ -33,6 +34,11 @@ TEST_CASE("simd: what the plain twins give") {
   const std::uint8_t bytes[] = {7, 1, 7, 255, 7};
   CHECK(plain::match_mask(bytes, 7, 4) == 0b101);
   CHECK(plain::match_mask(bytes, 7, 5) == 0b10101);
+  CHECK(plain::not_rising_mask(bytes, 0) == 0);
+  CHECK(plain::not_rising_mask(bytes, 4) == 0b1);
+  CHECK(plain::not_rising_mask(bytes, 5) == 0b1001);
+  const std::uint8_t same[] = {7, 7, 128};
+  CHECK(plain::not_rising_mask(same, 3) == 0b1);
   CHECK(plain::sum_bytes(bytes, 0) == 0);
   CHECK(plain::sum_bytes(bytes, 4) == 270);
   const std::uint16_t words[] = {3, 0x8001, 0x7fff, 0xffff};

@@ -78,6 +78,32 @@ TEST_CASE("hash order: tells every row whose key an earlier one has, and which o
   CHECK((same_keys({"a", "b", "b", "a", "b"}) == pairs{{0, 3}, {1, 2}, {1, 4}}));
 }
 
+TEST_CASE("hash order: keys of one hash are told apart by a look at them, for every four keys and three hashes") {
+  const std::string_view names[] = {"a", "b", "c"};
+  for (std::size_t number = 0; number < 81 * 27; ++number) {
+    std::vector<std::string_view> keys;
+    std::vector<std::uint64_t> hashes;  // of each name, made up: any of them may be those of others
+    for (std::size_t i = 0, rest = number % 81; i < 4; ++i, rest /= 3) keys.push_back(names[rest % 3]);
+    for (std::size_t i = 0, rest = number / 81; i < 3; ++i, rest /= 3) hashes.push_back(rest % 3);
+    std::vector<hashed_row> sorted;
+    for (std::uint32_t i = 0; i < 4; ++i) sorted.push_back({hashes[static_cast<std::size_t>(keys[i][0] - 'a')], i});
+    std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.hash < b.hash; });
+    pairs found;
+    for_each_same_keys(
+        std::span<const hashed_row>(sorted), [&keys](std::size_t i) { return keys[i]; },
+        [&found](std::size_t row, std::size_t other) { found.emplace_back(row, other); });
+    std::sort(found.begin(), found.end());
+    pairs expected;
+    for (std::size_t i = 1; i < 4; ++i) {
+      const auto first = static_cast<std::size_t>(std::find(keys.begin(), keys.end(), keys[i]) - keys.begin());
+      if (first < i) expected.emplace_back(first, i);
+    }
+    std::sort(expected.begin(), expected.end());
+    CAPTURE(number);
+    REQUIRE((found == expected));
+  }
+}
+
 TEST_CASE("bucket order: brings every row once, whole, and the buckets in turn, be they full, sparse or very many") {
   struct size_case {
     std::size_t rows;

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -58,8 +59,55 @@ file with_byte(std::size_t at, int value) {
   return resealed(std::move(bytes));
 }
 
+/// Where two neighbours of one bucket lie whose keys have the same size.
+struct neighbours {
+  std::size_t tag = 0;  // of the first; that of the second is behind it
+  std::size_t first_key = 0;
+  std::size_t second_key = 0;
+  std::size_t key_size = 0;
+};
+
+neighbours find_neighbours(const file& bytes) {
+  const key_format::layout at(header_of(bytes));
+  for (std::size_t start = at.buckets; start < at.outcomes - key_format::padding_bytes;) {
+    const key_format::bucket_view bucket(bytes.data() + start);
+    std::size_t key = start + 1 + 4 * bucket.count();
+    for (std::size_t i = 0; i + 1 < bucket.count(); key += bucket.key_size(i++)) {
+      if (bucket.key_size(i) != bucket.key_size(i + 1)) continue;
+      return {start + 1 + i, key, key + bucket.key_size(i), bucket.key_size(i)};
+    }
+    start += bucket.size_bytes();
+  }
+  FAIL("no two neighbours have keys of one size");
+  return {};
+}
+
+/// The good file with other tags and keys for two neighbours; null leaves a key as it is.
+file with_neighbours(std::uint8_t first_tag, std::uint8_t second_tag, const char* first, const char* second) {
+  file bytes = good_file();
+  const neighbours at = find_neighbours(bytes);
+  bytes[at.tag] = std::byte{first_tag};
+  bytes[at.tag + 1] = std::byte{second_tag};
+  if (first != nullptr) std::memset(bytes.data() + at.first_key, *first, at.key_size);
+  if (second != nullptr) std::memset(bytes.data() + at.second_key, *second, at.key_size);
+  return resealed(std::move(bytes));
+}
+
 std::size_t buckets_start() { return key_format::layout(header_of(good_file())).buckets; }
 std::size_t outcomes_start() { return key_format::layout(header_of(good_file())).outcomes; }
+
+/// What a machine with another order of bytes would have written.
+void reverse_numbers(header& h) {
+  const auto reverse = [](auto& number) {
+    auto* bytes = static_cast<std::byte*>(static_cast<void*>(&number));
+    std::reverse(bytes, bytes + sizeof number);
+  };
+  for (std::uint32_t* each : {&h.version, &h.endian_mark}) reverse(*each);
+  for (std::uint64_t* each : {&h.size_bytes, &h.seed, &h.key_count, &h.group_count, &h.bucket_bytes, &h.outcome_count,
+                              &h.outcome_bytes, &h.side_bytes}) {
+    reverse(*each);
+  }
+}
 
 struct hostile_case {
   std::string_view says;
@@ -76,8 +124,10 @@ std::vector<hostile_case> hostile_cases() {
       {"no byte", {}, open_error::too_short},
       {"less than a header", file(127), open_error::too_short},
       {"zeroes", file(4'096), open_error::bad_magic},
-      {"another magic", with_header([](header& h) { ++h.magic; }), open_error::bad_magic},
+      {"another magic", with_header([](header& h) { ++h.magic[7]; }), open_error::bad_magic},
       {"another order of bytes", with_header([](header& h) { h.endian_mark = 0x04030201; }),
+       open_error::bad_endian_mark},
+      {"a machine's file that has every number in another order", with_header(reverse_numbers),
        open_error::bad_endian_mark},
       {"a later version", with_header([](header& h) { ++h.version; }), open_error::unknown_version},
       {"a side table", with_header([](header& h) { h.side_bytes = 64; }), open_error::side_table_unknown},
@@ -86,6 +136,13 @@ std::vector<hostile_case> hostile_cases() {
       {"one group more", with_header([](header& h) { ++h.group_count; }), open_error::bad_outcomes},
       {"two groups more", with_header([](header& h) { h.group_count += 2; }), open_error::bad_size},
       {"as many groups as overflow a product", with_header([](header& h) { h.group_count = std::uint64_t{1} << 59; }),
+       open_error::bad_size},
+      {"as many groups more as wrap round to the same size",
+       with_header([](header& h) { h.group_count += std::uint64_t{1} << 59; }), open_error::bad_size},
+      {"as many bytes of buckets and outcomes as wrap round to the same size", with_header([](header& h) {
+         h.bucket_bytes += std::uint64_t{1} << 63;
+         h.outcome_bytes += std::uint64_t{1} << 63;
+       }),
        open_error::bad_size},
       {"all groups there can be", with_header([](header& h) { h.group_count = huge; }), open_error::bad_size},
       {"buckets beyond the file", with_header([](header& h) { h.bucket_bytes = h.size_bytes; }), open_error::bad_size},
@@ -106,6 +163,9 @@ std::vector<hostile_case> hostile_cases() {
       {"a bucket of 255 keys", with_byte(buckets_start(), 255), open_error::bad_bucket},
       {"a bucket with another number of keys than its size tells", with_byte(buckets_start(), first_count ^ 1),
        open_error::bad_bucket},
+      {"a key twice in one bucket", with_neighbours(0, 0, "a", "a"), open_error::bad_bucket},
+      {"keys of one tag out of order", with_neighbours(0, 0, "b", "a"), open_error::bad_bucket},
+      {"tags out of order", with_neighbours(2, 1, "a", "b"), open_error::bad_bucket},
       {"an outcome without a text", with_byte(outcomes_start(), '\n'), open_error::bad_outcomes},
       {"a line end in a text", with_byte(outcomes_start() + 2, '\n'), open_error::bad_outcomes},
       {"no line end", with_byte(outcomes_start() + 10, 'x'), open_error::bad_outcomes},
@@ -214,6 +274,28 @@ TEST_CASE("key table: open: any one changed byte under a checksum that fits is r
       if (merged) CHECK(key_table::open(support::stored(*merged)));
     }
   }
+}
+
+TEST_CASE("key table: merged: a key that a stranger wrote into a second bucket does not outlive a build") {
+  // Where no look-up goes: the first key, written over another one of its size, whose tag stays.
+  file bytes = good_file();
+  const neighbours at = find_neighbours(bytes);
+  const std::string twice(at.key_size, 'x');
+  for (const std::size_t key : {at.first_key, at.second_key})
+    std::memcpy(bytes.data() + key, twice.data(), twice.size());
+  bytes[at.tag] = std::byte{0};
+  bytes[at.tag + 1] = std::byte{1};
+  const auto table = key_table::open(resealed(std::move(bytes)));
+  REQUIRE(table);
+  std::vector<std::string> keys;
+  for (int i = 0; i < 1'000; ++i) keys.push_back("more-" + std::to_string(i));
+  std::vector<key_change> changes;
+  for (const std::string& key : keys) changes.push_back({key, std::uint16_t{0}});
+  const auto merged = table->merged(changes);
+  REQUIRE(merged);
+  CHECK(merged->size() == 1'198);
+  CHECK_FALSE(merged->find(twice).has_value());
+  CHECK(merged->find("more-7") == std::optional<std::uint16_t>(0));
 }
 
 TEST_CASE("key table: open: a table of many blocks is checked in each of them, whatever its directory says") {

@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -65,6 +66,13 @@ std::vector<std::string> colliding_keys(std::size_t count, std::size_t total, st
   return keys;
 }
 
+std::size_t bucket_count(const key_table& table) {
+  const key_table::stored_bytes parts = table.bytes();
+  key_format::header h;
+  std::memcpy(&h, parts.head.data(), sizeof h);
+  return h.group_count * key_format::group_buckets;
+}
+
 struct refused_case {
   std::string_view says;
   rows given;
@@ -105,12 +113,41 @@ TEST_CASE("key table: more outcomes than 16 bits can number are refused, one les
   CHECK((built({}, more).error() == build_error{key_table_error::bad_outcome_text, 65'535, 0}));
 }
 
+TEST_CASE("key table: 8 GiB of buckets are what the directory reaches") {
+  CHECK(key_format::fits(std::size_t{8} << 30));
+  CHECK_FALSE(key_format::fits((std::size_t{8} << 30) + 1));
+}
+
 TEST_CASE("key table: without keys it finds nothing") {
   const key_table table;
   CHECK(table.empty());
   CHECK(table.find("a") == answer());
   CHECK(table.find("") == answer());
   CHECK(support::rows_of(table).empty());
+  CHECK(table.memory_bytes() == 0);
+  CHECK((support::stored(table) == support::stored(table_of({}, {}, 0))));
+  CHECK(table.merged(changes{{"a", 1}})->find("a") == answer(1));
+}
+
+TEST_CASE("key table: one that was moved from has no keys, and may be asked") {
+  key_table table = table_of({{"a", 1}}, {"tier1", "visa"});
+  key_table taken = std::move(table);
+  for (const bool is_assigned : {false, true}) {
+    CAPTURE(is_assigned);
+    if (is_assigned) {
+      table = std::move(taken);
+      std::swap(table, taken);
+    }
+    CHECK(table.find("a") == answer());  // NOLINT: it is what the test asks
+    CHECK(table.size() == 0);
+    CHECK(table.outcomes().empty());
+    CHECK(support::rows_of(table).empty());
+    CHECK(key_table::open(support::stored(table)));
+    CHECK(table.merged(changes{{"a", 1}})->find("a") == answer(1));
+    CHECK(taken.find("a") == answer(1));
+    CHECK(taken.outcomes()[1] == "visa");
+  }
+  static_assert(std::is_nothrow_move_constructible_v<key_table> && std::is_nothrow_move_assignable_v<key_table>);
 }
 
 TEST_CASE("key table: keys of every size and of any bytes are found, their neighbours are not") {
@@ -372,6 +409,55 @@ TEST_CASE("key table: merged: follows its slow twin through growth to a hundred 
   CHECK(support::stored(table).size() < 1'000);  // it gave its memory back
 }
 
+TEST_CASE("key table: every table of up to four keys, and every change of one: what its slow twin has") {
+  const std::vector<std::string_view> keys = {"a", "b", "aa", "ab", "ba", "bb"};
+  const std::vector<std::string_view> asked = {"", "a", "b", "aa", "ab", "ba", "bb", "aaa", "c"};
+  std::size_t tables = 0;
+  for (std::size_t number = 0; number < 729; ++number) {
+    changes given;  // each key: none, or one of two outcomes
+    for (std::size_t i = 0, rest = number; i < keys.size(); ++i, rest /= 3) {
+      if (rest % 3 > 0) given.push_back({keys[i], static_cast<std::uint16_t>(rest % 3)});
+    }
+    if (given.size() > 4) continue;
+    ++tables;
+    support::slow_key_table twin;
+    twin.apply(given);
+    rows at_once;
+    for (const key_change& each : given) at_once.push_back({each.key, *each.outcome});
+    const key_table table = table_of(at_once);
+    const auto check = [&asked](const key_table& one, const support::slow_key_table& other) {
+      REQUIRE((support::rows_of(one) == other.rows()));
+      REQUIRE(one.size() == other.rows().size());
+      for (const std::string_view key : asked) REQUIRE((one.find(key) == other.find(key)));
+    };
+    check(table, twin);
+    for (const std::string_view key : keys) {
+      for (const answer outcome : {answer(), answer(1), answer(2)}) {
+        const changes one{{key, outcome}};
+        support::slow_key_table after = twin;
+        after.apply(one);
+        const auto merged = table.merged(one);
+        REQUIRE(merged);
+        check(*merged, after);
+        rows rebuilt;
+        for (const auto& [name, number_of] : after.rows()) rebuilt.push_back({name, number_of});
+        REQUIRE((support::stored(*merged) == support::stored(table_of(rebuilt))));
+      }
+    }
+  }
+  CHECK(tables == 473);
+}
+
+TEST_CASE("key table: its bytes are the same on every host and in every release") {
+  const key_table table = table_of({{"acme", 1}, {"visa", 0}, {longest, 1}}, {"tier1", "visa"}, 4711);
+  const std::vector<std::byte> bytes = support::stored(table);
+  CHECK(bytes.size() == 576);
+  key_format::header h;
+  std::memcpy(&h, bytes.data(), sizeof h);
+  CHECK(h.checksum == 0xbdaf6a864e93f806u);
+  CHECK(checksum(bytes) == 0x0e6dc2d87b4ed7f4u);
+}
+
 TEST_CASE("key table: merged: keys chosen to overfill one bucket cost another seed") {
   const key_table table = table_of({{"acme", 1}}, {}, 79);
   const std::vector<std::string> keys = colliding_keys(33, 34, 79);
@@ -398,6 +484,44 @@ TEST_CASE("key table: merged: a key that comes twice is named, though another bu
     REQUIRE_FALSE(merged);
     CHECK((merged.error() == build_error{key_table_error::duplicate_key, 0, 34}));
   }
+}
+
+TEST_CASE("key table: grown by merges small enough that no bucket overflows, it gets more buckets") {
+  key_table table;
+  std::vector<std::string> keys;
+  for (int i = 0; i < 400; ++i) keys.push_back("tenant-" + std::to_string(i));
+  for (const std::string& key : keys) {
+    auto merged = table.merged(changes{{key, 1}});
+    REQUIRE(merged);
+    table = *std::move(merged);
+    REQUIRE(2 * table.size() <= 3 * key_format::keys_per_bucket * bucket_count(table));
+  }
+}
+
+TEST_CASE("key table: the tags of one bucket tell its keys apart") {
+  std::vector<std::string> keys;
+  rows given;
+  for (int i = 0; i < 20'000; ++i) keys.push_back("tenant-" + std::to_string(i));
+  for (const std::string& key : keys) given.push_back({key, 1});
+  const std::vector<std::byte> bytes = support::stored(table_of(given));
+  key_format::header h;
+  std::memcpy(&h, bytes.data(), sizeof h);
+  const key_format::layout at(h);
+  std::size_t pairs = 0;
+  std::size_t same = 0;
+  for (std::size_t start = at.buckets; start < at.buckets + h.bucket_bytes;) {
+    const key_format::bucket_view bucket(bytes.data() + start);
+    for (std::size_t i = 0; i < bucket.count(); ++i) {
+      for (std::size_t k = i + 1; k < bucket.count(); ++k) {
+        ++pairs;
+        same += bucket.tag(i) == bucket.tag(k) ? 1 : 0;
+      }
+    }
+    start += bucket.size_bytes();
+  }
+  // By chance one pair in 256; bits that chose the bucket would be alike in nearly all.
+  CHECK(pairs > 30'000);
+  CHECK(same < pairs / 128);
 }
 
 TEST_CASE("key table: costs at most 6 bytes a key beyond the key's own") {

@@ -5,8 +5,10 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "cellroute/table/diff.hpp"
+#include "tests/support/slow_diff.hpp"
 #include "tests/support/spec_builder.hpp"
 
 using namespace cellroute;
@@ -147,6 +149,51 @@ TEST_CASE("diff: keys moved, added and removed, counted for each pair of placeme
   CHECK((found.examples == std::vector<key_example>{{"a", "tier1", "tier3"}, {"b", "tier1", "tier3"}}));
   CHECK(diff(compiled(before), compiled(after), 0).examples.empty());
   CHECK(diff(compiled(before), compiled(after)).examples.size() == 5);
+}
+
+TEST_CASE("diff: tells what its slow twin tells, for every two tables of three keys") {
+  const std::string_view keys[] = {"a", "ab", "b"};
+  const std::string_view placements[] = {"", "tier1", "tier3", "visa"};
+  std::vector<support::led_keys> led;
+  std::vector<routing_table> tables;
+  for (std::size_t number = 0; number < 64; ++number) {
+    table_spec spec = support::good_spec();
+    spec.assignments.clear();
+    led.emplace_back();
+    for (std::size_t i = 0; i < 3; ++i) {
+      const std::string_view to = placements[number >> (2 * i) & 3];
+      if (to.empty()) continue;
+      led.back().emplace(keys[i], to);
+      spec.assignments.push_back({std::string(keys[i]), placement_id(std::string(to))});
+    }
+    tables.push_back(compiled(spec));
+  }
+  for (std::size_t from = 0; from < tables.size(); ++from) {
+    for (std::size_t to = 0; to < tables.size(); ++to) {
+      for (const std::size_t examples_max : {0u, 1u, 2u, 10u}) {
+        CAPTURE(from);
+        CAPTURE(to);
+        CAPTURE(examples_max);
+        REQUIRE((diff(tables[from], tables[to], examples_max) == support::slow_diff(led[from], led[to], examples_max)));
+      }
+    }
+  }
+}
+
+TEST_CASE("diff: the examples are the first keys by their bytes, in whichever order the table has them") {
+  table_spec after = support::good_spec();
+  support::led_keys led{{"acme", "tier1"}, {"visa", "visa"}};
+  const support::led_keys before = led;
+  for (int i = 0; i < 500; ++i) {
+    led.emplace("key-" + std::to_string(i), "tier1");
+    after.assignments.push_back({"key-" + std::to_string(i), placement_id("tier1")});
+  }
+  const routing_table from = compiled(support::good_spec());
+  const routing_table to = compiled(after);
+  for (const std::size_t examples_max : {1u, 10u, 499u, 500u, 501u}) {
+    CAPTURE(examples_max);
+    CHECK((diff(from, to, examples_max) == support::slow_diff(before, led, examples_max)));
+  }
 }
 
 TEST_CASE("diff: placements are compared by name, wherever they stand in the list") {

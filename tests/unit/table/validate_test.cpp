@@ -222,6 +222,37 @@ TEST_CASE("validate: each rule, just kept") {
   }
 }
 
+TEST_CASE("validate: 10,000 violations are told, one more is counted, and so are a million") {
+  for (const std::size_t more : {0u, 1u, 100'000u}) {
+    table_spec spec = support::good_spec();
+    spec.assignments.assign(violations_max - 1 + more, {"k", placement_id("gold")});
+    for (std::size_t i = 0; i < spec.assignments.size(); ++i) spec.assignments[i].key += std::to_string(i);
+    spec.cells[0].endpoints[0].port = 0;
+    const violations found = validate(spec);
+    CAPTURE(more);
+    CHECK(found[0].path == "cells.c1.endpoints[0].port");
+    CHECK(found[violations_max - 1].path == "routing.keys.inline.k" + std::to_string(violations_max - 2));
+    CHECK(found.size() == violations_max + (more > 0 ? 1 : 0));
+    if (more == 0) continue;
+    CHECK((found.back() == violation{"", std::to_string(more) + " more mistakes follow; correct these first"}));
+  }
+}
+
+TEST_CASE("validate: as many mistakes as there may be placements take no time that anybody would notice") {
+  table_spec spec = support::good_spec();
+  while (spec.placements.size() < 65'535) {
+    const std::string name = "p" + std::to_string(spec.placements.size());
+    placement next = spec.placements[0];
+    next.id = placement_id(name);
+    next.cell = cell_id(name);
+    spec.placements.push_back(next);
+    spec.cells.push_back({next.cell, {{"", "host", 0, 1}}});
+  }
+  const violations found = validate(spec);  // each a walk over all placements: a minute, and the test would time out
+  CHECK(found.size() == violations_max + 1);
+  CHECK(found[0].path == "placements.p3.endpoints[0].port");
+}
+
 TEST_CASE("validate: 65,535 placements, and one more") {
   table_spec spec = support::good_spec();
   while (spec.placements.size() < 65'535) {
