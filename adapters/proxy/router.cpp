@@ -140,9 +140,8 @@ expected<void, start_error> router::start() {
   resolve_names();
   if (auto r = open_listeners(); !r) return r;
   if (auto r = open_admin(); !r) return r;
-  if (options_.stop_on_signals) {
-    signals_.add(SIGINT);
-    signals_.add(SIGTERM);
+  if (options_.takes_signals) {
+    for (const int number : {SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2}) signals_.add(number);
     wait_for_signal();
   }
   io::loop_clock end;
@@ -284,16 +283,34 @@ void router::run() { reactor_.run(); }
 void router::stop() { reactor_.stop(); }
 
 void router::wait_for_signal() {
-  signals_.async_wait([this](const asio::error_code& error, int) {
+  signals_.async_wait([this](const asio::error_code& error, int number) {
     if (error) return;
-    if (drain_step_ != drain_step::none) {
-      event(process::log_level::warn, "drain_cut", "a second signal: ending at once");
-      stop();
-      return;
-    }
-    begin_drain();
+    on_signal(number);
     wait_for_signal();
   });
+}
+
+void router::on_signal(int number) {
+  switch (number) {
+    case SIGUSR1:
+      log_->reopen();
+      event(process::log_level::info, "log_reopen", "SIGUSR1: the log goes on in a file opened anew, where it is one");
+      return;
+    case SIGHUP:
+      event(process::log_level::warn, "signal_ignored", "SIGHUP: reload is not supported yet; restart instead");
+      return;
+    case SIGUSR2:
+      event(process::log_level::warn, "signal_ignored", "SIGUSR2 means nothing here");
+      return;
+    default:
+      break;
+  }
+  if (drain_step_ != drain_step::none) {
+    event(process::log_level::warn, "drain_cut", "a second signal: ending at once");
+    stop();
+    return;
+  }
+  begin_drain();
 }
 
 void router::begin_drain() {

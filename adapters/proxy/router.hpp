@@ -24,8 +24,8 @@ namespace cellroute::proxy {
 struct router_options {
   std::string version;
   std::string commit;
-  std::uint64_t seed = 0;        ///< for request ids and key tables; from a source that strangers cannot guess
-  bool stop_on_signals = false;  ///< SIGINT and SIGTERM drain, the second one ends at once
+  std::uint64_t seed = 0;      ///< for request ids and key tables; from a source that strangers cannot guess
+  bool takes_signals = false;  ///< those of a daemon: see `on_signal`
 };
 
 /// Why a router did not start: what is wrong, and what to do.
@@ -80,6 +80,9 @@ class router final : private admin_source, private name_listener, private io::ti
   void sample_rate(time_point now);
   [[nodiscard]] bool has_gateway_names() const;
   void wait_for_signal();
+  /// SIGINT, SIGTERM and SIGQUIT drain, the second one ends at once; SIGUSR1 opens the log file again; the others that
+  /// people send to a daemon are told of and change nothing.
+  void on_signal(int number);
   void event(process::log_level level, std::string_view name, std::string_view message,
              std::initializer_list<process::event_pair> pairs = {});
 
