@@ -7,6 +7,7 @@
 #include <string>
 
 #include "adapters/process/fd_limit.hpp"
+#include "adapters/process/standard_descriptors.hpp"
 #include "adapters/proxy/router.hpp"
 #include "adapters/wire/configuration.hpp"
 #include "adapters/wire/overrides.hpp"
@@ -26,6 +27,7 @@ std::uint64_t random_seed() {
 
 int main(int argc, char** argv) {
   using namespace cellroute;
+  process::fill_standard_descriptors();
   CLI::App app("Routes each request to the cell of its routing key.", "cellroute-router");
   app.footer(
       "Examples:\n"
