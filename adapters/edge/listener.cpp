@@ -1,7 +1,7 @@
 #include "adapters/edge/listener.hpp"
 
 #include <unistd.h>
-#include <algorithm>
+
 #include <cerrno>
 
 #include "adapters/edge/http1_downstream.hpp"
@@ -22,14 +22,7 @@ std::string_view to_string(drop_reason reason) {
 
 listener::listener(io::reactor& reactor, listener_options options, exchange_handler& handler,
                    listener_observer& observer, connection_count& count)
-    : reactor_(reactor),
-      options_(options),
-      handler_(handler),
-      observer_(observer),
-      count_(count),
-      socket_(reactor),
-      accept_tokens_(options.accept_burst),
-      tokens_at_(reactor.now()) {
+    : reactor_(reactor), options_(options), handler_(handler), observer_(observer), count_(count), socket_(reactor) {
   reactor_.add_tick_listener(*this);
 }
 
@@ -70,17 +63,8 @@ void listener::on_tick(time_point) {
   socket_.pretend_readable();
 }
 
-bool listener::may_accept() {
-  const double elapsed = std::chrono::duration<double>(reactor_.now() - tokens_at_).count();
-  tokens_at_ = reactor_.now();
-  accept_tokens_ = std::min<double>(options_.accept_burst, accept_tokens_ + elapsed * options_.accept_rate);
-  if (accept_tokens_ < 1) return false;
-  accept_tokens_ -= 1;
-  return true;
-}
-
 void listener::take(const io::accepted& connection) {
-  if (!may_accept()) {
+  if (options_.accepts != nullptr && !options_.accepts->admit(reactor_.now())) {
     ::close(connection.descriptor);
     observer_.on_dropped(options_.index, drop_reason::accept_rate);
     return;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "adapters/edge/accept_limit.hpp"
 #include "adapters/edge/exchange.hpp"
 #include "adapters/http1/head_error.hpp"
 #include "adapters/io/reactor.hpp"
@@ -36,8 +37,7 @@ struct listener_options {
   io::socket_address address;
   bool half_close = false;                  ///< a FIN before the answer does not mean that the client left
   std::uint32_t connections_max = 100'000;  ///< on all reactors together
-  std::uint32_t accept_rate = 20'000;       ///< a second, on this reactor
-  std::uint32_t accept_burst = 2'000;
+  accept_limit* accepts = nullptr;          ///< of all reactors together; outlives the listener; none: no limit
   http1::head_limits limits;
   duration header_timeout = 10s;      ///< from the first byte of a head to its last; 408 then
   duration keep_alive_timeout = 60s;  ///< between requests; closed silently
@@ -81,7 +81,6 @@ class listener final : public io::tick_listener {
 
   io::task<void> accept_all();
   void take(const io::accepted& connection);
-  [[nodiscard]] bool may_accept();
 
   io::reactor& reactor_;
   listener_options options_;
@@ -91,8 +90,6 @@ class listener final : public io::tick_listener {
   io::socket socket_;
   links connections_;
   std::size_t open_here_ = 0;
-  double accept_tokens_;
-  time_point tokens_at_;
   bool paused_ = false;  // no descriptor was left; the next tick tries again
   bool draining_ = false;
 };

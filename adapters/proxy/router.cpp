@@ -238,15 +238,13 @@ expected<void, start_error> router::open_listeners() {
     if (!descriptors) return unexpected(descriptors.error());
     addresses_.push_back(*address);
     counts_.push_back(std::make_unique<edge::connection_count>());
+    accepts_.push_back(std::make_unique<edge::accept_limit>(l.limits.accept_rate, l.limits.accept_burst));
     edge::listener_options options;
     options.index = static_cast<std::uint16_t>(i);
     options.address = *address;
     options.half_close = l.half_close;
     options.connections_max = l.limits.connections_max;
-    // The kernel spreads connections over the workers: each has its share of the rate.
-    const auto share = static_cast<std::uint32_t>(worker_count);
-    options.accept_rate = std::max(1u, l.limits.accept_rate / share);
-    options.accept_burst = std::max(1u, l.limits.accept_burst / share);
+    options.accepts = accepts_.back().get();
     options.limits = limits_of(local.http);
     options.header_timeout = local.http.header_timeout;
     options.keep_alive_timeout = local.http.keep_alive_timeout;

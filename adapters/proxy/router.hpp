@@ -96,7 +96,8 @@ class router final : private admin_source, private name_listener, private io::ti
   io::huge_page_resource table_memory_;
   std::optional<published<routing_table>> tables_;
   forward_settings forward_settings_;
-  std::vector<std::unique_ptr<edge::connection_count>> counts_;
+  std::vector<std::unique_ptr<edge::connection_count>> counts_;  // of each listener, as the next
+  std::vector<std::unique_ptr<edge::accept_limit>> accepts_;
   std::vector<std::unique_ptr<worker>> workers_;
   std::unique_ptr<process::log_writer> log_;
   std::optional<admin_pages> admin_;

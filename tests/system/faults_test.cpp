@@ -219,20 +219,29 @@ TEST_CASE("faults: a listener takes max_connections at once, refuses the others,
   CHECK(eventually([&] { return client(router.port()).ask(keyed("GET /")).status() == 200; }));
 }
 
-TEST_CASE("faults: a listener accepts accept_burst connections, then accept_rate a second, and counts the rest") {
+TEST_CASE("faults: a listener accepts accept_burst connections, then accept_rate a second, however many workers") {
   fake_cell cell(echo_content{});
-  router_process router(
-      {.placements = {{"tier1", at(cell.port())}}, .listener = ", limits: {accept_rate: 1, accept_burst: 5}"});
-  const stopwatch watch;
-  int served = 0;
-  constexpr int count = 20;
-  for (int i = 0; i < count; ++i) served += client(router.port()).ask(keyed("GET /")).status() == 200 ? 1 : 0;
-  CHECK(served >= 5);
-  CHECK(served <= 5 + 1 + static_cast<int>(watch.ms() / 1000));
-  CHECK(eventually([&] {
-    return router.metric("gateway_connections_dropped_total", {"reason=\"accept_rate\""}) == count - served;
-  }));
-  CHECK(eventually([&] { return client(router.port()).ask(keyed("GET /")).status() == 200; }));
+  struct accept_case {
+    int workers;
+    int burst;
+  };
+  for (const accept_case row : {accept_case{1, 1}, {1, 5}, {2, 2}, {4, 1}, {4, 6}}) {
+    CAPTURE(row.workers);
+    CAPTURE(row.burst);
+    router_process router({.placements = {{"tier1", at(cell.port())}},
+                           .listener = ", limits: {accept_rate: 1, accept_burst: " + std::to_string(row.burst) + "}",
+                           .workers = row.workers});
+    const stopwatch watch;
+    int served = 0;
+    constexpr int count = 20;
+    for (int i = 0; i < count; ++i) served += client(router.port()).ask(keyed("GET /")).status() == 200 ? 1 : 0;
+    CHECK(served >= row.burst);
+    CHECK(served <= row.burst + static_cast<int>(watch.ms() / 1000));
+    CHECK(eventually([&] {
+      return router.metric("gateway_connections_dropped_total", {"reason=\"accept_rate\""}) == count - served;
+    }));
+    CHECK(eventually([&] { return client(router.port()).ask(keyed("GET /")).status() == 200; }));
+  }
 }
 
 }  // namespace

@@ -124,8 +124,8 @@ TEST_CASE("listener: what it takes, and what it drops") {
     count.open = row.open_elsewhere;
     listener_options options;
     options.connections_max = row.connections_max;
-    options.accept_rate = 1;
-    options.accept_burst = row.burst;
+    accept_limit accepts(1, row.burst);
+    options.accepts = &accepts;
     arrivals a(r, options, count);
     a.observer.expected_arrivals = row.arrive;
     a.connect(row.arrive);
