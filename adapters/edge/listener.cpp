@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "adapters/edge/http1_downstream.hpp"
 
@@ -14,8 +15,6 @@ std::string_view to_string(drop_reason reason) {
       return "connections_max";
     case drop_reason::accept_rate:
       return "accept_rate";
-    case drop_reason::no_descriptor:
-      return "no_descriptor";
   }
   return {};
 }
@@ -38,29 +37,41 @@ io::task<void> listener::accept_all() {
   for (;;) {
     const io::io_status waited = co_await socket_.readable();
     if (waited != io::io_status::ok) co_return;
-    for (;;) {
-      const expected<io::accepted, int> connection = io::accept_connection(socket_.descriptor());
-      if (connection) {
-        take(*connection);
-        continue;
-      }
-      const int error = connection.error();
-      if (error == EINTR || error == ECONNABORTED || error == EPROTO) continue;
-      if (error != EAGAIN && error != EWOULDBLOCK) {
-        // Out of descriptors or memory: no further edge will come for those that wait, so the tick asks again.
-        observer_.on_dropped(options_.index, drop_reason::no_descriptor);
-        paused_ = true;
-      }
-      break;
-    }
+    accept_waiting();
     socket_.forget_readable();
   }
 }
 
+void listener::accept_waiting() {
+  for (;;) {
+    if (options_.room != nullptr && options_.room->is_full()) {
+      pause();
+      return;
+    }
+    const expected<io::accepted, int> connection = io::accept_connection(socket_.descriptor());
+    if (connection) {
+      paused_ = false;
+      take(*connection);
+      continue;
+    }
+    const int error = connection.error();
+    if (error == EINTR || error == ECONNABORTED || error == EPROTO) continue;
+    if (error == EAGAIN || error == EWOULDBLOCK) {
+      paused_ = false;
+    } else {
+      pause();  // out of descriptors or memory
+    }
+    return;
+  }
+}
+
+/// No further edge will come for those that wait, so each tick asks again.
+void listener::pause() {
+  if (!std::exchange(paused_, true)) observer_.on_paused(options_.index);
+}
+
 void listener::on_tick(time_point) {
-  if (!paused_) return;
-  paused_ = false;
-  socket_.pretend_readable();
+  if (paused_) socket_.pretend_readable();
 }
 
 void listener::take(const io::accepted& connection) {

@@ -10,6 +10,7 @@
 #include <thread>
 #include <utility>
 
+#include "adapters/process/fd_limit.hpp"
 #include "adapters/process/process_usage.hpp"
 #include "adapters/proxy/metrics_page.hpp"
 
@@ -140,6 +141,7 @@ expected<void, start_error> router::start() {
   resolve_names();
   if (auto r = open_listeners(); !r) return r;
   if (auto r = open_admin(); !r) return r;
+  share_descriptors();
   if (options_.takes_signals) {
     for (const int number : {SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2}) signals_.add(number);
     wait_for_signal();
@@ -238,6 +240,7 @@ expected<void, start_error> router::open_listeners() {
     if (!descriptors) return unexpected(descriptors.error());
     addresses_.push_back(*address);
     counts_.push_back(std::make_unique<edge::connection_count>());
+    room_.counts.push_back(counts_.back().get());
     accepts_.push_back(std::make_unique<edge::accept_limit>(l.limits.accept_rate, l.limits.accept_burst));
     edge::listener_options options;
     options.index = static_cast<std::uint16_t>(i);
@@ -245,6 +248,7 @@ expected<void, start_error> router::open_listeners() {
     options.half_close = l.half_close;
     options.connections_max = l.limits.connections_max;
     options.accepts = accepts_.back().get();
+    options.room = &room_;
     options.limits = limits_of(local.http);
     options.header_timeout = local.http.header_timeout;
     options.keep_alive_timeout = local.http.keep_alive_timeout;
@@ -274,6 +278,18 @@ expected<void, start_error> router::open_admin() {
     return unexpected(listen_failed(*address, error));
   }
   return {};
+}
+
+void router::share_descriptors() {
+  const process::process_usage usage = process::read_process_usage();
+  if (!usage.max_fds || !usage.open_fds) return;
+  room_.open_max = process::descriptors_for_clients(*usage.max_fds, *usage.open_fds);
+  std::uint64_t wanted = 0;
+  for (const wire::listener_settings& l : configuration_.local.listeners) wanted += l.limits.connections_max;
+  if (wanted <= room_.open_max) return;
+  event(process::log_level::warn, "descriptors_too_few",
+        "the limit of descriptors allows fewer connections than max_connections: raise it (ulimit -n, LimitNOFILE)",
+        {{"descriptors", *usage.max_fds}, {"connections", room_.open_max}, {"max_connections", wanted}});
 }
 
 void router::run() { reactor_.run(); }

@@ -76,6 +76,8 @@ class router final : private admin_source, private name_listener, private io::ti
   [[nodiscard]] expected<void, start_error> open_log();
   [[nodiscard]] expected<void, start_error> open_listeners();
   [[nodiscard]] expected<void, start_error> open_admin();
+  /// Once all is open that stays open: what is left of the descriptors is for connections.
+  void share_descriptors();
   void resolve_names();
   void sample_rate(time_point now);
   [[nodiscard]] bool has_gateway_names() const;
@@ -98,6 +100,7 @@ class router final : private admin_source, private name_listener, private io::ti
   forward_settings forward_settings_;
   std::vector<std::unique_ptr<edge::connection_count>> counts_;  // of each listener, as the next
   std::vector<std::unique_ptr<edge::accept_limit>> accepts_;
+  edge::connection_room room_;
   std::vector<std::unique_ptr<worker>> workers_;
   std::unique_ptr<process::log_writer> log_;
   std::optional<admin_pages> admin_;
