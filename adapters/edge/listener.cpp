@@ -1,8 +1,9 @@
 #include "adapters/edge/listener.hpp"
 
 #include <unistd.h>
-#include <algorithm>
+
 #include <cerrno>
+#include <utility>
 
 #include "adapters/edge/http1_downstream.hpp"
 
@@ -14,22 +15,13 @@ std::string_view to_string(drop_reason reason) {
       return "connections_max";
     case drop_reason::accept_rate:
       return "accept_rate";
-    case drop_reason::no_descriptor:
-      return "no_descriptor";
   }
   return {};
 }
 
 listener::listener(io::reactor& reactor, listener_options options, exchange_handler& handler,
                    listener_observer& observer, connection_count& count)
-    : reactor_(reactor),
-      options_(options),
-      handler_(handler),
-      observer_(observer),
-      count_(count),
-      socket_(reactor),
-      accept_tokens_(options.accept_burst),
-      tokens_at_(reactor.now()) {
+    : reactor_(reactor), options_(options), handler_(handler), observer_(observer), count_(count), socket_(reactor) {
   reactor_.add_tick_listener(*this);
 }
 
@@ -45,42 +37,45 @@ io::task<void> listener::accept_all() {
   for (;;) {
     const io::io_status waited = co_await socket_.readable();
     if (waited != io::io_status::ok) co_return;
-    for (;;) {
-      const expected<io::accepted, int> connection = io::accept_connection(socket_.descriptor());
-      if (connection) {
-        take(*connection);
-        continue;
-      }
-      const int error = connection.error();
-      if (error == EINTR || error == ECONNABORTED || error == EPROTO) continue;
-      if (error != EAGAIN && error != EWOULDBLOCK) {
-        // Out of descriptors or memory: no further edge will come for those that wait, so the tick asks again.
-        observer_.on_dropped(options_.index, drop_reason::no_descriptor);
-        paused_ = true;
-      }
-      break;
-    }
+    accept_waiting();
     socket_.forget_readable();
   }
 }
 
-void listener::on_tick(time_point) {
-  if (!paused_) return;
-  paused_ = false;
-  socket_.pretend_readable();
+void listener::accept_waiting() {
+  for (;;) {
+    if (options_.room != nullptr && options_.room->is_full()) {
+      pause();
+      return;
+    }
+    const expected<io::accepted, int> connection = io::accept_connection(socket_.descriptor());
+    if (connection) {
+      paused_ = false;
+      take(*connection);
+      continue;
+    }
+    const int error = connection.error();
+    if (error == EINTR || error == ECONNABORTED || error == EPROTO) continue;
+    if (error == EAGAIN || error == EWOULDBLOCK) {
+      paused_ = false;
+    } else {
+      pause();  // out of descriptors or memory
+    }
+    return;
+  }
 }
 
-bool listener::may_accept() {
-  const double elapsed = std::chrono::duration<double>(reactor_.now() - tokens_at_).count();
-  tokens_at_ = reactor_.now();
-  accept_tokens_ = std::min<double>(options_.accept_burst, accept_tokens_ + elapsed * options_.accept_rate);
-  if (accept_tokens_ < 1) return false;
-  accept_tokens_ -= 1;
-  return true;
+/// No further edge will come for those that wait, so each tick asks again.
+void listener::pause() {
+  if (!std::exchange(paused_, true)) observer_.on_paused(options_.index);
+}
+
+void listener::on_tick(time_point) {
+  if (paused_) socket_.pretend_readable();
 }
 
 void listener::take(const io::accepted& connection) {
-  if (!may_accept()) {
+  if (options_.accepts != nullptr && !options_.accepts->admit(reactor_.now())) {
     ::close(connection.descriptor);
     observer_.on_dropped(options_.index, drop_reason::accept_rate);
     return;

@@ -2,8 +2,10 @@
 
 #include <atomic>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
+#include "adapters/edge/accept_limit.hpp"
 #include "adapters/edge/exchange.hpp"
 #include "adapters/http1/head_error.hpp"
 #include "adapters/io/reactor.hpp"
@@ -12,7 +14,7 @@
 namespace cellroute::edge {
 
 /// Why a connection was not taken.
-enum class drop_reason : std::uint8_t { connections_max, accept_rate, no_descriptor };
+enum class drop_reason : std::uint8_t { connections_max, accept_rate };
 [[nodiscard]] std::string_view to_string(drop_reason reason);
 
 /// Told what happens at a listener; for counting.
@@ -21,6 +23,8 @@ class listener_observer {
   virtual void on_opened(std::uint16_t listener) = 0;
   virtual void on_closed(std::uint16_t listener) = 0;
   virtual void on_dropped(std::uint16_t listener, drop_reason reason) = 0;
+  /// Too few descriptors are left: nothing is accepted for a while, and who comes waits in the backlog.
+  virtual void on_paused(std::uint16_t) {}
 
  protected:
   ~listener_observer() = default;
@@ -31,13 +35,28 @@ struct connection_count {
   alignas(64) std::atomic<std::uint32_t> open{0};
 };
 
+/// How many connections of clients a process has descriptors for, its listeners together. A client that takes the last
+/// descriptor gets nothing but errors: there is none left to reach its cell.
+///
+/// Threads: any, once it is filled in. A reactor looks before it accepts, so each may be one over.
+struct connection_room {
+  std::uint64_t open_max = std::numeric_limits<std::uint64_t>::max();
+  std::vector<const connection_count*> counts;
+
+  [[nodiscard]] bool is_full() const {
+    std::uint64_t open = 0;
+    for (const connection_count* count : counts) open += count->open.load(std::memory_order_relaxed);
+    return open >= open_max;
+  }
+};
+
 struct listener_options {
   std::uint16_t index = 0;  ///< as configured; goes into `downstream_facts`
   io::socket_address address;
   bool half_close = false;                  ///< a FIN before the answer does not mean that the client left
   std::uint32_t connections_max = 100'000;  ///< on all reactors together
-  std::uint32_t accept_rate = 20'000;       ///< a second, on this reactor
-  std::uint32_t accept_burst = 2'000;
+  accept_limit* accepts = nullptr;          ///< of all reactors together; outlives the listener; none: no limit
+  const connection_room* room = nullptr;    ///< of all listeners together; outlives them; none: no limit
   http1::head_limits limits;
   duration header_timeout = 10s;      ///< from the first byte of a head to its last; 408 then
   duration keep_alive_timeout = 60s;  ///< between requests; closed silently
@@ -80,8 +99,9 @@ class listener final : public io::tick_listener {
   };
 
   io::task<void> accept_all();
+  void accept_waiting();
+  void pause();
   void take(const io::accepted& connection);
-  [[nodiscard]] bool may_accept();
 
   io::reactor& reactor_;
   listener_options options_;
@@ -91,9 +111,7 @@ class listener final : public io::tick_listener {
   io::socket socket_;
   links connections_;
   std::size_t open_here_ = 0;
-  double accept_tokens_;
-  time_point tokens_at_;
-  bool paused_ = false;  // no descriptor was left; the next tick tries again
+  bool paused_ = false;  // too few descriptors were left; each tick tries again
   bool draining_ = false;
 };
 

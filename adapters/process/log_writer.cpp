@@ -291,9 +291,11 @@ void log_writer::reopen_output() {
 void log_writer::report_failure(int error_number) {
   failing_ = true;
   lost_before_ = lines_lost_.value();
+  const char* const reason = error_number == ETIMEDOUT ? "nobody reads it"
+                             : error_number == EBADF   ? "it was closed when this process started"
+                                                       : std::strerror(error_number);
   report(log_level::error, "log_write_failed", "lines are lost and counted until writing works again",
-         {{"output", settings_.output},
-          {"reason", error_number == ETIMEDOUT ? "nobody reads it" : std::strerror(error_number)}});
+         {{"output", settings_.output}, {"reason", reason}});
 }
 
 void log_writer::report_recovery() {

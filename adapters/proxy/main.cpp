@@ -7,6 +7,7 @@
 #include <string>
 
 #include "adapters/process/fd_limit.hpp"
+#include "adapters/process/standard_descriptors.hpp"
 #include "adapters/proxy/router.hpp"
 #include "adapters/wire/configuration.hpp"
 #include "adapters/wire/overrides.hpp"
@@ -26,6 +27,7 @@ std::uint64_t random_seed() {
 
 int main(int argc, char** argv) {
   using namespace cellroute;
+  process::fill_standard_descriptors();
   CLI::App app("Routes each request to the cell of its routing key.", "cellroute-router");
   app.footer(
       "Examples:\n"
@@ -34,7 +36,7 @@ int main(int argc, char** argv) {
       "Flags win over the environment, the environment over the file.\n"
       "Exit codes: 0 stopped as asked; 1 invalid configuration, or a port that cannot be had; 2 usage, or no "
       "configuration.\n"
-      "SIGTERM and SIGINT drain; a second one ends at once.");
+      "SIGTERM, SIGINT and SIGQUIT drain; a second one ends at once. SIGUSR1 opens the log file again.");
   std::string config_path;
   std::string listen;
   std::string admin;
@@ -83,7 +85,9 @@ int main(int argc, char** argv) {
   }
   configuration->local = *effective;
   if (const auto limit = process::raise_fd_limit(); !limit) print_error("the limit of descriptors stays as it was");
-  std::signal(SIGPIPE, SIG_IGN);
+  // SIGPIPE: a peer that left is an error of the write. The others: until the router takes them, a start that waits for
+  // names must not end by them.
+  for (const int number : {SIGPIPE, SIGHUP, SIGUSR1, SIGUSR2}) std::signal(number, SIG_IGN);
 
   proxy::router router(*std::move(configuration), proxy::router_options{version, commit, random_seed(), true});
   if (const auto started = router.start(); !started) {

@@ -99,8 +99,6 @@ std::string_view to_string(drop_reason reason) {
       return "connection_limit";
     case drop_reason::accept_rate:
       return "accept_rate";
-    case drop_reason::descriptor_limit:
-      return "descriptor_limit";
     case drop_reason::draining:
       return "draining";
   }

@@ -89,8 +89,8 @@ enum class upstream_error : std::uint8_t {
 };
 [[nodiscard]] std::string_view to_string(upstream_error error);
 
-/// Why an accepted connection was closed at once, or none was accepted.
-enum class drop_reason : std::uint8_t { connection_limit, accept_rate, descriptor_limit, draining };
+/// Why an accepted connection was closed at once.
+enum class drop_reason : std::uint8_t { connection_limit, accept_rate, draining };
 [[nodiscard]] std::string_view to_string(drop_reason reason);
 
 enum class protocol_label : std::uint8_t { http1, http2, http3, tcp, tunnel };

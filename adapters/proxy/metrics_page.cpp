@@ -183,6 +183,11 @@ void metrics_page::write_connections() {
   write<connection_labels>(&reactor_metrics::connections_dropped_, [&](const connection_labels::labels& l) {
     return std::array{listener(l[0]), label{"reason", word<drop_reason>(l[1])}};
   });
+
+  text_.family("gateway_accept_pauses_total", metric_type::counter,
+               "Times a listener stopped accepting because few descriptors were left; new connections wait meanwhile.");
+  write<listener_labels>(&reactor_metrics::accept_pauses_,
+                         [&](const listener_labels::labels& l) { return std::array{listener(l[0])}; });
 }
 
 void metrics_page::write_process(const router_facts& facts) {

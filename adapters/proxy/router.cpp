@@ -10,6 +10,7 @@
 #include <thread>
 #include <utility>
 
+#include "adapters/process/fd_limit.hpp"
 #include "adapters/process/process_usage.hpp"
 #include "adapters/proxy/metrics_page.hpp"
 
@@ -140,9 +141,9 @@ expected<void, start_error> router::start() {
   resolve_names();
   if (auto r = open_listeners(); !r) return r;
   if (auto r = open_admin(); !r) return r;
-  if (options_.stop_on_signals) {
-    signals_.add(SIGINT);
-    signals_.add(SIGTERM);
+  share_descriptors();
+  if (options_.takes_signals) {
+    for (const int number : {SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2}) signals_.add(number);
     wait_for_signal();
   }
   io::loop_clock end;
@@ -240,15 +241,15 @@ expected<void, start_error> router::open_listeners() {
     if (!descriptors) return unexpected(descriptors.error());
     addresses_.push_back(*address);
     counts_.push_back(std::make_unique<edge::connection_count>());
+    room_.counts.push_back(counts_.back().get());
+    accepts_.push_back(std::make_unique<edge::accept_limit>(l.limits.accept_rate, l.limits.accept_burst));
     edge::listener_options options;
     options.index = static_cast<std::uint16_t>(i);
     options.address = *address;
     options.half_close = l.half_close;
     options.connections_max = l.limits.connections_max;
-    // The kernel spreads connections over the workers: each has its share of the rate.
-    const auto share = static_cast<std::uint32_t>(worker_count);
-    options.accept_rate = std::max(1u, l.limits.accept_rate / share);
-    options.accept_burst = std::max(1u, l.limits.accept_burst / share);
+    options.accepts = accepts_.back().get();
+    options.room = &room_;
     options.limits = limits_of(local.http);
     options.header_timeout = local.http.header_timeout;
     options.keep_alive_timeout = local.http.keep_alive_timeout;
@@ -280,21 +281,51 @@ expected<void, start_error> router::open_admin() {
   return {};
 }
 
+void router::share_descriptors() {
+  const process::process_usage usage = process::read_process_usage();
+  if (!usage.max_fds || !usage.open_fds) return;
+  room_.open_max = process::descriptors_for_clients(*usage.max_fds, *usage.open_fds);
+  std::uint64_t wanted = 0;
+  for (const wire::listener_settings& l : configuration_.local.listeners) wanted += l.limits.connections_max;
+  if (wanted <= room_.open_max) return;
+  event(process::log_level::warn, "descriptors_too_few",
+        "the limit of descriptors allows fewer connections than max_connections: raise it (ulimit -n, LimitNOFILE)",
+        {{"descriptors", *usage.max_fds}, {"connections", room_.open_max}, {"max_connections", wanted}});
+}
+
 void router::run() { reactor_.run(); }
 
 void router::stop() { reactor_.stop(); }
 
 void router::wait_for_signal() {
-  signals_.async_wait([this](const asio::error_code& error, int) {
+  signals_.async_wait([this](const asio::error_code& error, int number) {
     if (error) return;
-    if (drain_step_ != drain_step::none) {
-      event(process::log_level::warn, "drain_cut", "a second signal: ending at once");
-      stop();
-      return;
-    }
-    begin_drain();
+    on_signal(number);
     wait_for_signal();
   });
+}
+
+void router::on_signal(int number) {
+  switch (number) {
+    case SIGUSR1:
+      log_->reopen();
+      event(process::log_level::info, "log_reopen", "SIGUSR1: the log goes on in a file opened anew, where it is one");
+      return;
+    case SIGHUP:
+      event(process::log_level::warn, "signal_ignored", "SIGHUP: reload is not supported yet; restart instead");
+      return;
+    case SIGUSR2:
+      event(process::log_level::warn, "signal_ignored", "SIGUSR2 means nothing here");
+      return;
+    default:
+      break;
+  }
+  if (drain_step_ != drain_step::none) {
+    event(process::log_level::warn, "drain_cut", "a second signal: ending at once");
+    stop();
+    return;
+  }
+  begin_drain();
 }
 
 void router::begin_drain() {

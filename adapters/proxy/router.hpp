@@ -24,8 +24,8 @@ namespace cellroute::proxy {
 struct router_options {
   std::string version;
   std::string commit;
-  std::uint64_t seed = 0;        ///< for request ids and key tables; from a source that strangers cannot guess
-  bool stop_on_signals = false;  ///< SIGINT and SIGTERM drain, the second one ends at once
+  std::uint64_t seed = 0;      ///< for request ids and key tables; from a source that strangers cannot guess
+  bool takes_signals = false;  ///< those of a daemon: see `on_signal`
 };
 
 /// Why a router did not start: what is wrong, and what to do.
@@ -76,10 +76,15 @@ class router final : private admin_source, private name_listener, private io::ti
   [[nodiscard]] expected<void, start_error> open_log();
   [[nodiscard]] expected<void, start_error> open_listeners();
   [[nodiscard]] expected<void, start_error> open_admin();
+  /// Once all is open that stays open: what is left of the descriptors is for connections.
+  void share_descriptors();
   void resolve_names();
   void sample_rate(time_point now);
   [[nodiscard]] bool has_gateway_names() const;
   void wait_for_signal();
+  /// SIGINT, SIGTERM and SIGQUIT drain, the second one ends at once; SIGUSR1 opens the log file again; the others that
+  /// people send to a daemon are told of and change nothing.
+  void on_signal(int number);
   void event(process::log_level level, std::string_view name, std::string_view message,
              std::initializer_list<process::event_pair> pairs = {});
 
@@ -93,7 +98,9 @@ class router final : private admin_source, private name_listener, private io::ti
   io::huge_page_resource table_memory_;
   std::optional<published<routing_table>> tables_;
   forward_settings forward_settings_;
-  std::vector<std::unique_ptr<edge::connection_count>> counts_;
+  std::vector<std::unique_ptr<edge::connection_count>> counts_;  // of each listener, as the next
+  std::vector<std::unique_ptr<edge::accept_limit>> accepts_;
+  edge::connection_room room_;
   std::vector<std::unique_ptr<worker>> workers_;
   std::unique_ptr<process::log_writer> log_;
   std::optional<admin_pages> admin_;

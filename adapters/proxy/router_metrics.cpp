@@ -18,6 +18,7 @@ reactor_metrics::reactor_metrics(series_limits limits)
       active_connections_(limits.listeners),
       connections_opened_(limits.listeners),
       connections_dropped_(limits.listeners),
+      accept_pauses_(limits.listeners),
       upstream_connections_(limits.placements) {}
 
 void reactor_metrics::request_started(label_id placement) noexcept {
@@ -70,6 +71,10 @@ void reactor_metrics::connection_closed(label_id listener, protocol_label protoc
 
 void reactor_metrics::connection_dropped(label_id listener, drop_reason reason) noexcept {
   connections_dropped_.at(connection_labels::pack({listener, number(reason)})).add();
+}
+
+void reactor_metrics::accept_paused(label_id listener) noexcept {
+  accept_pauses_.at(listener_labels::pack({listener})).add();
 }
 
 void reactor_metrics::upstream_connections_are(label_id placement, upstream_state state, std::size_t count) noexcept {

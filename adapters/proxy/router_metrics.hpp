@@ -59,6 +59,7 @@ class reactor_metrics {
   void connection_opened(label_id listener, protocol_label protocol) noexcept;
   void connection_closed(label_id listener, protocol_label protocol) noexcept;
   void connection_dropped(label_id listener, drop_reason reason) noexcept;
+  void accept_paused(label_id listener) noexcept;
 
   /// How many there are now; told once a second, so that no request pays for it.
   void upstream_connections_are(label_id placement, upstream_state state, std::size_t count) noexcept;
@@ -80,6 +81,7 @@ class reactor_metrics {
   process::series_table<process::gauge> active_connections_;
   process::series_table<process::counter> connections_opened_;
   process::series_table<process::counter> connections_dropped_;
+  process::series_table<process::counter> accept_pauses_;
   process::series_table<process::gauge> upstream_connections_;
 };
 

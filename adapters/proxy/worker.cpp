@@ -14,8 +14,6 @@ drop_reason counted_as(edge::drop_reason reason) {
       return drop_reason::connection_limit;
     case edge::drop_reason::accept_rate:
       return drop_reason::accept_rate;
-    case edge::drop_reason::no_descriptor:
-      return drop_reason::descriptor_limit;
   }
   return drop_reason::connection_limit;
 }
@@ -84,6 +82,8 @@ void worker::on_closed(std::uint16_t listener) {
 void worker::on_dropped(std::uint16_t listener, edge::drop_reason reason) {
   metrics_.connection_dropped(settings_.listeners[listener].label, counted_as(reason));
 }
+
+void worker::on_paused(std::uint16_t listener) { metrics_.accept_paused(settings_.listeners[listener].label); }
 
 void worker::on_tick(time_point now) {
   forwarder_->refresh();

@@ -49,6 +49,7 @@ class worker final : public edge::listener_observer, public io::tick_listener {
   void on_opened(std::uint16_t listener) override;
   void on_closed(std::uint16_t listener) override;
   void on_dropped(std::uint16_t listener, edge::drop_reason reason) override;
+  void on_paused(std::uint16_t listener) override;
   void on_tick(time_point now) override;
 
   io::reactor reactor_;

@@ -164,7 +164,7 @@ auto slow_cell(gate& go) {
 }
 
 TEST_CASE("process: a stop drains: not ready, then nothing new, what runs is finished, exit 0") {
-  for (const int number : {SIGTERM, SIGINT}) {
+  for (const int number : {SIGTERM, SIGINT, SIGQUIT}) {
     CAPTURE(number);
     gate go;
     auto cell = slow_cell(go);
@@ -230,6 +230,131 @@ TEST_CASE("process: a second signal ends at once") {
   CHECK(watch.elapsed() < 10s);
   CHECK(busy.wait_end() != ending::none);
   never.open();
+}
+
+/// What the descriptor of a process leads to.
+std::string descriptor_target(pid_t pid, int number) {
+  std::error_code missing;
+  const std::filesystem::path link = "/proc/" + std::to_string(pid) + "/fd/" + std::to_string(number);
+  return std::filesystem::read_symlink(link, missing).string();
+}
+
+TEST_CASE("process: a standard descriptor that was closed is not given to a socket") {
+  struct closed_case {
+    std::string_view says;
+    std::string_view redirection;
+    std::string_view log_output;
+    std::vector<int> closed;
+  };
+  const closed_case cases[] = {
+      {"standard input", "<&-", "stdout", {0}},
+      {"standard output, the log goes to standard error", ">&-", "stderr", {1}},
+      {"standard error", "2>&-", "stdout", {2}},
+      {"input and error", "<&- 2>&-", "stdout", {0, 2}},
+  };
+  fake_cell cell(echo_content{});
+  for (const closed_case& row : cases) {
+    CAPTURE(row.says);
+    router_process router({.placements = {{"tier1", at(cell.port())}},
+                           .log = "access: {output: " + std::string(row.log_output) + "}",
+                           .under = {"sh", "-c", "exec \"$@\" " + std::string(row.redirection), "sh"}});
+    for (const int number : row.closed) CHECK(descriptor_target(router.process().pid(), number) == "/dev/null");
+    CHECK(ask(router.port(), keyed("GET /", "X-Request-Id: seen\r\n")).status() == 200);
+    CHECK(router.access_line("seen")["status_code"] == "200");
+    CHECK(router.metric("gateway_access_log_lines_total", {"result=\"lost\""}) == 0);
+  }
+}
+
+TEST_CASE("process: the log of a closed standard output is reported once, and its lines are counted as lost") {
+  fake_cell cell(echo_content{});
+  const scratch_folder folder;
+  const std::string file =
+      write_file(folder, "cellroute.yaml", router_config{.placements = {{"tier1", at(cell.port())}}}.yaml());
+  // Where a router listens is told by its log, which is of no use here: the ports are chosen beforehand.
+  const std::uint16_t port = closed_port().port();
+  const std::uint16_t admin_port = closed_port().port();
+  program router({"sh", "-c", "exec \"$@\" >&-", "sh", CELLROUTE_ROUTER_PATH, "--config", file, "--listen",
+                  "127.0.0.1:" + std::to_string(port), "--admin", "127.0.0.1:" + std::to_string(admin_port)},
+                 {}, 0);
+  REQUIRE(eventually([&] { return connect_to(admin_port) && connect_to(port); }));
+  CHECK(ask(port, keyed("GET /")).status() == 200);
+  const auto lost = [&] {
+    return sum_of(admin_page(admin_port, "/metrics").content, "gateway_access_log_lines_total", {"result=\"lost\""});
+  };
+  CHECK(eventually([&] { return lost() >= 4; }));  // three events of the start, and the request
+  router.signal(SIGTERM);
+  CHECK(router.wait_exit() == 0);
+  const std::string said = router.whole_output();
+  const std::size_t first = said.find("log_write_failed");
+  REQUIRE(first != std::string::npos);
+  CHECK(said.find("it was closed when this process started") != std::string::npos);
+  CHECK(said.find("log_write_failed", first + 1) == std::string::npos);
+}
+
+TEST_CASE("process: SIGHUP and SIGUSR2 change nothing, and the log says so") {
+  fake_cell cell(echo_content{});
+  router_process router({.placements = {{"tier1", at(cell.port())}}});
+  struct ignored_signal {
+    int number;
+    std::string_view printed;
+  };
+  for (const ignored_signal& row : {ignored_signal{SIGHUP, "SIGHUP: reload is not supported yet"},
+                                    ignored_signal{SIGUSR2, "SIGUSR2 means nothing"}}) {
+    CAPTURE(row.printed);
+    router.process().signal(row.number);
+    const auto line = router.process().wait_line(row.printed);
+    REQUIRE(line);
+    CHECK(log_line(*line)["event"] == "signal_ignored");
+    CHECK(log_line(*line)["level"] == "warn");
+    CHECK(ask(router.port(), keyed("GET /")).status() == 200);
+  }
+}
+
+/// A router whose log is a file, which then tells where it listens.
+class router_with_log_file {
+ public:
+  explicit router_with_log_file(std::string placement)
+      : process_({CELLROUTE_ROUTER_PATH, "--config",
+                  write_file(folder_, "cellroute.yaml",
+                             router_config{.placements = {{"tier1", std::move(placement)}},
+                                           .log = "access: {output: \"" + log().string() + "\"}"}
+                                 .yaml())},
+                 {}, 0) {
+    if (!eventually([&] { return read_text(log()).find(R"("listener":"admin")") != std::string::npos; }))
+      FAIL("the router did not start: " << process_.output());
+  }
+  [[nodiscard]] std::filesystem::path log() const { return folder_.path() / "access.log"; }
+  [[nodiscard]] program& process() { return process_; }
+  [[nodiscard]] std::uint16_t port() const {
+    const std::string text = read_text(log());
+    const std::string_view before_port = R"("address":"127.0.0.1:)";
+    return static_cast<std::uint16_t>(std::atoi(text.c_str() + text.find(before_port) + before_port.size()));
+  }
+
+ private:
+  scratch_folder folder_;
+  program process_;
+};
+
+TEST_CASE("process: SIGUSR1 opens the log file again, so that one moved away is let go") {
+  fake_cell cell(echo_content{});
+  router_with_log_file router(at(cell.port()));
+  client c(router.port());
+  const auto has_line = [](const std::filesystem::path& file, std::string_view id) {
+    return read_text(file).find(R"("request_id":")" + std::string(id) + '"') != std::string::npos;
+  };
+  CHECK(c.ask(keyed("GET /", "X-Request-Id: before\r\n")).status() == 200);
+  REQUIRE(eventually([&] { return has_line(router.log(), "before"); }));
+  const std::filesystem::path moved = router.log().string() + ".1";
+  std::filesystem::rename(router.log(), moved);
+  router.process().signal(SIGUSR1);
+  REQUIRE(eventually([&] { return read_text(router.log()).find("log_reopen") != std::string::npos; }));
+  CHECK(c.ask(keyed("GET /", "X-Request-Id: after\r\n")).status() == 200);
+  CHECK(eventually([&] { return has_line(router.log(), "after"); }));
+  CHECK_FALSE(has_line(moved, "after"));
+  c.close();
+  router.process().signal(SIGTERM);
+  CHECK(router.process().wait_exit() == 0);
 }
 
 TEST_CASE("process: the last access lines are written before the end") {

@@ -26,6 +26,7 @@ struct counting_observer final : listener_observer {
     reasons += std::string(to_string(reason)) + " ";
     note(dropped);
   }
+  void on_paused(std::uint16_t) override { ++paused; }
   void note(int& count) {
     ++count;
     if (opened + dropped == expected_arrivals && closed >= expected_closed) reactor.stop();
@@ -36,6 +37,7 @@ struct counting_observer final : listener_observer {
   int opened = 0;
   int closed = 0;
   int dropped = 0;
+  int paused = 0;
   std::string reasons;
 };
 
@@ -124,8 +126,8 @@ TEST_CASE("listener: what it takes, and what it drops") {
     count.open = row.open_elsewhere;
     listener_options options;
     options.connections_max = row.connections_max;
-    options.accept_rate = 1;
-    options.accept_burst = row.burst;
+    accept_limit accepts(1, row.burst);
+    options.accepts = &accepts;
     arrivals a(r, options, count);
     a.observer.expected_arrivals = row.arrive;
     a.connect(row.arrive);
@@ -170,10 +172,48 @@ TEST_CASE("listener: a drain closes what is idle at once, and takes nothing more
   CHECK(count.open == 0);
 }
 
+/// Lets time pass until nobody can be taken, looks a few ticks longer, and has one client leave then.
+struct leave_when_full final : io::tick_listener {
+  leave_when_full(io::reactor& r, arrivals& a, connection_count& c) : reactor(r), of(a), elsewhere(c) {}
+  void on_tick(time_point) override {
+    if (of.observer.paused == 0 || ++ticks < 5) return;
+    if (ticks == 5) {
+      opened_when_full = of.observer.opened;
+      elsewhere.open = 0;
+    }
+    if (of.observer.opened == 3) reactor.stop();
+  }
+  io::reactor& reactor;
+  arrivals& of;
+  connection_count& elsewhere;
+  int ticks = 0;
+  int opened_when_full = -1;
+};
+
+TEST_CASE("listener: where the room of all listeners is full, clients wait until there is some, and are not dropped") {
+  io::reactor r;
+  connection_count count;
+  connection_count other_listener;
+  other_listener.open = 1;
+  const connection_room room{3, {&count, &other_listener}};
+  listener_options options;
+  options.room = &room;
+  arrivals a(r, options, count);
+  leave_when_full leave(r, a, other_listener);
+  r.add_tick_listener(leave);
+  a.connect(4);
+  a.open();
+  r.run();
+  r.remove_tick_listener(leave);
+  CHECK(leave.opened_when_full == 2);
+  CHECK(a.observer.opened == 3);
+  CHECK(a.observer.dropped == 0);
+  CHECK(a.observer.paused == 2);  // a pause is counted when it begins, not each time that somebody looks
+}
+
 TEST_CASE("listener: the words for drops") {
   CHECK(to_string(drop_reason::connections_max) == "connections_max");
   CHECK(to_string(drop_reason::accept_rate) == "accept_rate");
-  CHECK(to_string(drop_reason::no_descriptor) == "no_descriptor");
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 #include <sys/resource.h>
 
+#include <string_view>
+
 namespace cellroute::process {
 namespace {
 
@@ -36,6 +38,27 @@ TEST_CASE("descriptor limit: the soft limit becomes the hard one, once") {
   const auto again = raise_fd_limit();
   REQUIRE(again);
   CHECK((*again == fd_limit{guard.hard(), guard.hard()}));
+}
+
+TEST_CASE("descriptor limit: a quarter of what is left is not for clients") {
+  struct share_case {
+    std::string_view says;
+    std::uint64_t descriptors_max;
+    std::uint64_t open;
+    std::uint64_t expected;
+  };
+  const share_case cases[] = {
+      {"of a small process", 64, 24, 30},
+      {"what cannot be divided goes to cells", 64, 25, 29},
+      {"of the usual hard limit", 524'288, 88, 393'150},
+      {"one for a cell, one for its client", 22, 20, 1},
+      {"a client must be taken, even if nothing is left", 20, 20, 1},
+      {"or less than that", 20, 30, 1},
+  };
+  for (const share_case& row : cases) {
+    CAPTURE(row.says);
+    CHECK(descriptors_for_clients(row.descriptors_max, row.open) == row.expected);
+  }
 }
 
 }  // namespace

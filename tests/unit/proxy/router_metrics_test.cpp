@@ -170,6 +170,7 @@ TEST_CASE("router metrics: gauges come back to what is there now") {
   reactor.connection_opened(known.listener, protocol_label::http1);
   reactor.connection_closed(known.listener, protocol_label::http1);
   reactor.connection_dropped(known.listener, drop_reason::connection_limit);
+  reactor.accept_paused(known.listener);
   reactor.request_started(known.placement);
   reactor.request_started(known.placement);
   reactor.request_ended(known.placement);
@@ -183,6 +184,7 @@ TEST_CASE("router metrics: gauges come back to what is there now") {
         lines{R"(gateway_connections_opened_total{listener="public"} 2)"});
   CHECK(lines_of(text, "gateway_connections_dropped_total") ==
         lines{R"(gateway_connections_dropped_total{listener="public",reason="connection_limit"} 1)"});
+  CHECK(lines_of(text, "gateway_accept_pauses_total") == lines{R"(gateway_accept_pauses_total{listener="public"} 1)"});
   CHECK(lines_of(text, "gateway_active_requests") == lines{R"(gateway_active_requests{placement="tier1"} 1)"});
   CHECK(lines_of(text, "gateway_upstream_connections") ==
         lines{R"(gateway_upstream_connections{placement="tier1",state="active"} 1)",
@@ -538,7 +540,7 @@ TEST_CASE("router metrics: the words that labels are made of, all of them") {
   CHECK((words<upstream_error>() == set{"dns_error", "connection_refused", "connection_timeout",
                                         "connection_terminated", "connection_read_timeout", "http_protocol_error",
                                         "http_response_timeout", "tls_protocol_error", "tls_certificate_error"}));
-  CHECK((words<drop_reason>() == set{"connection_limit", "accept_rate", "descriptor_limit", "draining"}));
+  CHECK((words<drop_reason>() == set{"connection_limit", "accept_rate", "draining"}));
   CHECK((words<protocol_label>() == set{"http1", "http2", "http3", "tcp", "tunnel"}));
   CHECK((words<upstream_state>() == set{"active", "idle"}));
   CHECK((words<retry_reason>() == set{"connect_failed", "reused_connection_ended"}));
