@@ -38,7 +38,7 @@ void read_inline_keys(section& keys, std::vector<assignment>& out) {
       attributes.text("placement", placement);
       attributes.require("placement", "placement: tier1");
       attributes.later({"rate", "burst", "concurrency", "weight", "state"});
-    } else if (row.kind == node_kind::plain || row.kind == node_kind::quoted) {
+    } else if ((row.kind == node_kind::plain || row.kind == node_kind::quoted) && !row.text.empty()) {
       placement = row.text;
     } else {
       keys.mistakes().add(row.at, path(), "must be the name of a placement");
