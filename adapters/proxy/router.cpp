@@ -10,6 +10,7 @@
 #include <thread>
 #include <utility>
 
+#include "adapters/http1/field_names.hpp"
 #include "adapters/process/process_usage.hpp"
 #include "adapters/proxy/metrics_page.hpp"
 
@@ -219,7 +220,7 @@ expected<void, start_error> router::open_listeners() {
   forward_settings_.decision = local.decision;
   forward_settings_.key_printing = local.log.access.routing_key;
   forward_settings_.key.name = configuration_.key.header;
-  if (!same_name(forward_settings_.key.name, key_header{}.name)) forward_settings_.key.id = field_name::other;
+  forward_settings_.key.id = http1::classify(forward_settings_.key.name);
   for (const wire::listener_settings& l : local.listeners) {
     forward_settings_.listeners.push_back({l.name, names_.intern(label_kind::listener, l.name), l.trusted_proxies});
   }

@@ -67,7 +67,9 @@ void one_field_fits_into_a_head(const configuration& c, violations& found) {
 
 void key_and_request_id_have_headers_of_their_own(const configuration& c, violations& found) {
   if (!equal_ignoring_case(c.key.header, c.local.http.request_id.header)) return;
-  found.push_back({"http.request_id.header", "is the header of the routing key; choose another"});
+  // The name of the key's header was written for sure: its default is no name for a request id.
+  found.push_back(
+      {"key.sources[0].header.name", "is the header of the request id, too; choose another for one of them"});
 }
 
 constexpr local_rule local_rules[] = {listeners_have_names_of_their_own, addresses_do_not_collide,

@@ -164,7 +164,7 @@ void describe(auto& v, forwarded_view&) {
 }
 
 void describe(auto& v, request_id_settings& request_id) {
-  v.parse("header", request_id.header, parse_field_name);
+  v.parse("header", request_id.header, parse_request_id_name);
   v.flag("trust", request_id.trust);
 }
 
