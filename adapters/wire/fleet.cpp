@@ -1,6 +1,7 @@
 #include "adapters/wire/fleet.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "adapters/wire/printer.hpp"
 #include "adapters/wire/schema.hpp"
@@ -14,15 +15,25 @@ void read_key(section& key, key_settings& out, unknown_key_policy& on_unknown) {
   key.later({"normalize", "on_conflict", "strip"});
   const node* sources = key.list_at("sources");
   if (sources == nullptr) return;
-  if (sources->children.size() != 1) {
-    return key.mistakes().add(sources->at, key.path("sources"),
-                              "must have exactly one source; more are not supported yet");
+  if (sources->children.empty()) key.mistakes().add(sources->at, key.path("sources"), "must have at least one item");
+  bool has_source = false;
+  for (std::size_t i = 0; i < sources->children.size(); ++i) {
+    const node& item = sources->children[i];
+    const std::string path = key.item_path("sources", i);
+    section source(item, path, key.mistakes());
+    key_header_view header{out.header};
+    source.map("header", header);
+    source.later({"jwt", "client_cert", "host", "path", "cookie", "query"});
+    if (item.kind == node_kind::map && item.children.empty()) {
+      key.mistakes().add(item.at, path, "is empty; name a source, such as header: {name: X-Routing-Key}");
+    }
+    if (item.find("header") == nullptr) continue;
+    if (std::exchange(has_source, true)) {
+      key.mistakes().add(item.at, path, "a second source is not supported yet; remove it");
+    } else {
+      out.header = header.name;
+    }
   }
-  section source(sources->children.front(), key.item_path("sources", 0), key.mistakes());
-  key_header_view header{out.header};
-  source.map("header", header);
-  source.later({"jwt", "client_cert", "host", "path", "cookie", "query"});
-  out.header = header.name;
 }
 
 /// A row is a placement's name, or a map once it has attributes.
