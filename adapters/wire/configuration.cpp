@@ -1,10 +1,13 @@
 #include "adapters/wire/configuration.hpp"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <unordered_set>
 
@@ -39,9 +42,30 @@ void listeners_have_names_of_their_own(const configuration& c, violations& found
   }
 }
 
+using address_bytes = std::array<std::uint8_t, 16>;
+
+/// Any spelling of one address gives the same bytes; IPv4 as the system maps it into IPv6.
+address_bytes bytes_of(const std::string& host) {
+  address_bytes bytes{};
+  if (::inet_pton(AF_INET6, host.c_str(), bytes.data()) == 1) return bytes;
+  bytes[10] = bytes[11] = 0xff;
+  ::inet_pton(AF_INET, host.c_str(), bytes.data() + 12);
+  return bytes;
+}
+
+/// Whether a socket on `a` takes what is sent to `b`. `::` does so for both families, and so does no host at all.
+bool covers(const address_bytes& a, const address_bytes& b) {
+  static const address_bytes every = bytes_of("::");
+  static const address_bytes every_v4 = bytes_of("0.0.0.0");
+  return a == b || a == every || (a == every_v4 && std::equal(b.begin(), b.begin() + 12, every_v4.begin()));
+}
+
 /// Two sockets cannot share a port unless each has an address of its own.
 bool collide(const socket_address& a, const socket_address& b) {
-  return a.port != 0 && a.port == b.port && (a.host == b.host || a.host.empty() || b.host.empty());
+  if (a.port == 0 || a.port != b.port) return false;
+  const address_bytes first = bytes_of(a.host.empty() ? "::" : a.host);
+  const address_bytes second = bytes_of(b.host.empty() ? "::" : b.host);
+  return covers(first, second) || covers(second, first);
 }
 
 void addresses_do_not_collide(const configuration& c, violations& found) {
