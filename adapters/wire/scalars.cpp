@@ -77,6 +77,10 @@ constexpr std::string_view names_with_meaning[] = {"accept",          "age",
                                                    "www-authenticate"};
 constexpr std::string_view prefixes_with_meaning[] = {"accept-", "access-control-", "content-", "if-", "sec-"};
 
+/// The pages of the admin listener, those that come later included.
+constexpr std::string_view admin_pages[] = {"/health", "/ready", "/version", "/v1", "/debug", "/admin"};
+constexpr std::string_view admin_folders[] = {"/v1/", "/debug/", "/admin/"};
+
 struct unit {
   std::string_view name;
   std::uint64_t factor;
@@ -295,6 +299,14 @@ parsed<std::string> parse_url_path(std::string_view text) {
   const bool is_clean = std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f && c != '?' && c != '#'; });
   if (!text.starts_with('/') || !is_clean) return must_be("must be a path that starts with a slash, such as /metrics");
   return std::string(text);
+}
+
+parsed<std::string> parse_metrics_path(std::string_view text) {
+  auto path = parse_url_path(text);
+  if (path && (is_any(text, admin_pages) || begins_with_any(text, admin_folders))) {
+    return must_be("must be a path that no other page of administration has, such as /metrics");
+  }
+  return path;
 }
 
 }  // namespace cellroute::wire

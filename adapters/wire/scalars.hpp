@@ -67,4 +67,7 @@ struct origin {
 /// A path that a client asks for: `/metrics`.
 [[nodiscard]] parsed<std::string> parse_url_path(std::string_view text);
 
+/// The path of the metrics. Errors: as `parse_url_path`; the path of another page of the admin listener.
+[[nodiscard]] parsed<std::string> parse_metrics_path(std::string_view text);
+
 }  // namespace cellroute::wire

@@ -253,6 +253,22 @@ TEST_CASE("wire scalars: a path that clients ask for") {
   check_refused(refused_url_paths, parse_url_path);
 }
 
+const scalar_case<std::string> metrics_paths[] = {{"the usual", "/metrics", "/metrics"},
+                                                  {"a page's name with more behind", "/healthy", "/healthy"}};
+const refused_case refused_metrics_paths[] = {
+    {"a page of administration", "/health", "must be a path that no other page"},
+    {"another one", "/ready", "must be a path that no other page"},
+    {"another one", "/version", "must be a path that no other page"},
+    {"a page in a folder", "/debug/config", "must be a path that no other page"},
+    {"one that may come", "/v1/metrics", "must be a path that no other page"},
+    {"no path at all", "metrics", "must be a path that starts with a slash"},
+};
+
+TEST_CASE("wire scalars: the metrics have a path of their own") {
+  check_taken(metrics_paths, parse_metrics_path);
+  check_refused(refused_metrics_paths, parse_metrics_path);
+}
+
 TEST_CASE("wire scalars: what is written is read back") {
   for (const auto& row : durations) CHECK((*parse_duration(print_duration(row.expected)) == row.expected));
   for (const auto& row : sizes) CHECK((*parse_size(print_size(row.expected)) == row.expected));
