@@ -274,6 +274,10 @@ parsed<access_output> parse_access_output(std::string_view text) {
   if (text == "stdout") return access_output{access_sink::standard_output, ""};
   if (text == "stderr") return access_output{access_sink::standard_error, ""};
   if (is_off(text)) return access_output{access_sink::off, ""};
+  const std::string small = lower(text);  // nobody means a file by STDOUT
+  if (small == "stdout") return must_be("must be in small letters (did you mean stdout?)");
+  if (small == "stderr") return must_be("must be in small letters (did you mean stderr?)");
+  if (is_off(small)) return must_be("must be in small letters (did you mean off?)");
   const bool is_printable = std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20; });
   if (text.empty() || text == "true" || text == "on" || text.ends_with('/') || !is_printable) {
     return must_be("must be stdout, stderr, off or the name of a file");

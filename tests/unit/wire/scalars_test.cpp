@@ -235,7 +235,10 @@ const refused_case refused_outputs[] = {
     {"a folder", "/var/log/", "must be stdout"},
     {"on says nothing of where", "on", "must be stdout"},
     {"a line end in a name", "a\nb", "must be stdout"},
-    {"the end of the name for the system", std::string_view("a\0b", 3), "must be stdout"}};
+    {"the end of the name for the system", std::string_view("a\0b", 3), "must be stdout"},
+    {"nobody means a file", "STDOUT", "must be in small letters (did you mean stdout?)"},
+    {"nor here", "Stderr", "must be in small letters (did you mean stderr?)"},
+    {"nor here, as a boolean", "False", "must be in small letters (did you mean off?)"}};
 
 TEST_CASE("wire scalars: the access log goes to a stream, a file or nowhere") {
   check_taken(outputs, parse_access_output);
