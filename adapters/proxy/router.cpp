@@ -43,7 +43,8 @@ process::log_level level_of(wire::log_level level) {
   return process::log_level::info;
 }
 
-std::string output_of(const wire::access_output& output) {
+std::string output_of(const wire::configuration& configuration) {
+  const wire::access_output& output = configuration.local.log.access.output;
   switch (output.sink) {
     case wire::access_sink::standard_output:
       return "stdout";
@@ -52,7 +53,7 @@ std::string output_of(const wire::access_output& output) {
     case wire::access_sink::off:
       return "off";
     case wire::access_sink::file:
-      return output.file;
+      return wire::path_from_file(configuration, output.file);
   }
   return "stdout";
 }
@@ -171,7 +172,7 @@ expected<void, start_error> router::start() {
 
 expected<void, start_error> router::open_log() {
   process::log_settings settings;
-  settings.output = output_of(configuration_.local.log.access.output);
+  settings.output = output_of(configuration_);
   settings.layout.preset = configuration_.local.log.access.preset == wire::access_preset::m1
                                ? process::access_preset::m1
                                : process::access_preset::full;

@@ -192,6 +192,10 @@ expected<configuration, diagnostics> read_configuration(std::string_view text, s
   return unexpected(std::move(found));
 }
 
+std::string path_from_file(const configuration& c, const std::string& written) {
+  return (std::filesystem::path(c.file).parent_path() / written).string();  // an absolute path replaces the folder
+}
+
 diagnostics find_warnings(const configuration& c) {
   violations doubtful;
   const auto is_control = [](char ch) { return static_cast<unsigned char>(ch) < 0x20 || ch == 0x7f; };
