@@ -102,10 +102,10 @@ constexpr local_rule local_rules[] = {listeners_have_names_of_their_own, address
 /// A field that could not be read leaves a gap that a rule would complain about again: the first complaint is enough.
 class first_complaints {
  public:
-  explicit first_complaints(const diagnostics& found) {
+  first_complaints(const diagnostics& found, const path_index& places) : places_(places) {
     for (const diagnostic& d : found) {
       at_.insert(d.path);
-      for (std::string_view path = d.path; !path.empty(); path = outer_path(path)) around_.emplace(path);
+      for (std::string_view path = d.path; !path.empty(); path = places_.outer(path)) around_.emplace(path);
     }
     at_.erase("");  // the text as a whole explains nothing in particular
   }
@@ -115,13 +115,17 @@ class first_complaints {
     const std::size_t item = path.find(".endpoints[");
     if (item != std::string_view::npos) path = path.substr(0, path.find(']', item) + 1);
     if (around_.contains(std::string(path))) return true;
-    for (; !path.empty(); path = outer_path(path)) {
+    // What a placement leads to depends on its kind.
+    const bool is_target = path.ends_with(".cell") || path.ends_with(".endpoints");
+    if (is_target && at_.contains(std::string(places_.outer(path)) + ".kind")) return true;
+    for (; !path.empty(); path = places_.outer(path)) {
       if (at_.contains(std::string(path))) return true;
     }
     return false;
   }
 
  private:
+  const path_index& places_;  // outlives this
   std::unordered_set<std::string> at_;
   std::unordered_set<std::string> around_;
 };
@@ -134,9 +138,7 @@ std::string as_written(std::string path) {
   return path;
 }
 
-void append_located(diagnostics& out, const configuration& c, violations found) {
-  if (found.empty()) return;
-  const path_index places(c.source);
+void append_located(diagnostics& out, const configuration& c, const path_index& places, violations found) {
   for (violation& v : found) {
     const position at = places.find(v.path);
     out.push_back({c.file, at.line, at.column, std::move(v.path), std::move(v.what)});
@@ -147,9 +149,11 @@ void run_rules(const configuration& c, diagnostics& found) {
   violations broken = validate(c.spec);
   for (const local_rule check : local_rules) check(c, broken);
   for (violation& v : broken) v.path = as_written(std::move(v.path));
-  const first_complaints first(found);
+  if (broken.empty()) return;
+  const path_index places(c.source);
+  const first_complaints first(found, places);
   std::erase_if(broken, [&first](const violation& v) { return first.explain(v.path); });
-  append_located(found, c, std::move(broken));
+  append_located(found, c, places, std::move(broken));
 }
 
 void sort_and_cut(diagnostics& found) {
@@ -213,14 +217,14 @@ diagnostics find_warnings(const configuration& c) {
     doubtful.push_back({"admin.address", "more than this machine may reach it, and nobody is asked for a password"});
   }
   diagnostics found;
-  append_located(found, c, std::move(doubtful));
+  if (!doubtful.empty()) append_located(found, c, path_index(c.source), std::move(doubtful));
   sort_and_cut(found);
   return found;
 }
 
 diagnostic locate(const configuration& c, std::string path, std::string what) {
   diagnostics one;
-  append_located(one, c, {{std::move(path), std::move(what)}});
+  append_located(one, c, path_index(c.source), {{std::move(path), std::move(what)}});
   return std::move(one.front());
 }
 
