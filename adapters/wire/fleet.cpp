@@ -98,7 +98,9 @@ void read_cell(section& in, const node& at, table_spec& spec) {
 
 void read_placement(section& in, const node& at, const upstream_policy& defaults, table_spec& spec) {
   placement p{placement_id{at.name}, placement_kind::shared, cell_id{at.name}, defaults};
+  const std::size_t mistakes_before = in.mistakes().found().size();
   in.choice("kind", p.kind, placement_kind_names, {"shard"});
+  const bool kind_is_good = in.mistakes().found().size() == mistakes_before;
   describe(in, p.policy);
   in.later({"cells", "shard", "stateful", "fallback", "tls", "replay", "hedge", "weights_from", "strip"});
   const node* own_endpoints = in.find("endpoints");
@@ -108,7 +110,7 @@ void read_placement(section& in, const node& at, const upstream_policy& defaults
     in.text("cell", p.cell.value);
   }
   if (p.cell.value == at.name && (own_endpoints != nullptr || in.find("cell") == nullptr)) {
-    in.require("endpoints", "endpoints: [{url: \"http://127.0.0.1:9001\"}], or cell: NAME");
+    if (kind_is_good) in.require("endpoints", "endpoints: [{url: \"http://127.0.0.1:9001\"}], or cell: NAME");
     cell own{p.cell, read_endpoints(in)};
     if (std::ranges::find(spec.cells, own.id, &cell::id) == spec.cells.end()) {
       spec.cells.push_back(std::move(own));

@@ -58,12 +58,15 @@ inline std::string placement_path(const placement& p, std::string_view member = 
   return out.append(member);
 }
 
-/// A cell that stands for the endpoints of a placement is written down at the placement.
+/// Whether a cell stands for the endpoints of a placement.
+inline bool is_of_placement(const table_spec& spec, const cell& c) {
+  return std::any_of(spec.placements.begin(), spec.placements.end(),
+                     [&c](const placement& p) { return p.id.value == c.id.value && p.cell == c.id; });
+}
+
+/// Such a cell is written down at the placement.
 inline std::string cell_path(const table_spec& spec, const cell& c) {
-  const bool is_of_placement = std::any_of(spec.placements.begin(), spec.placements.end(), [&c](const placement& p) {
-    return p.id.value == c.id.value && p.cell == c.id;
-  });
-  std::string out = is_of_placement ? "placements." : "cells.";
+  std::string out = is_of_placement(spec, c) ? "placements." : "cells.";
   append_escaped(out, c.id.value);
   return out;
 }
@@ -97,7 +100,9 @@ inline void ids_can_stand_in_a_header(const table_spec& spec, violations& out) {
     if (auto fault = id_fault(p.id.value)) out.push_back({placement_path(p), "the name " + *fault});
   }
   for (const cell& c : spec.cells) {
-    if (auto fault = id_fault(c.id.value)) out.push_back({cell_path(spec, c), "the name " + *fault});
+    auto fault = id_fault(c.id.value);
+    if (!fault || is_of_placement(spec, c)) continue;  // it was told of the placement
+    out.push_back({cell_path(spec, c), "the name " + *fault});
   }
   for_each_endpoint(spec, [&](const cell& c, std::size_t i, const endpoint& e) {
     if (e.id.empty()) return;  // takes its address as a name
