@@ -10,6 +10,7 @@
 #include <thread>
 #include <utility>
 
+#include "adapters/http1/field_names.hpp"
 #include "adapters/process/fd_limit.hpp"
 #include "adapters/process/process_usage.hpp"
 #include "adapters/proxy/metrics_page.hpp"
@@ -43,7 +44,8 @@ process::log_level level_of(wire::log_level level) {
   return process::log_level::info;
 }
 
-std::string output_of(const wire::access_output& output) {
+std::string output_of(const wire::configuration& configuration) {
+  const wire::access_output& output = configuration.local.log.access.output;
   switch (output.sink) {
     case wire::access_sink::standard_output:
       return "stdout";
@@ -52,7 +54,7 @@ std::string output_of(const wire::access_output& output) {
     case wire::access_sink::off:
       return "off";
     case wire::access_sink::file:
-      return output.file;
+      return wire::path_from_file(configuration, output.file);
   }
   return "stdout";
 }
@@ -172,7 +174,7 @@ expected<void, start_error> router::start() {
 
 expected<void, start_error> router::open_log() {
   process::log_settings settings;
-  settings.output = output_of(configuration_.local.log.access.output);
+  settings.output = output_of(configuration_);
   settings.layout.preset = configuration_.local.log.access.preset == wire::access_preset::m1
                                ? process::access_preset::m1
                                : process::access_preset::full;
@@ -221,7 +223,7 @@ expected<void, start_error> router::open_listeners() {
   forward_settings_.decision = local.decision;
   forward_settings_.key_printing = local.log.access.routing_key;
   forward_settings_.key.name = configuration_.key.header;
-  if (!same_name(forward_settings_.key.name, key_header{}.name)) forward_settings_.key.id = field_name::other;
+  forward_settings_.key.id = http1::classify(forward_settings_.key.name);
   for (const wire::listener_settings& l : local.listeners) {
     forward_settings_.listeners.push_back({l.name, names_.intern(label_kind::listener, l.name), l.trusted_proxies});
   }

@@ -1,10 +1,13 @@
 #include "adapters/wire/configuration.hpp"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <unordered_set>
 
@@ -39,9 +42,30 @@ void listeners_have_names_of_their_own(const configuration& c, violations& found
   }
 }
 
+using address_bytes = std::array<std::uint8_t, 16>;
+
+/// Any spelling of one address gives the same bytes; IPv4 as the system maps it into IPv6.
+address_bytes bytes_of(const std::string& host) {
+  address_bytes bytes{};
+  if (::inet_pton(AF_INET6, host.c_str(), bytes.data()) == 1) return bytes;
+  bytes[10] = bytes[11] = 0xff;
+  ::inet_pton(AF_INET, host.c_str(), bytes.data() + 12);
+  return bytes;
+}
+
+/// Whether a socket on `a` takes what is sent to `b`. `::` does so for both families, and so does no host at all.
+bool covers(const address_bytes& a, const address_bytes& b) {
+  static const address_bytes every = bytes_of("::");
+  static const address_bytes every_v4 = bytes_of("0.0.0.0");
+  return a == b || a == every || (a == every_v4 && std::equal(b.begin(), b.begin() + 12, every_v4.begin()));
+}
+
 /// Two sockets cannot share a port unless each has an address of its own.
 bool collide(const socket_address& a, const socket_address& b) {
-  return a.port != 0 && a.port == b.port && (a.host == b.host || a.host.empty() || b.host.empty());
+  if (a.port == 0 || a.port != b.port) return false;
+  const address_bytes first = bytes_of(a.host.empty() ? "::" : a.host);
+  const address_bytes second = bytes_of(b.host.empty() ? "::" : b.host);
+  return covers(first, second) || covers(second, first);
 }
 
 void addresses_do_not_collide(const configuration& c, violations& found) {
@@ -67,7 +91,9 @@ void one_field_fits_into_a_head(const configuration& c, violations& found) {
 
 void key_and_request_id_have_headers_of_their_own(const configuration& c, violations& found) {
   if (!equal_ignoring_case(c.key.header, c.local.http.request_id.header)) return;
-  found.push_back({"http.request_id.header", "is the header of the routing key; choose another"});
+  // The name of the key's header was written for sure: its default is no name for a request id.
+  found.push_back(
+      {"key.sources[0].header.name", "is the header of the request id, too; choose another for one of them"});
 }
 
 constexpr local_rule local_rules[] = {listeners_have_names_of_their_own, addresses_do_not_collide,
@@ -76,10 +102,10 @@ constexpr local_rule local_rules[] = {listeners_have_names_of_their_own, address
 /// A field that could not be read leaves a gap that a rule would complain about again: the first complaint is enough.
 class first_complaints {
  public:
-  explicit first_complaints(const diagnostics& found) {
+  first_complaints(const diagnostics& found, const path_index& places) : places_(places) {
     for (const diagnostic& d : found) {
       at_.insert(d.path);
-      for (std::string_view path = d.path; !path.empty(); path = outer_path(path)) around_.emplace(path);
+      for (std::string_view path = d.path; !path.empty(); path = places_.outer(path)) around_.emplace(path);
     }
     at_.erase("");  // the text as a whole explains nothing in particular
   }
@@ -89,13 +115,17 @@ class first_complaints {
     const std::size_t item = path.find(".endpoints[");
     if (item != std::string_view::npos) path = path.substr(0, path.find(']', item) + 1);
     if (around_.contains(std::string(path))) return true;
-    for (; !path.empty(); path = outer_path(path)) {
+    // What a placement leads to depends on its kind.
+    const bool is_target = path.ends_with(".cell") || path.ends_with(".endpoints");
+    if (is_target && at_.contains(std::string(places_.outer(path)) + ".kind")) return true;
+    for (; !path.empty(); path = places_.outer(path)) {
       if (at_.contains(std::string(path))) return true;
     }
     return false;
   }
 
  private:
+  const path_index& places_;  // outlives this
   std::unordered_set<std::string> at_;
   std::unordered_set<std::string> around_;
 };
@@ -108,9 +138,7 @@ std::string as_written(std::string path) {
   return path;
 }
 
-void append_located(diagnostics& out, const configuration& c, violations found) {
-  if (found.empty()) return;
-  const path_index places(c.source);
+void append_located(diagnostics& out, const configuration& c, const path_index& places, violations found) {
   for (violation& v : found) {
     const position at = places.find(v.path);
     out.push_back({c.file, at.line, at.column, std::move(v.path), std::move(v.what)});
@@ -121,9 +149,11 @@ void run_rules(const configuration& c, diagnostics& found) {
   violations broken = validate(c.spec);
   for (const local_rule check : local_rules) check(c, broken);
   for (violation& v : broken) v.path = as_written(std::move(v.path));
-  const first_complaints first(found);
+  if (broken.empty()) return;
+  const path_index places(c.source);
+  const first_complaints first(found, places);
   std::erase_if(broken, [&first](const violation& v) { return first.explain(v.path); });
-  append_located(found, c, std::move(broken));
+  append_located(found, c, places, std::move(broken));
 }
 
 void sort_and_cut(diagnostics& found) {
@@ -166,6 +196,10 @@ expected<configuration, diagnostics> read_configuration(std::string_view text, s
   return unexpected(std::move(found));
 }
 
+std::string path_from_file(const configuration& c, const std::string& written) {
+  return (std::filesystem::path(c.file).parent_path() / written).string();  // an absolute path replaces the folder
+}
+
 diagnostics find_warnings(const configuration& c) {
   violations doubtful;
   const auto is_control = [](char ch) { return static_cast<unsigned char>(ch) < 0x20 || ch == 0x7f; };
@@ -183,14 +217,14 @@ diagnostics find_warnings(const configuration& c) {
     doubtful.push_back({"admin.address", "more than this machine may reach it, and nobody is asked for a password"});
   }
   diagnostics found;
-  append_located(found, c, std::move(doubtful));
+  if (!doubtful.empty()) append_located(found, c, path_index(c.source), std::move(doubtful));
   sort_and_cut(found);
   return found;
 }
 
 diagnostic locate(const configuration& c, std::string path, std::string what) {
   diagnostics one;
-  append_located(one, c, {{std::move(path), std::move(what)}});
+  append_located(one, c, path_index(c.source), {{std::move(path), std::move(what)}});
   return std::move(one.front());
 }
 

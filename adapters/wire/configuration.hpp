@@ -38,6 +38,10 @@ struct configuration {
 [[nodiscard]] expected<configuration, diagnostics> read_configuration(std::string_view text,
                                                                       std::string_view file_name);
 
+/// A path as the process opens it: what is relative counts from the folder of the file that names it. The configuration
+/// keeps what was written, so that printing it changes nothing.
+[[nodiscard]] std::string path_from_file(const configuration& c, const std::string& written);
+
 /// What a person should look at although the configuration is valid, in the order of the text.
 [[nodiscard]] diagnostics find_warnings(const configuration& c);
 

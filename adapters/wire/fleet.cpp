@@ -1,6 +1,7 @@
 #include "adapters/wire/fleet.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "adapters/wire/printer.hpp"
 #include "adapters/wire/schema.hpp"
@@ -14,15 +15,25 @@ void read_key(section& key, key_settings& out, unknown_key_policy& on_unknown) {
   key.later({"normalize", "on_conflict", "strip"});
   const node* sources = key.list_at("sources");
   if (sources == nullptr) return;
-  if (sources->children.size() != 1) {
-    return key.mistakes().add(sources->at, key.path("sources"),
-                              "must have exactly one source; more are not supported yet");
+  if (sources->children.empty()) key.mistakes().add(sources->at, key.path("sources"), "must have at least one item");
+  bool has_source = false;
+  for (std::size_t i = 0; i < sources->children.size(); ++i) {
+    const node& item = sources->children[i];
+    const std::string path = key.item_path("sources", i);
+    section source(item, path, key.mistakes());
+    key_header_view header{out.header};
+    source.map("header", header);
+    source.later({"jwt", "client_cert", "host", "path", "cookie", "query"});
+    if (item.kind == node_kind::map && item.children.empty()) {
+      key.mistakes().add(item.at, path, "is empty; name a source, such as header: {name: X-Routing-Key}");
+    }
+    if (item.find("header") == nullptr) continue;
+    if (std::exchange(has_source, true)) {
+      key.mistakes().add(item.at, path, "a second source is not supported yet; remove it");
+    } else {
+      out.header = header.name;
+    }
   }
-  section source(sources->children.front(), key.item_path("sources", 0), key.mistakes());
-  key_header_view header{out.header};
-  source.map("header", header);
-  source.later({"jwt", "client_cert", "host", "path", "cookie", "query"});
-  out.header = header.name;
 }
 
 /// A row is a placement's name, or a map once it has attributes.
@@ -38,7 +49,7 @@ void read_inline_keys(section& keys, std::vector<assignment>& out) {
       attributes.text("placement", placement);
       attributes.require("placement", "placement: tier1");
       attributes.later({"rate", "burst", "concurrency", "weight", "state"});
-    } else if (row.kind == node_kind::plain || row.kind == node_kind::quoted) {
+    } else if ((row.kind == node_kind::plain || row.kind == node_kind::quoted) && !row.text.empty()) {
       placement = row.text;
     } else {
       keys.mistakes().add(row.at, path(), "must be the name of a placement");
@@ -87,7 +98,9 @@ void read_cell(section& in, const node& at, table_spec& spec) {
 
 void read_placement(section& in, const node& at, const upstream_policy& defaults, table_spec& spec) {
   placement p{placement_id{at.name}, placement_kind::shared, cell_id{at.name}, defaults};
+  const std::size_t mistakes_before = in.mistakes().found().size();
   in.choice("kind", p.kind, placement_kind_names, {"shard"});
+  const bool kind_is_good = in.mistakes().found().size() == mistakes_before;
   describe(in, p.policy);
   in.later({"cells", "shard", "stateful", "fallback", "tls", "replay", "hedge", "weights_from", "strip"});
   const node* own_endpoints = in.find("endpoints");
@@ -97,7 +110,7 @@ void read_placement(section& in, const node& at, const upstream_policy& defaults
     in.text("cell", p.cell.value);
   }
   if (p.cell.value == at.name && (own_endpoints != nullptr || in.find("cell") == nullptr)) {
-    in.require("endpoints", "endpoints: [{url: \"http://127.0.0.1:9001\"}], or cell: NAME");
+    if (kind_is_good) in.require("endpoints", "endpoints: [{url: \"http://127.0.0.1:9001\"}], or cell: NAME");
     cell own{p.cell, read_endpoints(in)};
     if (std::ranges::find(spec.cells, own.id, &cell::id) == spec.cells.end()) {
       spec.cells.push_back(std::move(own));

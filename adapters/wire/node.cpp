@@ -165,16 +165,21 @@ void path_index::add(const node& parent, const std::string& path) {
     const node& child = parent.children[i];
     const bool is_member = parent.kind == node_kind::map;
     const std::string inner = is_member ? join_path(path, child.name) : fmt::format("{}[{}]", path, i);
-    places_.try_emplace(inner, is_member ? child.name_at : child.at);
+    places_.try_emplace(inner, place{is_member ? child.name_at : child.at, path.size()});
     add(child, inner);
   }
 }
 
 position path_index::find(std::string_view path) const {
   for (; !path.empty(); path = outer_path(path)) {
-    if (const auto found = places_.find(std::string(path)); found != places_.end()) return found->second;
+    if (const auto found = places_.find(std::string(path)); found != places_.end()) return found->second.at;
   }
   return root_;
+}
+
+std::string_view path_index::outer(std::string_view path) const {
+  const auto found = places_.find(std::string(path));
+  return found != places_.end() ? path.substr(0, found->second.outer_size) : outer_path(path);
 }
 
 std::string_view outer_path(std::string_view path) {

@@ -64,11 +64,18 @@ class path_index {
   /// As far as the tree follows the path: `placements.x.limits` is at `x` when it has no limits.
   [[nodiscard]] position find(std::string_view path) const;
 
+  /// The path of what holds this one: the tree knows where a key with dots begins, the text alone does not.
+  [[nodiscard]] std::string_view outer(std::string_view path) const;
+
  private:
   void add(const node& parent, const std::string& path);
 
   position root_;
-  std::unordered_map<std::string, position> places_;
+  struct place {
+    position at;
+    std::size_t outer_size = 0;  ///< how much of the path is that of the parent
+  };
+  std::unordered_map<std::string, place> places_;
 };
 
 }  // namespace cellroute::wire

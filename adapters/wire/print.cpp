@@ -12,7 +12,7 @@ namespace {
 
 /// Whether a text may stand in YAML without quotes and still be the same text for every reader there is.
 bool is_bare(std::string_view text) {
-  constexpr std::array words{"true", "false", "null", "yes", "no", "on", "y", "n"};
+  constexpr std::array words{"true", "false", "null", "yes", "no", "on", "off", "y", "n"};
   const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
   if (text.empty() || !is_letter(text.front()) || text.size() > 60) return false;
   std::string lower(text);
@@ -70,7 +70,8 @@ void append_yaml(std::string& out, const node& n, std::size_t indent) {
 
 void append_json(std::string& out, const node& n, std::size_t indent) {
   if (is_scalar(n)) {
-    out += n.kind == node_kind::quoted ? quote(n.text) : n.text;
+    // JSON has no word `off`: there it is a text, which the schema takes for the same.
+    out += n.kind == node_kind::quoted || n.text == "off" ? quote(n.text) : n.text;
     return;
   }
   const bool is_map = n.kind == node_kind::map;

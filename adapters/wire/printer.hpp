@@ -26,20 +26,20 @@ class printer {
     if (value == 0) return put(name, node_kind::quoted, std::string(word));
     count(name, value, allowed);
   }
-  void size(std::string_view name, std::uint64_t value, range) { put(name, node_kind::quoted, print_size(value)); }
+  void size(std::string_view name, std::uint64_t value, range) { put_size(name, value); }
   void size_or_off(std::string_view name, const std::optional<std::uint64_t>& value, range) {
-    put(name, node_kind::quoted, value ? print_size(*value) : "off");
+    value ? put_size(name, *value) : put_off(name);
   }
   void time(std::string_view name, duration value, duration = {}) {
     put(name, node_kind::quoted, print_duration(value));
   }
   void time_or_off(std::string_view name, const std::optional<duration>& value, duration = {}) {
-    put(name, node_kind::quoted, value ? print_duration(*value) : "off");
+    value ? time(name, *value) : put_off(name);
   }
   template <class E, std::size_t N>
   void choice(std::string_view name, const E& value, const named<E> (&spellings)[N], names = {}) {
     for (const named<E>& s : spellings) {
-      if (s.value == value) return put(name, node_kind::quoted, std::string(s.name));
+      if (s.value == value) return put_word(name, std::string(s.name));
     }
   }
   template <class E, std::size_t N>
@@ -61,7 +61,7 @@ class printer {
   }
   template <class T>
   void parse(std::string_view name, const T& value, parsed<T> (*)(std::string_view)) {
-    put(name, node_kind::quoted, as_text(value));
+    put_word(name, as_text(value));
   }
   template <class T>
   void list(std::string_view name, const std::vector<T>& values, parsed<T> (*)(std::string_view)) {
@@ -110,6 +110,15 @@ class printer {
   [[nodiscard]] node take() && { return std::move(at_); }
 
  private:
+  // What is no text is plain, `off` too; the writers know what each format needs for it.
+  void put_off(std::string_view name) { put(name, node_kind::plain, "off"); }
+  void put_word(std::string_view name, const std::string& word) {
+    put(name, is_off(word) ? node_kind::plain : node_kind::quoted, word);
+  }
+  void put_size(std::string_view name, std::uint64_t size_bytes) {
+    const std::string text = print_size(size_bytes);
+    put(name, parse_count(text) ? node_kind::plain : node_kind::quoted, text);
+  }
   static node scalar(node_kind kind, std::string value) {
     node n;
     n.kind = kind;

@@ -21,6 +21,66 @@ bool is_token(std::string_view text) {
   });
 }
 
+std::string lower(std::string_view text) {
+  std::string result(text);
+  std::ranges::transform(result, result.begin(), to_lower);
+  return result;
+}
+
+template <std::size_t N>
+bool is_any(std::string_view text, const std::string_view (&words)[N]) {
+  return std::ranges::find(words, text) != std::end(words);
+}
+
+template <std::size_t N>
+bool begins_with_any(std::string_view text, const std::string_view (&prefixes)[N]) {
+  return std::ranges::any_of(prefixes, [text](std::string_view prefix) { return text.starts_with(prefix); });
+}
+
+// Names of header fields, in small letters.
+
+/// A token like any other, but nobody means a header by it.
+constexpr std::string_view switch_words[] = {"off", "on", "false", "true"};
+/// They frame a message, or belong to one hop of it. Source: RFC 9110 section 7.6.
+constexpr std::string_view names_of_http[] = {"connection",
+                                              "content-length",
+                                              "date",
+                                              "expect",
+                                              "host",
+                                              "http2-settings",
+                                              "keep-alive",
+                                              "proxy-authenticate",
+                                              "proxy-authorization",
+                                              "proxy-connection",
+                                              "te",
+                                              "trailer",
+                                              "transfer-encoding",
+                                              "upgrade",
+                                              "via"};
+/// What the router says in its own name, to clients and to cells; a client's own are overwritten.
+constexpr std::string_view names_of_router[] = {"forwarded",     "proxy-status",      "x-circuit-state",
+                                                "x-debug-route", "x-failover-reason", "x-routed-to"};
+constexpr std::string_view prefixes_of_router[] = {"x-cell-", "x-forwarded-", "x-route-"};
+/// A key may be read from one of these; an id written into it would change what a message says. Source: RFC 9110.
+constexpr std::string_view names_with_meaning[] = {"accept",          "age",
+                                                   "allow",           "alt-svc",
+                                                   "authorization",   "cache-control",
+                                                   "cookie",          "etag",
+                                                   "expires",         "from",
+                                                   "last-modified",   "link",
+                                                   "location",        "max-forwards",
+                                                   "origin",          "pragma",
+                                                   "range",           "referer",
+                                                   "retry-after",     "server",
+                                                   "set-cookie",      "strict-transport-security",
+                                                   "user-agent",      "vary",
+                                                   "www-authenticate"};
+constexpr std::string_view prefixes_with_meaning[] = {"accept-", "access-control-", "content-", "if-", "sec-"};
+
+/// The pages of the admin listener, those that come later included.
+constexpr std::string_view admin_pages[] = {"/health", "/ready", "/version", "/v1", "/debug", "/admin"};
+constexpr std::string_view admin_folders[] = {"/v1/", "/debug/", "/admin/"};
+
 struct unit {
   std::string_view name;
   std::uint64_t factor;
@@ -180,16 +240,26 @@ parsed<origin> parse_origin(std::string_view text) {
 std::string to_string(const origin& o) { return "http://" + to_string(socket_address{o.host, o.port}); }
 
 parsed<std::string> parse_field_name(std::string_view text) {
-  constexpr std::string_view reserved[] = {"connection",        "content-length",   "expect", "host",
-                                           "keep-alive",        "proxy-connection", "te",     "trailer",
-                                           "transfer-encoding", "upgrade"};
   if (!is_token(text)) return must_be("must be a header name: letters, digits and hyphens");
-  std::string lower(text);
-  std::ranges::transform(lower, lower.begin(), to_lower);
-  if (std::ranges::find(reserved, lower) != std::end(reserved)) {
-    return must_be("must be a header that HTTP itself does not need");
+  const std::string name = lower(text);
+  if (is_any(name, switch_words))
+    return must_be("must be a header name, such as X-Name; it cannot be switched on or off");
+  if (is_any(name, names_of_http)) return must_be("must be a header that HTTP itself does not need");
+  if (is_any(name, names_of_router) || begins_with_any(name, prefixes_of_router)) {
+    return must_be("must be a header that the router does not write or remove itself");
   }
   return std::string(text);
+}
+
+parsed<std::string> parse_request_id_name(std::string_view text) {
+  auto parsed_name = parse_field_name(text);
+  if (!parsed_name) return parsed_name;
+  const std::string name = lower(text);
+  if (name == "x-routing-key") return must_be("must be a header that is not meant for routing keys");
+  if (is_any(name, names_with_meaning) || begins_with_any(name, prefixes_with_meaning)) {
+    return must_be("must be a header that means nothing else in HTTP, such as X-Request-Id");
+  }
+  return parsed_name;
 }
 
 parsed<std::string> parse_method(std::string_view text) {
@@ -204,6 +274,10 @@ parsed<access_output> parse_access_output(std::string_view text) {
   if (text == "stdout") return access_output{access_sink::standard_output, ""};
   if (text == "stderr") return access_output{access_sink::standard_error, ""};
   if (is_off(text)) return access_output{access_sink::off, ""};
+  const std::string small = lower(text);  // nobody means a file by STDOUT
+  if (small == "stdout") return must_be("must be in small letters (did you mean stdout?)");
+  if (small == "stderr") return must_be("must be in small letters (did you mean stderr?)");
+  if (is_off(small)) return must_be("must be in small letters (did you mean off?)");
   const bool is_printable = std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20; });
   if (text.empty() || text == "true" || text == "on" || text.ends_with('/') || !is_printable) {
     return must_be("must be stdout, stderr, off or the name of a file");
@@ -229,6 +303,14 @@ parsed<std::string> parse_url_path(std::string_view text) {
   const bool is_clean = std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f && c != '?' && c != '#'; });
   if (!text.starts_with('/') || !is_clean) return must_be("must be a path that starts with a slash, such as /metrics");
   return std::string(text);
+}
+
+parsed<std::string> parse_metrics_path(std::string_view text) {
+  auto path = parse_url_path(text);
+  if (path && (is_any(text, admin_pages) || begins_with_any(text, admin_folders))) {
+    return must_be("must be a path that no other page of administration has, such as /metrics");
+  }
+  return path;
 }
 
 }  // namespace cellroute::wire

@@ -47,10 +47,15 @@ struct origin {
 [[nodiscard]] parsed<origin> parse_origin(std::string_view text);
 [[nodiscard]] std::string to_string(const origin& o);
 
-/// The name of a header field that the router may set or read by configuration.
-/// Errors: names that frame or route a message by the protocol's own rules, such as Content-Length.
+/// The name of a header field that the router may read by configuration.
+/// Errors: names that frame a message or concern one hop of it, such as Content-Length; names that the router writes
+///         itself, such as X-Routed-To; `off` and the like, which nobody means as a name.
 /// Source: RFC 9110 section 5.6.2 (token).
 [[nodiscard]] parsed<std::string> parse_field_name(std::string_view text);
+
+/// The name of the header field that the router writes the request id into, on both sides.
+/// Errors: as `parse_field_name`; names that HTTP gives a meaning, such as Content-Type; X-Routing-Key.
+[[nodiscard]] parsed<std::string> parse_request_id_name(std::string_view text);
 
 /// A method's name. Source: RFC 9110 section 9.1 (token); they are case-sensitive.
 [[nodiscard]] parsed<std::string> parse_method(std::string_view text);
@@ -61,5 +66,8 @@ struct origin {
 
 /// A path that a client asks for: `/metrics`.
 [[nodiscard]] parsed<std::string> parse_url_path(std::string_view text);
+
+/// The path of the metrics. Errors: as `parse_url_path`; the path of another page of the admin listener.
+[[nodiscard]] parsed<std::string> parse_metrics_path(std::string_view text);
 
 }  // namespace cellroute::wire

@@ -164,7 +164,7 @@ void describe(auto& v, forwarded_view&) {
 }
 
 void describe(auto& v, request_id_settings& request_id) {
-  v.parse("header", request_id.header, parse_field_name);
+  v.parse("header", request_id.header, parse_request_id_name);
   v.flag("trust", request_id.trust);
 }
 
@@ -200,7 +200,7 @@ void describe(auto& v, log_settings& log) {
 }
 
 void describe(auto& v, metrics_settings& metrics) {
-  v.parse("path", metrics.path, parse_url_path);
+  v.parse("path", metrics.path, parse_metrics_path);
   v.choices("compat", metrics.compat, metrics_dialect_names, {"homebrew", "spooky"});
   v.later({"address", "keys"});
 }

@@ -85,7 +85,7 @@ section::~section() {
 }
 
 const node* section::find(std::string_view name) {
-  known_.push_back(name);
+  if (std::ranges::find(known_, name) == known_.end()) known_.push_back(name);
   return at_.find(name);
 }
 

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -56,14 +57,18 @@ class section {
   section& operator=(const section&) = delete;
 
   void text(std::string_view name, std::string& out);
-  void flag(std::string_view name, bool& out) { parse(name, out, parse_flag); }
+  void flag(std::string_view name, bool& out) {
+    if (is_bare(name, parse_flag)) parse(name, out, parse_flag);
+  }
   template <class T>
   void count(std::string_view name, T& out, range allowed) {
+    if (!is_bare(name, parse_count)) return;
     if (const auto value = scalar(name)) take_count(name, *value, parse_count(*value), out, allowed, plain_number);
   }
   /// `word` stands for 0.
   template <class T>
   void count_or(std::string_view name, std::string_view word, T& out, range allowed) {
+    if (!is_bare(name, parse_count)) return;
     const auto value = scalar(name);
     if (!value) return;
     if (*value == word) {
@@ -74,9 +79,11 @@ class section {
   }
   template <class T>
   void size(std::string_view name, T& out, range allowed) {
+    if (!is_bare(name, parse_count)) return;
     if (const auto value = scalar(name)) take_count(name, *value, parse_size(*value), out, allowed, print_size);
   }
   void size_or_off(std::string_view name, std::optional<std::uint64_t>& out, range allowed) {
+    if (!is_bare(name, parse_count)) return;
     const auto value = scalar(name);
     if (!value) return;
     if (is_off(*value)) return out.reset();
@@ -112,7 +119,11 @@ class section {
     }
   }
   /// A key that has one value only until more is built.
-  void fixed(std::string_view name, std::string_view value, names not_yet = {}) { choose(name, {value}, not_yet); }
+  void fixed(std::string_view name, std::string_view value, names not_yet = {}) {
+    if (parse_count(value) && !is_bare(name, parse_count)) return;
+    if (parse_flag(value) && !is_bare(name, parse_flag)) return;
+    choose(name, {value}, not_yet);
+  }
   /// The same for a list: each item must be that value.
   void fixed_list(std::string_view name, std::string_view value, names not_yet = {});
   /// A value with a reader of its own.
@@ -201,6 +212,18 @@ class section {
   std::optional<std::size_t> choose(std::string_view name, const std::vector<std::string_view>& allowed, names not_yet);
   std::optional<std::size_t> choose_at(const node& value, const std::string& where,
                                        const std::vector<std::string_view>& allowed, names not_yet);
+  /// A number or a boolean in quotes is a text, and so a mistake; what is neither is for its reader to refuse.
+  template <class T>
+  bool is_bare(std::string_view name, parsed<T> (*read)(std::string_view)) {
+    const node* found = find(name);
+    if (found == nullptr || found->kind != node_kind::quoted) return true;
+    const auto value = read(found->text);
+    if (!value) return true;
+    std::string meant = found->text;
+    if constexpr (std::is_same_v<T, bool>) meant = *value ? "true" : "false";  // the words that JSON has, too
+    mistakes_.add(found->at, path(name), "is a text; write " + meant + " without quotes");
+    return false;
+  }
   bool take_time(std::string_view name, std::string_view value, duration& out, duration shortest,
                  std::string_view or_else = {});
 

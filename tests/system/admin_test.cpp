@@ -274,7 +274,7 @@ TEST_CASE("admin: the access log goes to a file, or nowhere") {
     const std::uint16_t port = closed_port().port();
     const std::filesystem::path config = folder.path() / "cellroute.yaml";
     std::ofstream(config) << router_config{.placements = {{"tier1", at(cell.port())}},
-                                           .log = "access: {output: \"" + file + "\"}"}
+                                           .log = "access: {output: access.log}"}  // beside the configuration
                                  .yaml();
     program router(
         {CELLROUTE_ROUTER_PATH, "--config", config.string(), "--listen", "127.0.0.1:" + std::to_string(port)}, {}, 0);

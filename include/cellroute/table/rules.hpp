@@ -91,8 +91,11 @@ class cell_paths {
     }
   }
 
+  /// Whether the cell stands for the endpoints of a placement.
+  [[nodiscard]] bool is_of_placement(const cell& c) const { return owners_.contains(c.id.value); }
+
   [[nodiscard]] std::string of(const cell& c, std::string_view member = {}) const {
-    std::string out = owners_.contains(c.id.value) ? "placements." : "cells.";
+    std::string out = is_of_placement(c) ? "placements." : "cells.";
     append_escaped(out, c.id.value);
     return out.append(member);
   }
@@ -131,7 +134,9 @@ inline void ids_can_stand_in_a_header(const table_spec& spec, violation_list& ou
     if (auto fault = id_fault(p.id.value)) out.push_back({placement_path(p), "the name " + *fault});
   }
   for (const cell& c : spec.cells) {
-    if (auto fault = id_fault(c.id.value)) out.push_back({paths.of(c), "the name " + *fault});
+    auto fault = id_fault(c.id.value);
+    if (!fault || paths.is_of_placement(c)) continue;  // it was told of the placement
+    out.push_back({paths.of(c), "the name " + *fault});
   }
   for_each_endpoint(spec, [&](const cell& c, std::size_t i, const endpoint& e) {
     if (e.id.empty()) return;  // takes its address as a name

@@ -284,6 +284,24 @@ TEST_CASE("wire configuration: a violation found later still has its place") {
   CHECK(to_string(locate(c, "nowhere", "x")) == "test.yaml:2:1: nowhere: x");
 }
 
+TEST_CASE("wire configuration: a file that is named counts from the folder of the file that names it") {
+  struct path_case {
+    std::string_view file;
+    std::string_view written;
+    std::string_view expected;
+  };
+  const path_case cases[] = {{"router.yaml", "a.log", "a.log"},
+                             {"/etc/cellroute/router.yaml", "logs/a.log", "/etc/cellroute/logs/a.log"},
+                             {"conf/router.yaml", "../a.log", "conf/../a.log"},
+                             {"conf/router.yaml", "/var/log/a.log", "/var/log/a.log"}};
+  for (const path_case& row : cases) {
+    CAPTURE(row.written);
+    configuration c;
+    c.file = row.file;
+    CHECK(path_from_file(c, std::string(row.written)) == row.expected);
+  }
+}
+
 struct warning_case {
   std::string_view says;
   std::string_view more;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <string>
+#include <string_view>
 
 namespace cellroute::wire {
 namespace {
@@ -69,6 +70,36 @@ log: {access: {output: "#odd: name", routing_key: off}}
 metrics: {compat: [gateway]}
 )",
                         "odd.yaml"));
+}
+
+TEST_CASE("wire print: a name that other readers take for a boolean stands in quotes, a switch does not") {
+  const configuration c = read(R"(
+version: "on"
+routing: {default_placement: "off", keys: {inline: {"yes": "off", "no": "true"}}}
+placements:
+  "off": {endpoints: [{url: "http://h"}], timeouts: {connect: off}, limits: {max_request_body: 1000}}
+  "true": {cell: "off"}
+log: {access: {output: off, routing_key: off}}
+)",
+                               "names.yaml");
+  const std::string yaml = write_yaml(to_tree(c));
+  constexpr std::string_view lines[] = {"version: \"on\"\n",
+                                        "default_placement: \"off\"\n",
+                                        "\"yes\": \"off\"\n",
+                                        "\"no\": \"true\"\n",
+                                        "  \"off\":\n",
+                                        "  \"true\":\n",
+                                        "cell: \"off\"\n",
+                                        "connect: off\n",
+                                        "max_request_body: 1000\n",
+                                        "output: off\n",
+                                        "routing_key: off\n"};
+  for (const std::string_view line : lines) {
+    CAPTURE(line);
+    CHECK(yaml.find(line) != std::string::npos);
+  }
+  CHECK(write_json(to_tree(c)).find("\"connect\": \"off\"") != std::string::npos);
+  check_round_trip(c);
 }
 
 TEST_CASE("wire print: the full example and its JSON twin are the same configuration") {

@@ -165,7 +165,9 @@ TEST_CASE("wire scalars: an endpoint's URL is a scheme, a host and a port") {
 }
 
 const scalar_case<std::string> field_names[] = {{"the usual", "X-Routing-Key", "X-Routing-Key"},
-                                                {"any token", "tenant_id!", "tenant_id!"}};
+                                                {"any token", "tenant_id!", "tenant_id!"},
+                                                {"one that HTTP knows may name a tenant", "User-Agent", "User-Agent"},
+                                                {"a beginning is not the whole", "Hosts", "Hosts"}};
 const refused_case refused_field_names[] = {
     {"nothing", "", "must be a header name"},
     {"a space", "X Key", "must be a header name"},
@@ -174,11 +176,38 @@ const refused_case refused_field_names[] = {
     {"framing", "Content-Length", "must be a header that HTTP itself does not need"},
     {"framing, however it is written", "tRANSFER-encoding", "must be a header that HTTP itself does not need"},
     {"the authority", "Host", "must be a header that HTTP itself does not need"},
+    {"one hop", "Proxy-Authorization", "must be a header that HTTP itself does not need"},
+    {"written by every proxy", "Via", "must be a header that HTTP itself does not need"},
+    {"what the router tells cells", "x-cell-key", "must be a header that the router does not write"},
+    {"and might tell one day", "X-Cell-Other", "must be a header that the router does not write"},
+    {"what it tells clients", "X-Routed-To", "must be a header that the router does not write"},
+    {"the same, of several", "X-Route-Reason", "must be a header that the router does not write"},
+    {"what it overwrites", "X-Forwarded-Host", "must be a header that the router does not write"},
+    {"the standard's name for it", "Forwarded", "must be a header that the router does not write"},
+    {"its errors", "Proxy-Status", "must be a header that the router does not write"},
+    {"a switch is no name", "off", "must be a header name, such as X-Name; it cannot be switched"},
+    {"whichever way", "TRUE", "must be a header name, such as X-Name; it cannot be switched"},
 };
 
-TEST_CASE("wire scalars: a header name is a token that HTTP itself does not need (RFC 9110 section 5.6.2)") {
+TEST_CASE("wire scalars: a header name is a token that neither HTTP nor the router needs (RFC 9110 section 5.6.2)") {
   check_taken(field_names, parse_field_name);
   check_refused(refused_field_names, parse_field_name);
+}
+
+const scalar_case<std::string> request_id_names[] = {{"the usual", "X-Request-Id", "X-Request-Id"},
+                                                     {"one of one's own", "Trace", "Trace"},
+                                                     {"that of other proxies", "X-Correlation-Id", "X-Correlation-Id"}};
+const refused_case refused_request_id_names[] = {
+    {"the meaning of the content", "Content-Type", "must be a header that means nothing else in HTTP"},
+    {"a session", "Set-Cookie", "must be a header that means nothing else in HTTP"},
+    {"what a client takes", "accept-language", "must be a header that means nothing else in HTTP"},
+    {"the routing key", "X-Routing-Key", "must be a header that is not meant for routing keys"},
+};
+
+TEST_CASE("wire scalars: a request id goes into a header that means nothing else") {
+  check_taken(request_id_names, parse_request_id_name);
+  check_refused(refused_request_id_names, parse_request_id_name);
+  check_refused(refused_field_names, parse_request_id_name);
 }
 
 const scalar_case<std::string> methods[] = {{"the usual", "GET", "GET"}, {"one of one's own", "X-PURGE", "X-PURGE"}};
@@ -206,7 +235,10 @@ const refused_case refused_outputs[] = {
     {"a folder", "/var/log/", "must be stdout"},
     {"on says nothing of where", "on", "must be stdout"},
     {"a line end in a name", "a\nb", "must be stdout"},
-    {"the end of the name for the system", std::string_view("a\0b", 3), "must be stdout"}};
+    {"the end of the name for the system", std::string_view("a\0b", 3), "must be stdout"},
+    {"nobody means a file", "STDOUT", "must be in small letters (did you mean stdout?)"},
+    {"nor here", "Stderr", "must be in small letters (did you mean stderr?)"},
+    {"nor here, as a boolean", "False", "must be in small letters (did you mean off?)"}};
 
 TEST_CASE("wire scalars: the access log goes to a stream, a file or nowhere") {
   check_taken(outputs, parse_access_output);
@@ -222,6 +254,22 @@ const refused_case refused_url_paths[] = {
 TEST_CASE("wire scalars: a path that clients ask for") {
   check_taken(url_paths, parse_url_path);
   check_refused(refused_url_paths, parse_url_path);
+}
+
+const scalar_case<std::string> metrics_paths[] = {{"the usual", "/metrics", "/metrics"},
+                                                  {"a page's name with more behind", "/healthy", "/healthy"}};
+const refused_case refused_metrics_paths[] = {
+    {"a page of administration", "/health", "must be a path that no other page"},
+    {"another one", "/ready", "must be a path that no other page"},
+    {"another one", "/version", "must be a path that no other page"},
+    {"a page in a folder", "/debug/config", "must be a path that no other page"},
+    {"one that may come", "/v1/metrics", "must be a path that no other page"},
+    {"no path at all", "metrics", "must be a path that starts with a slash"},
+};
+
+TEST_CASE("wire scalars: the metrics have a path of their own") {
+  check_taken(metrics_paths, parse_metrics_path);
+  check_refused(refused_metrics_paths, parse_metrics_path);
 }
 
 TEST_CASE("wire scalars: what is written is read back") {
