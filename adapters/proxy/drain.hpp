@@ -34,7 +34,7 @@ enum class drain_state : std::uint8_t { serving, unready, closing, cutting, ende
 struct drain_policy {
   duration unready_for = 5s;  ///< how long requests are taken after readiness said no
   duration timeout = 30s;     ///< how long what runs may take to finish
-  duration cut_timeout = 1s;  ///< what is cut ends within a turn of its loop
+  duration cut_timeout = 1s;  ///< what is cut ends within a turn of its loop; this is for the worst
 };
 
 /// How a router stops. Whoever drives it does what the state that was entered asks for.

@@ -18,7 +18,6 @@
 namespace cellroute::proxy {
 namespace {
 
-constexpr duration cut_timeout = 1s;          // what is cut ends within a turn of its loop
 constexpr duration first_names_timeout = 5s;  // how long a start waits for the names of endpoints
 
 http1::head_limits limits_of(const wire::http_settings& http) {
@@ -115,6 +114,7 @@ router::router(wire::configuration configuration, router_options options)
       signals_(reactor_.context()),
       resolver_(reactor_.context(), name_table_, *this),
       admin_observer_(std::make_unique<null_observer>()),
+      drain_({configuration_.local.process.drain_unready_for, configuration_.local.process.drain_timeout}),
       started_at_(read_wall_clock()),
       applied_at_(started_at_) {
   reactor_.add_tick_listener(*this);
@@ -322,21 +322,15 @@ void router::on_signal(int number) {
     default:
       break;
   }
-  if (drain_step_ != drain_step::none) {
+  if (drain_.state() != drain_state::serving) {
     event(process::log_level::warn, "drain_cut", "a second signal: ending at once");
-    stop();
-    return;
   }
-  begin_drain();
+  enter(drain_.ask(reactor_.now()), 0);
 }
 
 void router::begin_drain() {
   reactor_.post([this] {
-    if (drain_step_ != drain_step::none) return;
-    drain_step_ = drain_step::unready;
-    drain_step_until_ = reactor_.now() + configuration_.local.process.drain_unready_for;
-    state_.store(readiness::draining, std::memory_order_relaxed);
-    event(process::log_level::info, "drain_started", "not ready any more; requests are still taken for a while");
+    if (drain_.state() == drain_state::serving) enter(drain_.ask(reactor_.now()), 0);
   });
 }
 
@@ -344,31 +338,37 @@ void router::on_tick(time_point now) {
   if (admin_) admin_->refresh();
   tables_->collect();
   if (has_gateway_names()) sample_rate(now);
+  if (drain_.state() == drain_state::serving) return;
   std::size_t open = 0;
   for (const auto& w : workers_) open += w->open_connections();
-  switch (drain_step_) {
-    case drain_step::none:
+  const drain_state before = drain_.state();
+  const drain_state after = drain_.tick(now, open);
+  if (after == before) return;
+  if (after == drain_state::ended && open == 0) {
+    event(process::log_level::info, "drain_done", "every connection has ended");
+  }
+  enter(after, open);
+}
+
+void router::enter(drain_state state, std::size_t open_connections) {
+  switch (state) {
+    case drain_state::serving:
       return;
-    case drain_step::unready:
-      if (now < drain_step_until_) return;
-      drain_step_ = drain_step::draining;
-      drain_step_until_ = now + configuration_.local.process.drain_timeout;
+    case drain_state::unready:
+      state_.store(readiness::draining, std::memory_order_relaxed);
+      event(process::log_level::info, "drain_started", "not ready any more; requests are still taken for a while");
+      return;
+    case drain_state::closing:
       for (const auto& w : workers_) w->drain();
-      event(process::log_level::info, "drain_closing", "no new connection is taken", {{"connections", open}});
+      event(process::log_level::info, "drain_closing", "no new connection is taken",
+            {{"connections", open_connections}});
       return;
-    case drain_step::draining:
-      if (open == 0) {
-        event(process::log_level::info, "drain_done", "every connection has ended");
-        stop();
-      } else if (now >= drain_step_until_) {
-        drain_step_ = drain_step::cutting;
-        drain_step_until_ = now + cut_timeout;
-        for (const auto& w : workers_) w->cut();
-        event(process::log_level::warn, "drain_cut", "what still ran was cut", {{"connections", open}});
-      }
+    case drain_state::cutting:
+      for (const auto& w : workers_) w->cut();
+      event(process::log_level::warn, "drain_cut", "what still ran was cut", {{"connections", open_connections}});
       return;
-    case drain_step::cutting:
-      if (open == 0 || now >= drain_step_until_) stop();
+    case drain_state::ended:
+      stop();
       return;
   }
 }

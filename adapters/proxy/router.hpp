@@ -12,6 +12,7 @@
 #include "adapters/io/huge_pages.hpp"
 #include "adapters/process/log_writer.hpp"
 #include "adapters/proxy/admin.hpp"
+#include "adapters/proxy/drain.hpp"
 #include "adapters/proxy/name_table.hpp"
 #include "adapters/proxy/worker.hpp"
 #include "adapters/wire/configuration.hpp"
@@ -85,6 +86,8 @@ class router final : private admin_source, private name_listener, private io::ti
   /// SIGINT, SIGTERM and SIGQUIT drain, the second one ends at once; SIGUSR1 opens the log file again; the others that
   /// people send to a daemon are told of and change nothing.
   void on_signal(int number);
+  /// Does what a state of the drain that was entered asks for.
+  void enter(drain_state state, std::size_t open_connections);
   void event(process::log_level level, std::string_view name, std::string_view message,
              std::initializer_list<process::event_pair> pairs = {});
 
@@ -110,12 +113,11 @@ class router final : private admin_source, private name_listener, private io::ti
   std::vector<io::socket_address> addresses_;
   io::socket_address admin_address_;
   request_rate rate_;  // of the admin's reactor, only kept when it is shown
+  drain drain_;
   std::atomic<readiness> state_{readiness::starting};
   wall_time started_at_;
   wall_time applied_at_;
   duration apply_elapsed_{};
-  enum class drain_step : std::uint8_t { none, unready, draining, cutting } drain_step_ = drain_step::none;
-  time_point drain_step_until_;
 };
 
 }  // namespace cellroute::proxy
