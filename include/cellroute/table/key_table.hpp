@@ -57,6 +57,7 @@ class key_table {
   }
   ~key_table() = default;
 
+  /// Views into either table stay views into the same bytes.
   void swap(key_table& other) noexcept {
     std::swap(memory_, other.memory_);
     std::swap(header_, other.header_);
@@ -89,10 +90,13 @@ class key_table {
   /// A table out of bytes that anybody may have written: a copy of them is checked, every bound of it, and kept.
   ///
   /// What is not checked is whether each key lies where its hash belongs; one that does not is never found.
+  ///
+  /// Errors: `open_error`; nothing is kept then.
+  /// Cost:   one copy, with each part of it checked while it is in the cache.
   [[nodiscard]] static expected<key_table, open_error> open(
       std::span<const std::byte> bytes, std::pmr::memory_resource* resource = std::pmr::get_default_resource());
 
-  /// As above, for bytes that were read straight into an arena.
+  /// As above, for bytes that were read straight into an arena: they are checked in place.
   [[nodiscard]] static expected<key_table, open_error> open(arena memory);
 
   /// The outcome of a key. Any text may be asked for. Inlined by order: as a call it takes 4 ns of 16 more.
@@ -132,8 +136,10 @@ class key_table {
     });
   }
 
+  /// How many keys there are.
   [[nodiscard]] std::size_t size() const { return header_.key_count; }
   [[nodiscard]] bool empty() const { return size() == 0; }
+  /// The seed of its hashes: that of the build, or a later one where that filled a bucket.
   [[nodiscard]] std::uint64_t seed() const { return header_.seed; }
 
   /// The texts of the outcomes, as views into the table; empty where none were given.
