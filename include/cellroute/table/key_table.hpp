@@ -80,7 +80,8 @@ class key_table {
 
   /// The table after some changes; this one stays as it is.
   ///
-  /// `outcomes` may be longer than before, never shorter; empty means the same as before.
+  /// `outcomes` may be longer than before, never shorter; empty means the same as before. Where there was none, each
+  /// number that is in use needs its text.
   /// Errors: as in `build`; rows are those of `changes`, 0 where none of them shows it. A key may occur once.
   /// Cost:   one copy of all bytes; each changed bucket is written anew. Where the count has moved far from that at the
   ///         last build, it is a build.
@@ -234,6 +235,7 @@ class key_table {
     if (place.group == group_count_) return header_.bucket_bytes;
     return 2 * (std::size_t{groups_[place.group].base} + groups_[place.group].within[place.slot]);
   }
+  [[nodiscard]] bool can_have(std::size_t outcome_count) const;
   [[nodiscard]] bool is_found(std::string_view stored) const;
   expected<key_table, build_error> rebuilt(std::span<const key_change> changes,
                                            std::span<const std::string_view> outcomes) const;
@@ -339,7 +341,7 @@ inline expected<key_table, build_error> key_table::merged(std::span<const key_ch
                                                           std::span<const std::string_view> outcomes) const {
   if (outcomes.empty()) outcomes = outcomes_;
   if (const auto error = check_outcomes(outcomes)) return unexpected(*error);
-  if (outcomes.size() < outcomes_.size()) {
+  if (outcomes.size() < outcomes_.size() || (outcomes_.empty() && !outcomes.empty() && !can_have(outcomes.size()))) {
     return unexpected(build_error{key_table_error::bad_outcome_text, outcomes.size(), 0});
   }
   std::size_t bytes_added = 0;
@@ -420,6 +422,13 @@ inline void key_table::apply(const key_format::bucket_view& old, std::span<const
     });
     bucket.insert(behind, added);
   }
+}
+
+/// Whether so many texts are enough for every outcome that is here.
+inline bool key_table::can_have(std::size_t outcome_count) const {
+  bool is_enough = true;
+  for_each([&](std::string_view, std::uint16_t outcome) { is_enough = is_enough && outcome < outcome_count; });
+  return is_enough;
 }
 
 /// Whether a look-up of this key, which lies in the table, comes to this place. In a table that somebody else wrote a
