@@ -30,8 +30,7 @@ class random_numbers {
   ///
   /// Range:  `range` >= 1.
   /// Source: Lemire, Fast Random Integer Generation in an Interval (2019); the few numbers that would favour some
-  /// results
-  ///         are drawn again.
+  ///         results are drawn again.
   constexpr std::uint64_t below(std::uint64_t range) {
     assert(range > 0);
     const std::uint64_t unfair = (0 - range) % range;

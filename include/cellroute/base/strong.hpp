@@ -1,7 +1,6 @@
 #pragma once
 
 #include <compare>
-#include <concepts>
 #include <utility>
 
 namespace cellroute {

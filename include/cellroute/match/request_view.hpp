@@ -75,8 +75,7 @@ struct request_view {
   std::string_view authority;  ///< host and port that the client asked for
   std::string_view target;     ///< path and query, byte for byte as sent; `*` for OPTIONS of the server
   std::span<field> fields;
-  std::string_view
-      raw;  ///< the bytes that `fields` lie in, line after line, where they were read from HTTP/1; else empty
+  std::string_view raw;  ///< the lines that `fields` lie in, where they were read from HTTP/1; else empty
   body_size body;
   bool expects_continue = false;  ///< the client waits for 100 before it sends content
   bool accepts_trailers = false;  ///< the client said `TE: trailers`

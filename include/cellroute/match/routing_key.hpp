@@ -59,8 +59,8 @@ struct key_header {
 /// Reads the routing key out of the fields of a request. The key is a view into the field.
 ///
 /// A field counts even if `skip` is set: a `Connection: X-Routing-Key` must not take the key away before routing.
-/// Errors: as told at `key_error`; a field sent twice is `duplicate` whatever the two values are, because peers
-///         disagree (first, last, joined) and two hops would route one request to two cells.
+/// Errors: as told at `key_error`. A field sent twice is `duplicate` whatever the two values are: some peers take the
+///         first, some the last, some join them, and two hops would route one request to two cells.
 /// Cost:   one pass over the fields; nothing allocates.
 [[nodiscard]] constexpr expected<std::string_view, key_error> read_routing_key(std::span<const field> fields,
                                                                                const key_header& header = {}) {

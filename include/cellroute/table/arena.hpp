@@ -13,8 +13,10 @@ namespace cellroute {
 /// pages; an adapter hands in one that asks for huge ones. It outlives the arena.
 class arena {
  public:
+  /// No bytes.
   arena() = default;
 
+  /// Takes the memory at once, in whole cache lines.
   explicit arena(std::size_t size_bytes, std::pmr::memory_resource* resource = std::pmr::get_default_resource())
       : resource_(resource),
         capacity_bytes_((size_bytes + line_bytes - 1) / line_bytes * line_bytes),
@@ -22,6 +24,7 @@ class arena {
     if (capacity_bytes_ > 0) data_ = static_cast<std::byte*>(resource_->allocate(capacity_bytes_, line_bytes));
   }
 
+  /// What was moved from has no bytes, and keeps its resource.
   arena(arena&& other) noexcept
       : resource_(other.resource_),
         capacity_bytes_(std::exchange(other.capacity_bytes_, 0)),
@@ -45,6 +48,7 @@ class arena {
   [[nodiscard]] std::span<std::byte> bytes() { return {data_, size_bytes_}; }
   [[nodiscard]] std::span<const std::byte> bytes() const { return {data_, size_bytes_}; }
 
+  /// Where the bytes start; null where there are none.
   [[nodiscard]] std::byte* data() { return data_; }
   [[nodiscard]] const std::byte* data() const { return data_; }
 
@@ -54,6 +58,7 @@ class arena {
   /// What is held from the resource.
   [[nodiscard]] std::size_t capacity_bytes() const { return capacity_bytes_; }
 
+  /// Where the memory came from, for a further arena of the same.
   [[nodiscard]] std::pmr::memory_resource* resource() const { return resource_; }
 
  private:

@@ -59,6 +59,7 @@ class hash_order {
     sort_the_rest(passes);
   }
 
+  /// By hash, and by index where hashes are the same.
   [[nodiscard]] std::span<const hashed_row> rows() const { return rows_; }
 
  private:
@@ -101,6 +102,7 @@ class hash_order {
 /// A row that lies, key and all, near the rows of its bucket.
 class nearby_row {
  public:
+  /// What stands before the key's bytes, at any address.
   struct header {
     std::uint32_t row = 0;      ///< index into the rows that were given
     std::uint16_t outcome = 0;  ///< as given
@@ -110,6 +112,7 @@ class nearby_row {
     std::uint8_t size_less_one = 0;  ///< of the key, whose bytes follow
   };
 
+  /// `at` is where its header stands; the memory outlives it.
   explicit nearby_row(const std::byte* at) : at_(at) {}
 
   [[nodiscard]] header head() const {
@@ -121,11 +124,13 @@ class nearby_row {
   [[nodiscard]] std::size_t bucket() const { return head().bucket; }
   [[nodiscard]] std::uint8_t tag() const { return head().tag; }
   [[nodiscard]] bool has_outcome() const { return head().has_outcome; }
+  /// Where the next row of its part starts.
   [[nodiscard]] const std::byte* end() const { return at_ + sizeof(header) + head().size_less_one + 1; }
   [[nodiscard]] std::string_view key() const {
     const auto* text = static_cast<const char*>(static_cast<const void*>(at_ + sizeof(header)));
     return {text, std::size_t{head().size_less_one} + 1};
   }
+  /// Of a row without an outcome, 0 stands for it.
   operator key_format::bucket_entry() const { return {tag(), key(), head().outcome}; }
 
   /// By tag, key and index, as in a bucket.
@@ -134,6 +139,7 @@ class nearby_row {
     const int keys = a.key().compare(b.key());
     return keys != 0 ? keys < 0 : a.row() < b.row();
   }
+  /// Two rows of one bucket.
   friend bool has_same_key(const nearby_row& a, const nearby_row& b) {
     return a.tag() == b.tag() && a.key() == b.key();
   }

@@ -42,17 +42,17 @@ inline constexpr std::size_t keys_per_bucket = 4;      ///< the mean; 8 costs 40
 inline constexpr std::size_t typical_head_bytes = 31;  ///< count, tags, lengths and outcomes of up to 7 keys, and more
 inline constexpr std::size_t padding_bytes = 64;
 inline constexpr std::size_t outcomes_max = 65'535;
-inline constexpr std::size_t bucket_bytes_max = std::size_t{2}
-                                                << 32;  ///< what 32-bit offsets in units of 2 bytes reach
+inline constexpr std::size_t bucket_bytes_max = std::size_t{2} << 32;  ///< the reach of 32 bits, in units of 2 bytes
 
 /// Whether the directory can say where so many bytes of buckets lie.
 [[nodiscard]] constexpr bool fits(std::size_t bucket_bytes) { return bucket_bytes <= bucket_bytes_max; }
 
-inline constexpr std::array<char, 8> magic = {'c', 'l', 'r', 'y',
-                                              '_', 't', 'b', 'l'};  ///< bytes: the same in any order
+// Text, which is the same in every order of bytes.
+inline constexpr std::array<char, 8> magic = {'c', 'l', 'r', 'y', '_', 't', 'b', 'l'};
 inline constexpr std::uint32_t version = 1;
 inline constexpr std::uint32_t endian_mark = 0x01020304;  ///< reads otherwise where bytes are in another order
 
+/// The first bytes, as they are in memory: each number in the order of the machine that wrote it.
 struct header {
   std::array<char, 8> magic = key_format::magic;
   std::uint32_t version = key_format::version;
@@ -70,12 +70,14 @@ struct header {
 };
 static_assert(sizeof(header) == 128);
 
+/// The directory's line for 14 buckets.
 struct group {
   std::uint32_t base = 0;  ///< where the first bucket starts, in units of 2 bytes from the first of all
   std::uint16_t within[group_buckets] = {};  ///< where each bucket starts, in units of 2 bytes from `base`
 };
 static_assert(sizeof(group) == 32);
 
+/// A block of the checksum: half of a core's own cache, so that it is still there for the walk over its buckets.
 inline constexpr std::size_t block_bytes = std::size_t{16} << 10;
 
 /// The part of the checksum that the header has: all of it but the checksum.
@@ -119,6 +121,7 @@ struct bucket_place {
   friend bool operator==(const bucket_place&, const bucket_place&) = default;
 };
 
+/// Where a key with that hash lies, or would.
 [[nodiscard]] constexpr bucket_place place_of(std::uint64_t hash, std::uint64_t group_count) {
   // The product's high half is the group; its low half, what is left of the hash, again spreads evenly over the slots.
   return {scale(hash, group_count), scale(hash * group_count, group_buckets)};
@@ -132,7 +135,9 @@ struct bucket_place {
 /// What tells apart most keys of one bucket without a look at them: bits that had no part in the choice of the bucket.
 [[nodiscard]] constexpr std::uint8_t tag_of(std::uint64_t hash) { return static_cast<std::uint8_t>(hash); }
 
+/// What a key takes of its bucket.
 [[nodiscard]] constexpr std::size_t entry_bytes(std::size_t key_size) { return 4 + key_size; }
+/// Buckets start at even offsets, because the directory counts in twos.
 [[nodiscard]] constexpr std::size_t round_to_even(std::size_t size) { return size + size % 2; }
 
 /// One bucket, read. Where it was not built here, `has_size` comes first.
@@ -140,10 +145,12 @@ class bucket_view {
  public:
   explicit bucket_view(const std::byte* at) : at_(static_cast<const std::uint8_t*>(static_cast<const void*>(at))) {}
 
+  /// How many keys there are; `i` below is one of them.
   [[nodiscard]] std::size_t count() const { return at_[0]; }
   [[nodiscard]] std::uint8_t tag(std::size_t i) const { return tags()[i]; }
   [[nodiscard]] std::size_t key_size(std::size_t i) const { return std::size_t{lengths()[i]} + 1; }
   [[nodiscard]] std::size_t key_bytes() const { return sum_bytes(lengths(), count()) + count(); }
+  /// How far it is to the next bucket.
   [[nodiscard]] std::size_t size_bytes() const { return round_to_even(1 + 4 * count() + key_bytes()); }
 
   [[nodiscard]] std::uint16_t outcome(std::size_t i) const {
@@ -155,6 +162,7 @@ class bucket_view {
   /// Where the outcome of key i stands, in bytes from the start.
   [[nodiscard]] std::size_t outcome_offset(std::size_t i) const { return 1 + 2 * count() + 2 * i; }
 
+  /// A view into the bucket. Cost: a sum over the lengths before it.
   [[nodiscard]] std::string_view key(std::size_t i) const {
     return {static_cast<const char*>(static_cast<const void*>(key_start(i))), key_size(i)};
   }
@@ -235,6 +243,7 @@ struct bucket_entry {
   std::uint16_t outcome = 0;
 };
 
+/// The order of a bucket.
 [[nodiscard]] inline bool comes_before(const bucket_entry& a, const bucket_entry& b) {
   return a.tag != b.tag ? a.tag < b.tag : a.key < b.key;
 }

@@ -57,6 +57,7 @@ class key_table {
   }
   ~key_table() = default;
 
+  /// Views into either table stay views into the same bytes.
   void swap(key_table& other) noexcept {
     std::swap(memory_, other.memory_);
     std::swap(header_, other.header_);
@@ -79,7 +80,8 @@ class key_table {
 
   /// The table after some changes; this one stays as it is.
   ///
-  /// `outcomes` may be longer than before, never shorter; empty means the same as before.
+  /// `outcomes` may be longer than before, never shorter; empty means the same as before. Where there was none, each
+  /// number that is in use needs its text.
   /// Errors: as in `build`; rows are those of `changes`, 0 where none of them shows it. A key may occur once.
   /// Cost:   one copy of all bytes; each changed bucket is written anew. Where the count has moved far from that at the
   ///         last build, it is a build.
@@ -89,10 +91,13 @@ class key_table {
   /// A table out of bytes that anybody may have written: a copy of them is checked, every bound of it, and kept.
   ///
   /// What is not checked is whether each key lies where its hash belongs; one that does not is never found.
+  ///
+  /// Errors: `open_error`; nothing is kept then.
+  /// Cost:   one copy, with each part of it checked while it is in the cache.
   [[nodiscard]] static expected<key_table, open_error> open(
       std::span<const std::byte> bytes, std::pmr::memory_resource* resource = std::pmr::get_default_resource());
 
-  /// As above, for bytes that were read straight into an arena.
+  /// As above, for bytes that were read straight into an arena: they are checked in place.
   [[nodiscard]] static expected<key_table, open_error> open(arena memory);
 
   /// The outcome of a key. Any text may be asked for. Inlined by order: as a call it takes 4 ns of 16 more.
@@ -132,8 +137,10 @@ class key_table {
     });
   }
 
+  /// How many keys there are.
   [[nodiscard]] std::size_t size() const { return header_.key_count; }
   [[nodiscard]] bool empty() const { return size() == 0; }
+  /// The seed of its hashes: that of the build, or a later one where that filled a bucket.
   [[nodiscard]] std::uint64_t seed() const { return header_.seed; }
 
   /// The texts of the outcomes, as views into the table; empty where none were given.
@@ -228,6 +235,7 @@ class key_table {
     if (place.group == group_count_) return header_.bucket_bytes;
     return 2 * (std::size_t{groups_[place.group].base} + groups_[place.group].within[place.slot]);
   }
+  [[nodiscard]] bool can_have(std::size_t outcome_count) const;
   [[nodiscard]] bool is_found(std::string_view stored) const;
   expected<key_table, build_error> rebuilt(std::span<const key_change> changes,
                                            std::span<const std::string_view> outcomes) const;
@@ -333,7 +341,7 @@ inline expected<key_table, build_error> key_table::merged(std::span<const key_ch
                                                           std::span<const std::string_view> outcomes) const {
   if (outcomes.empty()) outcomes = outcomes_;
   if (const auto error = check_outcomes(outcomes)) return unexpected(*error);
-  if (outcomes.size() < outcomes_.size()) {
+  if (outcomes.size() < outcomes_.size() || (outcomes_.empty() && !outcomes.empty() && !can_have(outcomes.size()))) {
     return unexpected(build_error{key_table_error::bad_outcome_text, outcomes.size(), 0});
   }
   std::size_t bytes_added = 0;
@@ -414,6 +422,13 @@ inline void key_table::apply(const key_format::bucket_view& old, std::span<const
     });
     bucket.insert(behind, added);
   }
+}
+
+/// Whether so many texts are enough for every outcome that is here.
+inline bool key_table::can_have(std::size_t outcome_count) const {
+  bool is_enough = true;
+  for_each([&](std::string_view, std::uint16_t outcome) { is_enough = is_enough && outcome < outcome_count; });
+  return is_enough;
 }
 
 /// Whether a look-up of this key, which lies in the table, comes to this place. In a table that somebody else wrote a

@@ -64,7 +64,9 @@ class key_table_check {
  public:
   /// Reads the header; the rest may come later.
   ///
-  /// `bytes` are all there will be, and outlive the check.
+  /// Range:  `bytes` are all there will be, and outlive the check.
+  /// Errors: `too_short`, `bad_magic`, `bad_endian_mark`, `unknown_version`, `side_table_unknown`, and `bad_size`
+  ///         where its counts do not add up; the others come from `finish`.
   static expected<key_table_check, open_error> begin(std::span<const std::byte> bytes) {
     key_format::header header;
     if (bytes.size() < sizeof header) return unexpected(open_error::too_short);

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <memory_resource>
@@ -92,14 +91,19 @@ class routing_table {
 
   /// Placements and cells, without the keys: small, and good for a copy that outlives this table.
   [[nodiscard]] const checked_fleet& fleet() const { return fleet_; }
+  /// All placements; a decision's `placement` is an index into them.
   [[nodiscard]] std::span<const placement> placements() const { return fleet_.placements(); }
+  /// All cells; a decision's `cell` is an index into them.
   [[nodiscard]] std::span<const cell> cells() const { return fleet_.cells(); }
 
   /// The default placement's index; none where unknown keys are rejected and no default was named.
   [[nodiscard]] std::optional<std::uint16_t> default_placement() const { return default_placement_; }
 
+  /// The assigned keys; an outcome is the index of a placement.
   [[nodiscard]] const key_table& keys() const { return keys_; }
+  /// The operator's label, which orders nothing.
   [[nodiscard]] const std::string& version() const { return version_; }
+  /// The number that its decisions carry.
   [[nodiscard]] generation_number generation() const { return generation_; }
 
  private:

@@ -87,7 +87,9 @@ TEST_CASE("hash order: keys of one hash are told apart by a look at them, for ev
     for (std::size_t i = 0, rest = number / 81; i < 3; ++i, rest /= 3) hashes.push_back(rest % 3);
     std::vector<hashed_row> sorted;
     for (std::uint32_t i = 0; i < 4; ++i) sorted.push_back({hashes[static_cast<std::size_t>(keys[i][0] - 'a')], i});
-    std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.hash < b.hash; });
+    std::sort(sorted.begin(), sorted.end(), [](const hashed_row& a, const hashed_row& b) {
+      return a.hash != b.hash ? a.hash < b.hash : a.row < b.row;
+    });
     pairs found;
     for_each_same_keys(
         std::span<const hashed_row>(sorted), [&keys](std::size_t i) { return keys[i]; },

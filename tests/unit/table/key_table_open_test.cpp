@@ -147,6 +147,11 @@ std::vector<hostile_case> hostile_cases() {
       {"all groups there can be", with_header([](header& h) { h.group_count = huge; }), open_error::bad_size},
       {"buckets beyond the file", with_header([](header& h) { h.bucket_bytes = h.size_bytes; }), open_error::bad_size},
       {"buckets that overflow a sum", with_header([](header& h) { h.bucket_bytes = huge - 63; }), open_error::bad_size},
+      {"buckets that wrap round, made up for by outcomes", with_header([](header& h) {
+         h.outcome_bytes += h.bucket_bytes + 64;
+         h.bucket_bytes = huge - 63;
+       }),
+       open_error::bad_size},
       {"outcomes that overflow a sum", with_header([](header& h) { h.outcome_bytes = huge; }), open_error::bad_size},
       {"too many outcomes to number", with_header([](header& h) { h.outcome_count = 65'536; }), open_error::bad_size},
       {"one outcome more than there are lines", with_header([](header& h) { ++h.outcome_count; }),

@@ -357,6 +357,15 @@ TEST_CASE("key table: merged: more outcomes may come along") {
   CHECK(merged->find("visa") == answer(2));
 }
 
+TEST_CASE("key table: merged: texts that come later are enough for the numbers in use, or refused") {
+  const key_table table = table_of({{"acme", 0}, {"visa", 2}});
+  CHECK((table.merged({}, texts{"x", "y"}).error() == build_error{key_table_error::bad_outcome_text, 2, 0}));
+  const auto merged = table.merged({}, texts{"x", "y", "z"});
+  REQUIRE(merged);
+  CHECK(key_table::open(support::stored(*merged)));
+  CHECK(table_of({}).merged({}, texts{"x"}));
+}
+
 TEST_CASE("key table: merged: the bytes are those of a table built at once, while the size stays near") {
   random_numbers random(31);
   const std::vector<std::string> keys = random_keys(5'600, 40, random);  // 100 groups, full to the last key
