@@ -165,10 +165,10 @@ io::task<void> forwarding::run() {
       chosen = cell.balancer.pick_other_than(*chosen);
       fresh = false;
       if (!chosen) {
-        retry_was_refused_ = true;
         co_await refuse(*failure_);
         co_return;
       }
+      retried_ = retry_reason::connect_failed;
       failure_.reset();
     }
   }
@@ -216,10 +216,7 @@ io::task<forwarding::attempt_end> forwarding::attempt(cell_state& cell, std::siz
       failure_ = why;
       attempt_fault_ = fault;
       finish_attempt();
-      if (may_retry && !total_is_over()) {
-        retried_ = retry_reason::connect_failed;
-        co_return attempt_end::retry_other;
-      }
+      if (may_retry && !total_is_over()) co_return attempt_end::retry_other;
       co_await refuse(why);
       co_return attempt_end::done;
     }

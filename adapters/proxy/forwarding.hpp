@@ -146,7 +146,6 @@ class forwarding final : public edge::leaving_watcher {
   std::optional<duration> upstream_elapsed_;
   std::optional<duration> ttfb_;
   std::optional<retry_reason> retried_;
-  bool retry_was_refused_ = false;
 };
 
 }  // namespace cellroute::proxy

@@ -39,10 +39,7 @@ forwarding::~forwarding() {
   f_.metrics_.request_finished(counted);
   if (placement_ != nullptr) f_.metrics_.request_ended(placement_->label);
   if (retried_ && placement_ != nullptr) {
-    f_.metrics_.retried(placement_->label, *retried_,
-                        retry_was_refused_ ? retry_result::refused
-                        : failure_         ? retry_result::failed
-                                           : retry_result::answered);
+    f_.metrics_.retried(placement_->label, *retried_, failure_ ? retry_result::failed : retry_result::answered);
   }
   if (f_.log_ == nullptr) return;
 

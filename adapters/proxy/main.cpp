@@ -5,6 +5,7 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <vector>
 
 #include "adapters/process/fd_limit.hpp"
 #include "adapters/process/standard_descriptors.hpp"
@@ -17,6 +18,16 @@ namespace {
 enum exit_code : int { exit_ok = 0, exit_invalid = 1, exit_usage = 2 };
 
 void print_error(const std::string& text) { std::fprintf(stderr, "cellroute-router: %s\n", text.c_str()); }
+
+/// Variables that deployments of a cell router set, and that will mean something here. Until then, silence would let an
+/// operator believe in them.
+std::vector<std::string> unused_variables() {
+  std::vector<std::string> set;
+  for (const char* const name : {"CONTROL_PLANE_URL", "CELL_NAME"}) {
+    if (std::getenv(name) != nullptr) set.emplace_back(name);
+  }
+  return set;
+}
 
 std::uint64_t random_seed() {
   std::random_device device;
@@ -33,7 +44,8 @@ int main(int argc, char** argv) {
       "Examples:\n"
       "  cellroute-router --config cellroute.yaml\n"
       "  PORT=8080 CONFIG_PATH=cellroute.yaml cellroute-router\n\n"
-      "Flags win over the environment, the environment over the file.\n"
+      "Flags win over the environment, the environment over the file. CONTROL_PLANE_URL and CELL_NAME have no effect "
+      "yet.\n"
       "Exit codes: 0 stopped as asked; 1 invalid configuration, or a port that cannot be had; 2 usage, or no "
       "configuration.\n"
       "SIGTERM, SIGINT and SIGQUIT drain; a second one ends at once. SIGUSR1 opens the log file again.");
@@ -89,7 +101,7 @@ int main(int argc, char** argv) {
   // names must not end by them.
   for (const int number : {SIGPIPE, SIGHUP, SIGUSR1, SIGUSR2}) std::signal(number, SIG_IGN);
 
-  proxy::router router(*std::move(configuration), proxy::router_options{version, commit, random_seed(), true});
+  proxy::router router(*std::move(configuration), {version, commit, random_seed(), true, unused_variables()});
   if (const auto started = router.start(); !started) {
     print_error(started.error().what);
     return exit_invalid;

@@ -147,8 +147,6 @@ std::string_view to_string(retry_result result) {
       return "answered";
     case retry_result::failed:
       return "failed";
-    case retry_result::refused:
-      return "refused";
   }
   return {};
 }

@@ -104,8 +104,7 @@ enum class upstream_state : std::uint8_t { active, idle };
 enum class retry_reason : std::uint8_t { connect_failed, reused_connection_ended };
 [[nodiscard]] std::string_view to_string(retry_reason reason);
 
-/// `refused`: a retry would have been safe, but nothing was left to try.
-enum class retry_result : std::uint8_t { answered, failed, refused };
+enum class retry_result : std::uint8_t { answered, failed };
 [[nodiscard]] std::string_view to_string(retry_result result);
 
 }  // namespace cellroute::proxy

@@ -167,6 +167,10 @@ expected<void, start_error> router::start() {
           {{"listener", std::string_view(forward_settings_.listeners[i].name)},
            {"address", io::to_string(addresses_[i])}});
   }
+  for (const std::string& name : options_.unused_variables) {
+    event(process::log_level::warn, "variable_unused", "a variable of the environment is set and has no effect yet",
+          {{"variable", std::string_view(name)}});
+  }
   event(process::log_level::info, "listening", "administration",
         {{"listener", "admin"}, {"address", io::to_string(admin_address_)}});
   return {};

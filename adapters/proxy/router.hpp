@@ -27,6 +27,7 @@ struct router_options {
   std::string commit;
   std::uint64_t seed = 0;      ///< for request ids and key tables; from a source that strangers cannot guess
   bool takes_signals = false;  ///< those of a daemon: see `on_signal`
+  std::vector<std::string> unused_variables{};  ///< of the environment: set, and without effect yet
 };
 
 /// Why a router did not start: what is wrong, and what to do.

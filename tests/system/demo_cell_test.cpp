@@ -51,6 +51,30 @@ TEST_CASE("demo cell: it answers with who it is and what it saw, and is healthy"
   CHECK(log_line(upload.content)["crc32"] == "cbf43926");  // the check value of this CRC
 }
 
+TEST_CASE("demo cell: a request without content is answered at once, whatever its method (RFC 9112 section 6.3)") {
+  const demo_cell cell("tier1");
+  for (const std::string method : {"POST", "PUT", "PATCH", "DELETE", "OPTIONS"}) {
+    CAPTURE(method);
+    client c(cell.port());
+    for (const std::string fields : {"", "Content-Length: 0\r\n"}) {
+      CAPTURE(fields);
+      const stopwatch watch;
+      const message answer = c.ask(request(method + " /x?y=1", fields));
+      CHECK(answer.status() == 200);
+      CHECK(answer.head.value("X-Cell-Name") == "tier1");
+      CHECK(log_line(answer.content)["method"] == method);
+      CHECK(log_line(answer.content)["query"] == "y=1");
+      CHECK(watch.elapsed() < 4s);  // cpp-httplib waits 5 s for content
+    }
+  }
+  client c(cell.port());
+  const message upload = c.ask(request("POST /upload"));
+  CHECK(log_line(upload.content)["bytes"] == "0");
+  CHECK(log_line(upload.content)["crc32"] == "00000000");
+  CHECK(c.ask(request("POST /status/418")).status() == 418);
+  CHECK(c.ask(request("POST /x", "Content-Length: 5\r\n") + "hello").status() == 200);
+}
+
 TEST_CASE("demo cell: what the tool explains is what the router then does") {
   const demo_cell cell("tier1");
   const scratch_folder folder;

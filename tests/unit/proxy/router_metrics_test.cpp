@@ -197,14 +197,14 @@ TEST_CASE("router metrics: decisions and retries") {
   reactor.route_hit(known.route, known.reason);
   reactor.route_hit(0, known.reason);
   reactor.retried(known.placement, retry_reason::connect_failed, retry_result::answered);
-  reactor.retried(known.placement, retry_reason::reused_connection_ended, retry_result::refused);
+  reactor.retried(known.placement, retry_reason::reused_connection_ended, retry_result::failed);
   const std::string text = render(known.names, {&reactor});
   CHECK(lines_of(text, "gateway_route_hits_total") ==
         lines{R"(gateway_route_hits_total{route="",reason="dedicated"} 1)",
               R"(gateway_route_hits_total{route="api",reason="dedicated"} 1)"});
   CHECK(lines_of(text, "gateway_retries_total") ==
         lines{R"(gateway_retries_total{placement="tier1",reason="connect_failed",result="answered"} 1)",
-              R"(gateway_retries_total{placement="tier1",reason="reused_connection_ended",result="refused"} 1)"});
+              R"(gateway_retries_total{placement="tier1",reason="reused_connection_ended",result="failed"} 1)"});
 }
 
 TEST_CASE("router metrics: a series is the sum over the reactors, also where one has never seen it") {
@@ -544,7 +544,7 @@ TEST_CASE("router metrics: the words that labels are made of, all of them") {
   CHECK((words<protocol_label>() == set{"http1", "http2", "http3", "tcp", "tunnel"}));
   CHECK((words<upstream_state>() == set{"active", "idle"}));
   CHECK((words<retry_reason>() == set{"connect_failed", "reused_connection_ended"}));
-  CHECK((words<retry_result>() == set{"answered", "failed", "refused"}));
+  CHECK((words<retry_result>() == set{"answered", "failed"}));
 }
 
 }  // namespace
