@@ -63,6 +63,7 @@ class admin_pages final : public edge::exchange_handler {
   [[nodiscard]] page debug_config();
   [[nodiscard]] page explain(std::string_view query);
   [[nodiscard]] static page error_page(std::uint16_t status, std::string_view code, std::string_view message);
+  [[nodiscard]] static page error_page(const key_refusal& refused);
 
   const io::loop_clock& clock_;
   reader<routing_table> tables_;
