@@ -88,6 +88,7 @@ admin_pages::page admin_pages::debug_config() {
   out.begin_object();
   out.field("version", current.value.version());
   out.field("source", source_.config_source());
+  out.field("file", source_.config_file());
   out.field("last_reload_at", applied);
   out.field("generation", current.generation);
   out.field("keys", static_cast<std::uint64_t>(current.value.keys().size()));

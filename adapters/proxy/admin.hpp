@@ -25,7 +25,8 @@ class admin_source {
  public:
   [[nodiscard]] virtual readiness ready() const = 0;
   [[nodiscard]] virtual std::string metrics() const = 0;
-  [[nodiscard]] virtual std::string config_source() const = 0;
+  [[nodiscard]] virtual std::string_view config_source() const = 0;  ///< as the metrics have it: `file`
+  [[nodiscard]] virtual std::string config_file() const = 0;
   [[nodiscard]] virtual wall_time config_applied_at() const = 0;
 
  protected:

@@ -65,7 +65,8 @@ struct fake_exchange final : edge::exchange {
 struct fake_source final : admin_source {
   [[nodiscard]] readiness ready() const override { return state; }
   [[nodiscard]] std::string metrics() const override { return "gateway_build_info 1\n"; }
-  [[nodiscard]] std::string config_source() const override { return "cellroute.yaml"; }
+  [[nodiscard]] std::string_view config_source() const override { return "file"; }
+  [[nodiscard]] std::string config_file() const override { return "cellroute.yaml"; }
   [[nodiscard]] wall_time config_applied_at() const override { return wall_time(1'000s); }
   readiness state = readiness::ready;
 };
@@ -116,7 +117,8 @@ const page_case page_cases[] = {
     {"version", "GET", "/version", 200, "{\"version\":\"1.2.3\",\"commit\":\"abc123\"}\n"},
     {"metrics, where configured", "GET", "/internal/metrics", 200, "gateway_build_info 1\n"},
     {"configuration", "GET", "/debug/config", 200, "\"generation\":3,\"keys\":3,\"age_seconds\":12"},
-    {"configuration: version", "GET", "/debug/config", 200, "{\"version\":\"v1\",\"source\":\"cellroute.yaml\""},
+    {"configuration: version", "GET", "/debug/config", 200,
+     "{\"version\":\"v1\",\"source\":\"file\",\"file\":\"cellroute.yaml\","},
     {"a key explained", "GET", "/v1/explain?key=acme", 200, "\"placement\":\"tier1\""},
     {"behind another value", "GET", "/v1/explain?x=y&key=visa&z", 200, "\"reason\":\"dedicated\""},
     {"with escapes", "GET", "/v1/explain?key=a+b%2F%c3%A9", 200, "\"placement\":\"tier1\""},
