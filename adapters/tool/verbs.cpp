@@ -36,11 +36,14 @@ void append_lines(std::string& out, std::string_view before, const wire::diagnos
 
 /// Reads the named configuration, or says why not in `result`.
 std::optional<wire::configuration> load(const request& asked, const surroundings& around, outcome& result) {
-  const std::string file = asked.file.empty() ? around.config_path.value_or("") : asked.file;
-  if (file.empty()) {
-    result = {exit_usage, "", "no configuration; name a file, or set CONFIG_PATH\n"};
+  const std::optional<std::string>& named = asked.file ? asked.file : around.config_path;
+  if (!named || named->empty()) {
+    result = {
+        exit_usage, "",
+        named ? "the file's name is empty; name a file\n" : "no configuration; name a file, or set CONFIG_PATH\n"};
     return std::nullopt;
   }
+  const std::string& file = *named;
   const auto text = wire::read_file(file);
   if (!text) {
     const int exit_code = text.error() == wire::file_error::missing ? exit_usage : exit_invalid;
