@@ -14,17 +14,25 @@ int hex_value(char c) {
   return -1;
 }
 
-std::optional<std::string_view> query_value(std::string_view query, std::string_view name) {
+/// The values of that name, still with their escapes: the first, and whether there are more.
+struct query_values {
+  std::optional<std::string_view> first;
+  bool has_more = false;
+};
+
+query_values values_in(std::string_view query, std::string_view name) {
+  query_values found;
   while (!query.empty()) {
     const std::size_t ampersand = query.find('&');
     const std::string_view pair = query.substr(0, ampersand);
     const std::size_t equals = pair.find('=');
     if (pair.substr(0, equals) == name) {
-      return equals == std::string_view::npos ? std::string_view{} : pair.substr(equals + 1);
+      found.has_more = found.first.has_value();
+      if (!found.first) found.first = equals == std::string_view::npos ? std::string_view{} : pair.substr(equals + 1);
     }
     query = ampersand == std::string_view::npos ? std::string_view{} : query.substr(ampersand + 1);
   }
-  return std::nullopt;
+  return found;
 }
 
 }  // namespace
@@ -67,6 +75,10 @@ admin_pages::page admin_pages::error_page(std::uint16_t status, std::string_view
   return p;
 }
 
+admin_pages::page admin_pages::error_page(const key_refusal& refused) {
+  return error_page(refused.status, refused.code, refused.message);
+}
+
 admin_pages::page admin_pages::debug_config() {
   const snapshot<routing_table>& current = tables_.current();
   const wall_time applied = source_.config_applied_at();
@@ -76,6 +88,7 @@ admin_pages::page admin_pages::debug_config() {
   out.begin_object();
   out.field("version", current.value.version());
   out.field("source", source_.config_source());
+  out.field("file", source_.config_file());
   out.field("last_reload_at", applied);
   out.field("generation", current.generation);
   out.field("keys", static_cast<std::uint64_t>(current.value.keys().size()));
@@ -85,16 +98,18 @@ admin_pages::page admin_pages::debug_config() {
 }
 
 admin_pages::page admin_pages::explain(std::string_view query) {
-  const std::optional<std::string_view> text = query_value(query, "key");
-  if (!text) return error_page(400, "key_missing", "name the routing key: /v1/explain?key=NAME");
-  const std::optional<std::string> key = decode_query_value(*text);
-  if (!key) return error_page(400, "key_malformed", "the key holds a broken percent escape");
-  if (key->empty() || key->size() > key_size_max) {
-    return error_page(400, "key_size", "a routing key has 1 to 256 bytes");
+  const query_values given = values_in(query, "key");
+  if (!given.first) {
+    return error_page(400, refusal_of(key_error::missing).code, "name the routing key: /v1/explain?key=NAME");
   }
+  if (given.has_more) return error_page(refusal_of(key_error::duplicate));
+  const std::optional<std::string> text = decode_query_value(*given.first);
+  if (!text) return error_page(400, "malformed_request", "the key holds a broken percent escape");
+  const auto key = read_named_key(*text);
+  if (!key) return error_page(key.error());
   const snapshot<routing_table>& current = tables_.current();
   const auto made = current.value.route(*key, key_origin{key_source::header, options_.key.name});
-  if (!made) return error_page(404, "routing_key_unknown", "no placement is assigned to this routing key");
+  if (!made) return error_page(key_is_unknown);
   page p;
   write_explanation_json(p.body, *made, current.value.fleet(), current.value.version());
   return p;

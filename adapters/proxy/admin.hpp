@@ -25,7 +25,8 @@ class admin_source {
  public:
   [[nodiscard]] virtual readiness ready() const = 0;
   [[nodiscard]] virtual std::string metrics() const = 0;
-  [[nodiscard]] virtual std::string config_source() const = 0;
+  [[nodiscard]] virtual std::string_view config_source() const = 0;  ///< as the metrics have it: `file`
+  [[nodiscard]] virtual std::string config_file() const = 0;
   [[nodiscard]] virtual wall_time config_applied_at() const = 0;
 
  protected:
@@ -63,6 +64,7 @@ class admin_pages final : public edge::exchange_handler {
   [[nodiscard]] page debug_config();
   [[nodiscard]] page explain(std::string_view query);
   [[nodiscard]] static page error_page(std::uint16_t status, std::string_view code, std::string_view message);
+  [[nodiscard]] static page error_page(const key_refusal& refused);
 
   const io::loop_clock& clock_;
   reader<routing_table> tables_;

@@ -408,7 +408,7 @@ std::string router::metrics() const {
   facts.commit = options_.commit;
   facts.started = started_at_;
   facts.now = read_wall_clock();
-  facts.config.source = "file";
+  facts.config.source = config_source();
   reader<routing_table> tables(const_cast<published<routing_table>&>(*tables_));
   const snapshot<routing_table>& current = tables.current();
   facts.config.generation = current.generation;

@@ -68,7 +68,8 @@ class router final : private admin_source, private name_listener, private io::ti
   class null_observer;
 
   [[nodiscard]] readiness ready() const override { return state_.load(std::memory_order_relaxed); }
-  [[nodiscard]] std::string config_source() const override { return configuration_.file; }
+  [[nodiscard]] std::string_view config_source() const override { return "file"; }
+  [[nodiscard]] std::string config_file() const override { return configuration_.file; }
   [[nodiscard]] wall_time config_applied_at() const override { return applied_at_; }
   void on_address(const std::string& host, const io::socket_address& address) override;
   void on_unresolved(const std::string& host, const std::string& why) override;

@@ -1,7 +1,10 @@
 #include "adapters/tool/tool.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <optional>
 #include <sstream>
+#include <string_view>
 #include <vector>
 
 #include "adapters/tool/verbs.hpp"
@@ -15,6 +18,38 @@ void add_check(CLI::App& parent, const std::string& name, request& asked) {
   verb->add_flag("--print", asked.print, "Print what would run, every default included");
   verb->add_flag("--json", asked.as_json, "Print JSON");
   verb->footer("Examples:\n  cellroute check router.yaml\n  cellroute check router.yaml --print --json");
+}
+
+constexpr std::string_view help_hint = "; --help says what there is\n";
+
+std::string unknown_flag(const std::string& flag) {
+  return "unknown flag: " + flag.substr(0, flag.find('=')) + std::string(help_hint);
+}
+
+/// What is wrong with the first word, if anything.
+std::optional<std::string> find_bad_start(const CLI::App& app, std::span<const std::string> arguments) {
+  constexpr std::string_view later[] = {"diff", "compile", "import", "export", "capacity", "schema", "ctl", "spec"};
+  constexpr std::string_view flags[] = {"-h", "--help", "-V", "--version"};
+  if (arguments.empty()) return std::nullopt;
+  const std::string& first = arguments.front();
+  if (first.starts_with('-')) {
+    if (std::ranges::find(flags, first) != std::end(flags)) return std::nullopt;
+    return unknown_flag(first);
+  }
+  if (std::ranges::find(later, first) != std::end(later)) {
+    return first + " is not supported yet; there are check, explain and version, and --help\n";
+  }
+  for (const CLI::App* verb : app.get_subcommands(nullptr)) {
+    if (verb->get_name() == first) return std::nullopt;
+  }
+  return "no command is named " + first + "; there are check, explain and version, and --help\n";
+}
+
+/// What no option and no argument took, as the person would say it: the library turns their order round.
+std::string what_is_left(const std::vector<std::string>& left) {
+  const auto flag = std::ranges::find_if(left, [](const std::string& word) { return word.starts_with('-'); });
+  if (flag != left.end()) return unknown_flag(*flag);
+  return "one argument too many: " + (left.empty() ? "" : left.front()) + std::string(help_hint);
 }
 
 }  // namespace
@@ -45,14 +80,12 @@ outcome run(std::span<const std::string> arguments, const surroundings& around) 
   add_check(*config_verb, "validate", asked);
 
   // Told here, because the library would only say that a command is missing.
-  const auto is_meant = [&arguments](const CLI::App* verb) { return verb->get_name() == arguments.front(); };
-  if (!arguments.empty() && !arguments.front().starts_with('-') && app.get_subcommands(is_meant).empty()) {
-    return {exit_usage, "",
-            "no command is named " + arguments.front() + "; there are check, explain and version, and --help\n"};
-  }
+  if (const auto refused = find_bad_start(app, arguments)) return {exit_usage, "", *refused};
   // The seam to a library that throws: for help and version, too.
   try {
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+  } catch (const CLI::ExtrasError&) {
+    return {exit_usage, "", what_is_left(app.remaining(true))};
   } catch (const CLI::ParseError& e) {
     std::ostringstream output, errors;
     const int exit_code = app.exit(e, output, errors) == 0 ? 0 : exit_usage;

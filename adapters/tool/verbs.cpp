@@ -36,11 +36,14 @@ void append_lines(std::string& out, std::string_view before, const wire::diagnos
 
 /// Reads the named configuration, or says why not in `result`.
 std::optional<wire::configuration> load(const request& asked, const surroundings& around, outcome& result) {
-  const std::string file = asked.file.empty() ? around.config_path.value_or("") : asked.file;
-  if (file.empty()) {
-    result = {exit_usage, "", "no configuration; name a file, or set CONFIG_PATH\n"};
+  const std::optional<std::string>& named = asked.file ? asked.file : around.config_path;
+  if (!named || named->empty()) {
+    result = {
+        exit_usage, "",
+        named ? "the file's name is empty; name a file\n" : "no configuration; name a file, or set CONFIG_PATH\n"};
     return std::nullopt;
   }
+  const std::string& file = *named;
   const auto text = wire::read_file(file);
   if (!text) {
     const int exit_code = text.error() == wire::file_error::missing ? exit_usage : exit_invalid;
@@ -66,35 +69,22 @@ std::size_t count_endpoints(const table_spec& spec) {
   return count;
 }
 
-/// What a client sees whose request is not routed.
-outcome explain_refusal(const request& asked, unsigned status, std::string_view error, std::string_view why) {
+/// What a client sees whose request is not routed; the words are those of the router.
+outcome explain_refusal(const request& asked, const key_refusal& refused) {
   outcome result;
   if (asked.as_json) {
+    wire::printer error;
+    error.text("code", std::string(refused.code));
+    error.text("message", std::string(refused.message));
     wire::printer out;
     out.text("key", asked.key);
-    out.count("status", status);
-    out.text("error", std::string(error));
+    out.count("status", refused.status);
+    out.add("error", std::move(error).take());
     result.output = to_json(std::move(out));
   } else {
-    result.output = fmt::format("not routed: {}\nanswered    {}\n", why, status);
+    result.output = fmt::format("not routed: {}\nanswered    {}\n", refused.message, refused.status);
   }
   return result;
-}
-
-std::string_view why_no_key(key_error error) {
-  switch (error) {
-    case key_error::missing:
-      return "there is no key";
-    case key_error::empty:
-      return "the key is empty";
-    case key_error::too_long:
-      return "the key has more than 256 bytes";
-    case key_error::duplicate:
-      return "the key was sent twice";
-    case key_error::list:
-      return "the key has a comma, so it may be a list";
-  }
-  return "";
 }
 
 }  // namespace
@@ -134,11 +124,8 @@ outcome explain(const request& asked, const surroundings& around) {
   outcome result;
   const auto read = load(asked, around, result);
   if (!read) return result;
-  // The way a request takes: a header field, then the compiled table.
-  const key_header header{read->key.header, field_name::other};
-  const field fields[] = {{header.name, asked.key, field_name::other, false}};
-  const auto key = read_routing_key(fields, header);
-  if (!key) return explain_refusal(asked, 400, to_string(key.error()), why_no_key(key.error()));
+  const auto key = read_named_key(asked.key);
+  if (!key) return explain_refusal(asked, key.error());
 
   const auto table = routing_table::compile(read->spec, generation_number{1}, 0);
   if (!table) {
@@ -148,17 +135,16 @@ outcome explain(const request& asked, const surroundings& around) {
     }
     return result;
   }
-  const auto made = table->route(*key, {key_source::header, header.name});
-  if (!made) {
-    return explain_refusal(asked, 404, to_string(made.error()),
-                           "the key is not in the table, and key.on_unknown is reject");
-  }
+  const auto made = table->route(*key, {key_source::header, read->key.header});
+  if (!made) return explain_refusal(asked, key_is_unknown);
+  std::string text;
   if (asked.as_json) {
-    write_explanation_json(result.output, *made, table->fleet(), table->version());
-    result.output += '\n';
+    write_explanation_json(text, *made, table->fleet(), table->version());
+    if (const auto tree = wire::read_json(text, "")) text = wire::write_json(*tree);  // laid out like all else here
   } else {
-    write_explanation(result.output, *made, table->fleet(), table->version());
+    write_explanation(text, *made, table->fleet(), table->version());
   }
+  result.output = std::move(text);
   return result;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "adapters/tool/tool.hpp"
@@ -11,7 +12,7 @@ inline constexpr int exit_usage = 2;
 
 /// What was asked for on the command line.
 struct request {
-  std::string file;  ///< empty: what CONFIG_PATH names
+  std::optional<std::string> file;  ///< without one: what CONFIG_PATH names
   std::string key;
   bool print = false;
   bool as_json = false;

@@ -13,6 +13,7 @@
 
 #include "adapters/wire/fleet.hpp"
 #include "adapters/wire/schema.hpp"
+#include "cellroute/match/routing_key.hpp"
 #include "cellroute/table/validate.hpp"
 
 namespace cellroute::wire {
@@ -30,11 +31,26 @@ bool equal_ignoring_case(std::string_view a, std::string_view b) {
   return std::ranges::equal(a, b, {}, lower, lower);
 }
 
+/// What was written at a path of names, or null.
+const node* find_at(const node& root, std::initializer_list<std::string_view> names) {
+  const node* at = &root;
+  for (const std::string_view name : names) {
+    if (at != nullptr) at = at->find(name);
+  }
+  return at;
+}
+
 void listeners_have_names_of_their_own(const configuration& c, violations& found) {
   const auto& listeners = c.local.listeners;
   for (std::size_t i = 1; i < listeners.size(); ++i) {
     for (std::size_t k = 0; k < i; ++k) {
       if (listeners[i].name != listeners[k].name) continue;
+      if (find_at(c.source, {"listeners"})->children[i].find("name") == nullptr) {
+        found.push_back({listener_path(i, "name"),
+                         fmt::format("is missing, and listeners[{}] is called {} already; give each a name of its own",
+                                     k, quote(listeners[i].name))});
+        break;
+      }
       found.push_back({listener_path(i, "name"), fmt::format("{} is the name of listeners[{}], too; give each its own",
                                                              quote(listeners[i].name), k)});
       break;
@@ -84,9 +100,17 @@ void addresses_do_not_collide(const configuration& c, violations& found) {
 }
 
 void one_field_fits_into_a_head(const configuration& c, violations& found) {
+  const std::string field = print_size(c.local.http.field_bytes_max);
+  const std::string head = print_size(c.local.http.head_bytes_max);
   if (c.local.http.field_bytes_max <= c.local.http.head_bytes_max) return;
-  found.push_back({"http.max_field_bytes", fmt::format("must not be larger than max_header_bytes, which is {}",
-                                                       print_size(c.local.http.head_bytes_max))});
+  if (find_at(c.source, {"http", "max_field_bytes"}) != nullptr) {
+    found.push_back({"http.max_field_bytes",
+                     fmt::format("must not be larger than max_header_bytes, which is {}, not {}", head, field)});
+  } else {  // a default, at which nobody could look
+    found.push_back(
+        {"http.max_header_bytes",
+         fmt::format("must not be smaller than max_field_bytes, which is {} unless written, not {}", field, head)});
+  }
 }
 
 void key_and_request_id_have_headers_of_their_own(const configuration& c, violations& found) {
@@ -202,13 +226,12 @@ std::string path_from_file(const configuration& c, const std::string& written) {
 
 diagnostics find_warnings(const configuration& c) {
   violations doubtful;
-  const auto is_control = [](char ch) { return static_cast<unsigned char>(ch) < 0x20 || ch == 0x7f; };
   for (const assignment& a : c.spec.assignments) {
-    const bool is_lost = a.key.starts_with(' ') || a.key.ends_with(' ') || std::ranges::any_of(a.key, is_control);
+    const auto as_sent = read_named_key(a.key);
     if (a.key.find(',') != std::string::npos) {
       doubtful.push_back({join_path("routing.keys.inline", a.key),
                           "no request reaches a key with a comma: a header with a list is answered 400"});
-    } else if (is_lost) {
+    } else if (!as_sent || *as_sent != a.key) {
       doubtful.push_back({join_path("routing.keys.inline", a.key),
                           "no request reaches a key with control characters or with spaces around it"});
     }

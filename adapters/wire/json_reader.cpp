@@ -72,6 +72,7 @@ class json_reader {
         ++at_;
         return tree_.end();
       }
+      if (at_ == text_.size()) return fail(fmt::format("this is not JSON: a `{}` is missing at the end", closing));
       if (!take(',')) return fail(fmt::format("this is not JSON: expected `,` or `{}`", closing));
       skip_space();
       if (peek() == closing) return fail(fmt::format("this is not JSON: `,` before `{}`; remove it", closing));

@@ -206,7 +206,10 @@ parsed<socket_address> parse_socket_address(std::string_view text) {
   if (!parts->has_port) return must_be(shape);
   const auto port = parse_count(parts->port);
   if (!port || *port > 65535) return must_be("must have a port from 0 to 65535 behind the last colon");
-  if (!parts->is_bracketed && !parts->host.empty() && !is_ipv4(parts->host)) return must_be(shape);
+  if (!parts->is_bracketed && !parts->host.empty() && !is_ipv4(parts->host)) {
+    if (!is_host_name(parts->host)) return must_be(shape);
+    return must_be("must have an address and not a name before the port, such as \"127.0.0.1:8080\"");
+  }
   return socket_address{std::move(parts->host), static_cast<std::uint16_t>(*port)};
 }
 

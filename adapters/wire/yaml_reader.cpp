@@ -3,6 +3,7 @@
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
 
+#include <algorithm>
 #include <sstream>
 
 #include "adapters/wire/tree_builder.hpp"
@@ -89,6 +90,22 @@ class yaml_events final : public YAML::EventHandler {
   tree_builder tree_;
 };
 
+/// The library's words where an operator can act on them; else what was probably done.
+void fail(yaml_events& events, std::string_view text, const YAML::Exception& e) {
+  const std::size_t at = events.offset(e.mark);
+  const std::size_t line_start = at == 0 ? 0 : text.rfind('\n', at - 1) + 1;
+  const std::size_t indent_end = std::min(text.find_first_not_of(" \t", line_start), text.size());
+  const std::size_t tab = text.substr(line_start, indent_end - line_start).find('\t');
+  if (tab != std::string_view::npos) {
+    return events.tree().fail(line_start + tab, "a tab stands before the text; indent with spaces");
+  }
+  if (e.msg == YAML::ErrorMsg::END_OF_MAP_FLOW || e.msg == YAML::ErrorMsg::END_OF_SEQ_FLOW) {
+    const char closing = e.msg == YAML::ErrorMsg::END_OF_MAP_FLOW ? '}' : ']';
+    return events.tree().fail(at, fmt::format("this is not YAML: a `{}` is missing here or before", closing));
+  }
+  events.tree().fail(at, "this is not YAML: " + e.msg);
+}
+
 }  // namespace
 
 expected<node, diagnostics> read_yaml(std::string_view text, std::string_view file_name) {
@@ -104,7 +121,7 @@ expected<node, diagnostics> read_yaml(std::string_view text, std::string_view fi
       }
     }
   } catch (const YAML::Exception& e) {
-    events.tree().fail(events.offset(e.mark), "this is not YAML: " + e.msg);
+    fail(events, text, e);
   }
   return std::move(events.tree()).finish();
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string_view>
 
@@ -75,6 +76,55 @@ struct key_header {
   if (found->value.size() > key_size_max) return unexpected(key_error::too_long);
   if (found->value.find(',') != std::string_view::npos) return unexpected(key_error::list);
   return found->value;
+}
+
+/// What a client is told whose request has no key that leads anywhere.
+struct key_refusal {
+  std::uint16_t status = 400;
+  std::string_view code;     ///< for programs
+  std::string_view message;  ///< for people
+  friend bool operator==(const key_refusal&, const key_refusal&) = default;
+};
+
+[[nodiscard]] constexpr key_refusal refusal_of(key_error error) {
+  switch (error) {
+    case key_error::missing:
+      return {400, "routing_key_missing", "the request has no routing key"};
+    case key_error::empty:
+      return {400, "routing_key_empty", "the routing key is empty"};
+    case key_error::too_long:
+      return {400, "routing_key_too_long", "the routing key is longer than 256 bytes"};
+    case key_error::duplicate:
+      return {400, "routing_key_repeated", "the routing key was sent more than once"};
+    case key_error::list:
+      return {400, "routing_key_list", "the routing key is a list; one value is meant"};
+  }
+  return {};
+}
+
+/// A head with such a byte is refused before anybody looks for a key.
+inline constexpr key_refusal key_breaks_head{400, "malformed_request", "a control character cannot stand in a header"};
+inline constexpr key_refusal key_is_unknown{404, "routing_key_unknown", "no placement is assigned to this routing key"};
+
+/// Reads a key that a person names as if it came in a header: explanations must say what requests then get.
+///
+/// The key is a view into `text`, without the white space around it.
+/// Source: RFC 9110 section 5.5: white space around a value is no part of it, and control characters but the tab are
+///         refused.
+[[nodiscard]] constexpr expected<std::string_view, key_refusal> read_named_key(std::string_view text) {
+  constexpr std::string_view space = " \t";
+  const std::size_t first = text.find_first_not_of(space);
+  text = first == std::string_view::npos ? std::string_view{}
+                                         : text.substr(first, text.find_last_not_of(space) - first + 1);
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte < 0x20 && c != '\t') || byte == 0x7f) return unexpected(key_breaks_head);
+  }
+  constexpr key_header header;
+  const field sent[] = {{header.name, text, header.id, false}};
+  const auto key = read_routing_key(sent, header);
+  if (!key) return unexpected(refusal_of(key.error()));
+  return *key;
 }
 
 }  // namespace cellroute

@@ -64,9 +64,9 @@ inline constexpr std::size_t id_size_max = 128;  ///< ids go into headers, metri
 // How paths and texts are put together.
 
 inline std::string in_quotes(std::string_view text) {
-  std::string out = "\"";
-  append_escaped(out, text);
-  return out += '"';
+  std::string out;
+  append_json_string(out, text);
+  return out;
 }
 
 inline std::string key_path(std::string_view key) {

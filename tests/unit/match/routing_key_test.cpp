@@ -76,6 +76,37 @@ TEST_CASE("routing key: a header that heads are classified by is found by its cl
   CHECK((read({other("Host", "acme.example")}, host) == key_outcome(unexpected(key_error::missing))));
 }
 
+TEST_CASE("routing key: one that a person names is read as a header's value would be (RFC 9110 section 5.5)") {
+  using outcome = expected<std::string_view, key_refusal>;
+  struct named_case {
+    std::string_view says;
+    std::string_view text;
+    outcome expected;
+  };
+  const auto refused = [](key_error error) { return outcome(unexpected(refusal_of(error))); };
+  const std::string longest_in_space = " " + longest + " ";
+  const named_case cases[] = {
+      {"a key", "acme", outcome("acme")},
+      {"space around it is no part of it", " \t acme\t ", outcome("acme")},
+      {"space inside is", "a b\tc", outcome("a b\tc")},
+      {"bytes above ASCII", "caf\xc3\xa9", outcome("caf\xc3\xa9")},
+      {"nothing", "", refused(key_error::empty)},
+      {"nothing but space", " \t", refused(key_error::empty)},
+      {"a list", "a,b", refused(key_error::list)},
+      {"the longest, with space around", longest_in_space, outcome(longest)},
+      {"too long", too_long, refused(key_error::too_long)},
+      {"a line end", "a\r\nb", unexpected(key_breaks_head)},
+      {"the first control character", std::string_view("a\0", 2), unexpected(key_breaks_head)},
+      {"the last one below the space", "\x1f", unexpected(key_breaks_head)},
+      {"the one behind all letters", "a\x7f", unexpected(key_breaks_head)},
+      {"in a list, too: the head is refused first", "a,\x01", unexpected(key_breaks_head)},
+  };
+  for (const named_case& row : cases) {
+    CAPTURE(row.says);
+    CHECK((read_named_key(row.text) == row.expected));
+  }
+}
+
 TEST_CASE("routing key: each error has its word") {
   CHECK(to_string(key_error::missing) == "missing");
   CHECK(to_string(key_error::empty) == "empty");

@@ -65,7 +65,8 @@ struct fake_exchange final : edge::exchange {
 struct fake_source final : admin_source {
   [[nodiscard]] readiness ready() const override { return state; }
   [[nodiscard]] std::string metrics() const override { return "gateway_build_info 1\n"; }
-  [[nodiscard]] std::string config_source() const override { return "cellroute.yaml"; }
+  [[nodiscard]] std::string_view config_source() const override { return "file"; }
+  [[nodiscard]] std::string config_file() const override { return "cellroute.yaml"; }
   [[nodiscard]] wall_time config_applied_at() const override { return wall_time(1'000s); }
   readiness state = readiness::ready;
 };
@@ -116,15 +117,22 @@ const page_case page_cases[] = {
     {"version", "GET", "/version", 200, "{\"version\":\"1.2.3\",\"commit\":\"abc123\"}\n"},
     {"metrics, where configured", "GET", "/internal/metrics", 200, "gateway_build_info 1\n"},
     {"configuration", "GET", "/debug/config", 200, "\"generation\":3,\"keys\":3,\"age_seconds\":12"},
-    {"configuration: version", "GET", "/debug/config", 200, "{\"version\":\"v1\",\"source\":\"cellroute.yaml\""},
+    {"configuration: version", "GET", "/debug/config", 200,
+     "{\"version\":\"v1\",\"source\":\"file\",\"file\":\"cellroute.yaml\","},
     {"a key explained", "GET", "/v1/explain?key=acme", 200, "\"placement\":\"tier1\""},
     {"behind another value", "GET", "/v1/explain?x=y&key=visa&z", 200, "\"reason\":\"dedicated\""},
     {"with escapes", "GET", "/v1/explain?key=a+b%2F%c3%A9", 200, "\"placement\":\"tier1\""},
-    {"no key", "GET", "/v1/explain", 400, "\"code\":\"key_missing\""},
-    {"no key, but one that ends so", "GET", "/v1/explain?monkey=acme", 400, "\"code\":\"key_missing\""},
-    {"an empty key", "GET", "/v1/explain?key=", 400, "\"code\":\"key_size\""},
-    {"a key without a value", "GET", "/v1/explain?key", 400, "\"code\":\"key_size\""},
-    {"a broken escape", "GET", "/v1/explain?key=%4", 400, "\"code\":\"key_malformed\""},
+    {"no key", "GET", "/v1/explain", 400, "\"code\":\"routing_key_missing\""},
+    {"no key, but one that ends so", "GET", "/v1/explain?monkey=acme", 400, "\"code\":\"routing_key_missing\""},
+    {"an empty key", "GET", "/v1/explain?key=", 400, "\"code\":\"routing_key_empty\""},
+    {"a key without a value", "GET", "/v1/explain?key", 400, "\"code\":\"routing_key_empty\""},
+    {"a broken escape", "GET", "/v1/explain?key=%4", 400, "\"code\":\"malformed_request\""},
+    {"space around it, as around a header's value", "GET", "/v1/explain?key=+acme%09", 200, "\"key\":\"acme\""},
+    {"nothing but space", "GET", "/v1/explain?key=+", 400, "\"code\":\"routing_key_empty\""},
+    {"a list", "GET", "/v1/explain?key=a,b", 400, "\"code\":\"routing_key_list\""},
+    {"a byte that no header holds", "GET", "/v1/explain?key=a%00", 400, "\"code\":\"malformed_request\""},
+    {"two keys", "GET", "/v1/explain?key=acme&key=visa", 400, "\"code\":\"routing_key_repeated\""},
+    {"one key twice", "GET", "/v1/explain?key=acme&x&key=acme", 400, "\"code\":\"routing_key_repeated\""},
     {"an unknown key", "GET", "/v1/explain?key=nobody", 404, "\"code\":\"routing_key_unknown\""},
     {"no such page", "GET", "/", 404, "\"code\":\"not_found\""},
     {"metrics, where usually", "GET", "/metrics", 404, "\"code\":\"not_found\""},

@@ -101,5 +101,21 @@ TEST_CASE("failures: which one a fault of either side is") {
   CHECK(failure_of(key_error::list) == failure::key_is_list);
 }
 
+TEST_CASE("failure: a refused key is told in the words that explanations have, too") {
+  const auto check_same = [](failure what, const key_refusal& refused) {
+    CAPTURE(refused.code);
+    CHECK(outcome_of(what).status == refused.status);
+    CHECK(outcome_of(what).code == refused.code);
+  };
+  for (const key_error error :
+       {key_error::missing, key_error::empty, key_error::too_long, key_error::duplicate, key_error::list}) {
+    check_same(failure_of(error), refusal_of(error));
+    CHECK(outcome_of(failure_of(error)).message == refusal_of(error).message);
+  }
+  check_same(failure::unknown_key, key_is_unknown);
+  CHECK(outcome_of(failure::unknown_key).message == key_is_unknown.message);
+  check_same(failure::malformed_request, key_breaks_head);
+}
+
 }  // namespace
 }  // namespace cellroute::proxy

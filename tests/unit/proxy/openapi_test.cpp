@@ -91,6 +91,19 @@ TEST_CASE("openapi: pages are only read, and each says what it answers") {
   }
 }
 
+TEST_CASE("openapi: what is no page, or not read, has its answer") {
+  set answers;
+  for (const wire::node& row : part({"x-admin-errors"}).children) {
+    const wire::node* response = row.find("response");
+    REQUIRE(response != nullptr);
+    const std::string name = response->text.substr(response->text.rfind('/') + 1);
+    answers.insert(row.find("status")->text + " " + row.find("code")->text);
+    CHECK(part({"components", "responses", name, "description"}).text.starts_with("`" + row.find("code")->text + "`"));
+  }
+  CHECK(answers == set{"404 not_found", "405 method_refused"});  // as admin_test has them
+  CHECK(part({"components", "responses", "MethodRefused", "headers", "Allow", "example"}).text == "GET, HEAD");
+}
+
 TEST_CASE("openapi: readiness knows the router's states") {
   set states;
   for (unsigned state = 0; state < 16; ++state) {

@@ -66,8 +66,7 @@ const refused_case refused_cases[] = {
     {"a name",
      {"localhost:80", {}, {}},
      {},
-     "--listen: must be an address and a port, such as \":8080\", \"127.0.0.1:8080\" or \"[::1]:8080\", not "
-     "\"localhost:80\""},
+     "--listen: must have an address and not a name before the port, such as \"127.0.0.1:8080\", not \"localhost:80\""},
     {"no port",
      {{}, "127.0.0.1", {}},
      {},

@@ -115,7 +115,7 @@ const refused_case refused_addresses[] = {
     {"no port", "127.0.0.1", "must be an address and a port"},
     {"no port behind IPv6", "[::1]", "must be an address and a port"},
     {"an empty port", "127.0.0.1:", "must have a port"},
-    {"a name", "localhost:80", "must be an address and a port"},
+    {"a name", "localhost:80", "must have an address and not a name"},
     {"IPv6 without brackets", "::1:80", "must"},
     {"IPv4 in brackets", "[127.0.0.1]:80", "must be an address and a port"},
     {"brackets that stay open", "[::1:80", "must be an address and a port"},
