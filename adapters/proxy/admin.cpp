@@ -152,6 +152,7 @@ io::task<void> admin_pages::serve(edge::exchange& x) {
   added_fields added;
   added.add("Content-Type", p.type);
   added.add("Cache-Control", "no-store");
+  added.add("Date", date_.at(clock_.wall));
   if (!p.allow.empty()) added.add("Allow", p.allow);
   response_view view;
   view.status = p.status;

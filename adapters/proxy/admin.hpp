@@ -8,6 +8,7 @@
 
 #include "adapters/edge/exchange.hpp"
 #include "adapters/io/clock.hpp"
+#include "adapters/proxy/http_date.hpp"
 #include "adapters/proxy/local_answer.hpp"
 #include "cellroute/base/time.hpp"
 #include "cellroute/match/routing_key.hpp"
@@ -70,6 +71,7 @@ class admin_pages final : public edge::exchange_handler {
   reader<routing_table> tables_;
   const admin_source& source_;
   admin_options options_;
+  http_date date_;
 };
 
 /// Decodes a query value: `%XX` and `+`. Empty result for a broken escape.

@@ -48,6 +48,7 @@ TEST_CASE("admin: the pages") {
     CHECK(page.status() == row.status);
     CHECK(page.head.value("Content-Type") == row.type);
     CHECK(page.head.value("Cache-Control") == "no-store");
+    CHECK(page.head.value("Date").ends_with(" GMT"));
     CHECK(std::regex_match(page.content, std::regex(row.content)));
   }
   const message head = client(router.admin_port()).ask(request("HEAD /metrics"));
