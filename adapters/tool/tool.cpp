@@ -39,6 +39,9 @@ std::optional<std::string> find_bad_start(const CLI::App& app, std::span<const s
   if (std::ranges::find(later, first) != std::end(later)) {
     return first + " is not supported yet; there are check, explain and version, and --help\n";
   }
+  if (first == "config" && arguments.size() > 1 && !arguments[1].starts_with('-') && arguments[1] != "validate") {
+    return "no command is named config " + arguments[1] + "; there is config validate, another name of check\n";
+  }
   for (const CLI::App* verb : app.get_subcommands(nullptr)) {
     if (verb->get_name() == first) return std::nullopt;
   }

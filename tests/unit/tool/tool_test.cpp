@@ -168,6 +168,11 @@ const verb_case verb_cases[] = {
      2,
      "",
      "diff is not supported yet; there are check, explain and version, and --help\n"},
+    {"half of a verb",
+     {"config", "validat", full},
+     2,
+     "",
+     "no command is named config validat; there is config validate, another name of check\n"},
     {"one with a verb of its own", {"spec", "generate"}, 2, "", "spec is not supported yet; there are "},
     {"one for a running router", {"ctl", "status", "--json"}, 2, "", "ctl is not supported yet; there are "},
 };
