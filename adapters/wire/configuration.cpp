@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
+#include <iterator>
 #include <memory>
 #include <unordered_set>
 
@@ -205,6 +206,7 @@ expected<configuration, diagnostics> read_configuration(std::string_view text, s
   auto tree = read_tree(text, file_name);
   if (!tree) return unexpected(std::move(tree).error());
   c.source = *std::move(tree);
+  diagnostics given_twice = take_duplicates(c.source, file_name);
 
   mistake_list mistakes(file_name);
   {
@@ -215,6 +217,7 @@ expected<configuration, diagnostics> read_configuration(std::string_view text, s
   }
   diagnostics& found = mistakes.found();
   if (c.source.kind == node_kind::map) run_rules(c, found);
+  std::ranges::move(given_twice, std::back_inserter(found));
   if (found.empty()) return c;
   sort_and_cut(found);
   return unexpected(std::move(found));

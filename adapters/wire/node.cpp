@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 #include "adapters/wire/tree_builder.hpp"
 #include "cellroute/base/escape.hpp"
@@ -11,28 +12,46 @@
 namespace cellroute::wire {
 namespace {
 
-void find_duplicates(const node& parent, const std::string& path, std::string_view file, diagnostics& mistakes) {
+/// Takes the members of one map whose names were given before, in the order of their names.
+std::vector<std::pair<node, position>> take_repeated(node& map) {
+  std::vector<const node*> sorted;
+  sorted.reserve(map.children.size());
+  for (const node& member : map.children) sorted.push_back(&member);
+  std::ranges::sort(sorted, {}, [](const node* member) { return std::tie(member->name, member->name_at); });
+  std::vector<bool> is_repeated(map.children.size());
+  std::vector<std::pair<node, position>> taken;
+  const node* first = nullptr;
+  for (const node* member : sorted) {
+    if (first == nullptr || first->name != member->name) {
+      first = member;
+      continue;
+    }
+    is_repeated[static_cast<std::size_t>(member - map.children.data())] = true;
+    taken.emplace_back(*member, first->name_at);
+  }
+  if (taken.empty()) return taken;
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < map.children.size(); ++i) {
+    if (is_repeated[i]) continue;
+    if (kept != i) map.children[kept] = std::move(map.children[i]);
+    ++kept;
+  }
+  map.children.resize(kept);
+  return taken;
+}
+
+void take_duplicates(node& parent, const std::string& path, std::string_view file, diagnostics& mistakes) {
   if (parent.kind == node_kind::map) {
-    std::vector<const node*> sorted;
-    sorted.reserve(parent.children.size());
-    for (const node& member : parent.children) sorted.push_back(&member);
-    std::ranges::sort(sorted, {}, [](const node* member) { return std::tie(member->name, member->name_at); });
-    const node* first = nullptr;
-    for (const node* member : sorted) {
-      if (first == nullptr || first->name != member->name) {
-        first = member;
-        continue;
-      }
-      mistakes.push_back({std::string(file), member->name_at.line, member->name_at.column,
-                          join_path(path, member->name),
-                          fmt::format("already given in line {}; remove one of them", first->name_at.line)});
+    for (const auto& [again, first_at] : take_repeated(parent)) {
+      mistakes.push_back({std::string(file), again.name_at.line, again.name_at.column, join_path(path, again.name),
+                          fmt::format("already given in line {}; remove one of them", first_at.line)});
     }
   }
   for (std::size_t i = 0; i < parent.children.size(); ++i) {
-    const node& child = parent.children[i];
+    node& child = parent.children[i];
     if (child.children.empty()) continue;
     const bool is_member = parent.kind == node_kind::map;
-    find_duplicates(child, is_member ? join_path(path, child.name) : fmt::format("{}[{}]", path, i), file, mistakes);
+    take_duplicates(child, is_member ? join_path(path, child.name) : fmt::format("{}[{}]", path, i), file, mistakes);
   }
 }
 
@@ -52,6 +71,12 @@ std::string to_string(const diagnostic& d) {
 
 void sort_by_place(diagnostics& found) {
   std::ranges::sort(found, {}, [](const diagnostic& d) { return std::tie(d.line, d.column, d.path, d.what); });
+}
+
+diagnostics take_duplicates(node& root, std::string_view file_name) {
+  diagnostics mistakes;
+  take_duplicates(root, "", file_name, mistakes);
+  return mistakes;
 }
 
 const node* node::find(std::string_view key) const {
@@ -142,7 +167,6 @@ void tree_builder::fail(std::size_t offset, std::string what) {
 
 expected<node, diagnostics> tree_builder::finish() && {
   if (!failed_ && !has_root_) complain(0, "the file is empty; the smallest one has `routing` and `placements`");
-  if (!failed_) find_duplicates(root_, "", file_, mistakes_);
   sort_by_place(mistakes_);
   if (!mistakes_.empty()) return unexpected(std::move(mistakes_));
   return std::move(root_);

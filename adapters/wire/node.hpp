@@ -44,6 +44,10 @@ inline constexpr std::size_t depth_max = 32;
 /// where the text stops being JSON. Big tables do not come this way.
 [[nodiscard]] expected<node, diagnostics> read_json(std::string_view text, std::string_view file_name);
 
+/// Takes out of a tree every member of a map whose name was given before, and says so of each: the readers leave both
+/// there, so that a key given twice hides no other mistake.
+[[nodiscard]] diagnostics take_duplicates(node& root, std::string_view file_name);
+
 /// Chooses by the name's ending, then by the first character: `{` is JSON.
 [[nodiscard]] expected<node, diagnostics> read_tree(std::string_view text, std::string_view file_name);
 

@@ -35,7 +35,7 @@ class tree_builder {
   void fail(std::size_t offset, std::string what);  ///< what comes after is ignored
   [[nodiscard]] bool has_failed() const { return failed_; }
 
-  /// The tree, unless anything was wrong with it; looks for keys given twice, too.
+  /// The tree, unless anything was wrong with it. Keys given twice are both there.
   [[nodiscard]] expected<node, diagnostics> finish() &&;
 
  private:

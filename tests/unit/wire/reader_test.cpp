@@ -33,10 +33,12 @@ std::string shown(const node& n) {
 }
 
 std::string read_and_show(std::string_view text, std::string_view file_name) {
-  const auto tree = read_tree(text, file_name);
-  if (tree) return shown(*tree);
+  auto tree = read_tree(text, file_name);
+  diagnostics mistakes = tree ? take_duplicates(*tree, file_name) : tree.error();
+  if (mistakes.empty()) return shown(*tree);
+  sort_by_place(mistakes);
   std::string lines;
-  for (const diagnostic& d : tree.error()) lines += (lines.empty() ? "" : "\n") + to_string(d);
+  for (const diagnostic& d : mistakes) lines += (lines.empty() ? "" : "\n") + to_string(d);
   return lines;
 }
 
