@@ -14,6 +14,7 @@ namespace cellroute::edge {
 namespace {
 
 constexpr std::size_t head_read_bytes = 65536;
+constexpr unsigned requests_a_turn = 32;  // then the others are served, however many more of this client are here
 constexpr std::size_t linger_bytes_max = 16 * 1024 * 1024;
 
 /// Whether the bytes, empty lines aside, begin a request with the method HEAD.
@@ -200,7 +201,8 @@ io::root_task http1_connection::serve(listener& owner, io::accepted accepted) {
   http1_connection connection(owner, accepted.peer);
   if (connection.socket_.open(accepted.descriptor) != 0) co_return;
   time_point deadline = owner.owner().now() + owner.options().header_timeout;
-  for (;;) {
+  for (unsigned served = 1;; ++served) {
+    if (served % requests_a_turn == 0) co_await owner.owner().turn();
     if (connection.input_.is_empty()) {
       if (owner.is_draining()) co_return;
       connection.idle_ = true;

@@ -125,9 +125,11 @@ void reactor::drain_events() {
   std::array<epoll_event, events_a_batch> events;
   time_point turn_end = time_point::max();
   int timeout_ms = 0;
+  is_draining_ = true;
   do {
-    const int count = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), timeout_ms);
-    if (count <= 0) return;
+    const int count =
+        epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), turns_.empty() ? timeout_ms : 0);
+    if (count <= 0 && turns_.empty()) break;
     clock_.read();
     if (turn_end == time_point::max()) turn_end = clock_.now + turn_max;
     timeout_ms = patience_ms;
@@ -137,7 +139,21 @@ void reactor::drain_events() {
       if (s.owner == nullptr || s.life != static_cast<std::uint32_t>(key >> 32)) continue;
       s.owner->on_events(events[static_cast<std::size_t>(i)].events);
     }
+    take_turns();
   } while (clock_.now < turn_end);
+  is_draining_ = false;
+  if (!turns_.empty()) post([this] { drain_events(); });
+}
+
+void reactor::queue_turn(std::coroutine_handle<> waiting) {
+  if (turns_.empty() && !is_draining_) post([this] { drain_events(); });
+  turns_.push_back(waiting);
+}
+
+void reactor::take_turns() {
+  std::swap(turns_, taken_turns_);
+  for (const std::coroutine_handle<> waiting : taken_turns_) waiting.resume();
+  taken_turns_.clear();
 }
 
 void reactor::start_tick() {

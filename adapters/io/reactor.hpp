@@ -133,6 +133,16 @@ class reactor {
     return s.owner == nullptr ? 0 : s.life;
   }
 
+  /// Awaited, lets all others that can go on do so first. For loops that might never wait: a peer that always has more
+  /// to say must not keep the reactor to itself, and a build without tail calls must not run out of stack.
+  struct turn_awaiter {
+    reactor& owner;
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> waiting) const { owner.queue_turn(waiting); }
+    void await_resume() const noexcept {}
+  };
+  [[nodiscard]] turn_awaiter turn() { return turn_awaiter{*this}; }
+
   /// Coroutines started by `spawn` that have not ended.
   [[nodiscard]] std::size_t running_count() const { return running_; }
 
@@ -150,6 +160,8 @@ class reactor {
 
   void wait_for_events();
   void drain_events();
+  void queue_turn(std::coroutine_handle<> waiting);
+  void take_turns();
   void start_tick();
   void destroy_roots();
 
@@ -168,6 +180,9 @@ class reactor {
   friend root_task::promise_type::final_awaiter;
   detail::root_links roots_;
   std::size_t running_ = 0;
+  std::vector<std::coroutine_handle<>> turns_;
+  std::vector<std::coroutine_handle<>> taken_turns_;
+  bool is_draining_ = false;
 };
 
 }  // namespace cellroute::io

@@ -198,7 +198,7 @@ inline void copy_long(void* to, const void* from, std::size_t size) {
     std::memcpy(a + 32, b + 32, 16);
     std::memcpy(a + 48, b + 48, 16);
   }
-  std::memcpy(a, b, size);
+  if (size > 0) std::memcpy(a, b, size);  // nothing may come from nowhere
 }
 
 /// Asks for the memory at `at`, to be read soon. Never fails, whatever the address. Inlined by order: GCC 12 sees no

@@ -178,6 +178,19 @@ TEST_CASE("http1 downstream: what a handler sees and a client gets, however the 
   }
 }
 
+TEST_CASE("http1 downstream: a client that has two hundred requests here gets its answers, and not the whole stack") {
+  std::string sent;
+  for (int i = 0; i < 200; ++i) sent += "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n";
+  listener_options options;
+  options.half_close = true;
+  const conversation c = talk(sent, sent.size(), true, options);
+  std::size_t answers = 0;
+  for (std::size_t at = c.got.find("HTTP/1.1 200"); at != std::string::npos; at = c.got.find("HTTP/1.1 200", at + 1)) {
+    ++answers;
+  }
+  CHECK(answers == 200);
+}
+
 TEST_CASE("http1 downstream: content that nobody reads is not taken for the next request") {
   const conversation c =
       talk("POST /leave HTTP/1.1\r\nHost: h\r\nContent-Length: 40\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: h\r\n",
