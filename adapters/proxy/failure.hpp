@@ -46,27 +46,32 @@ struct failure_outcome {
   std::optional<upstream_error> upstream;  ///< the cell's fault, counted as such
 };
 
+/// In the words with which a key is explained, too.
+[[nodiscard]] constexpr failure_outcome without_key(const key_refusal& refused, std::string_view error) {
+  return {refused.status, refused.code, error, refused.message, {}};
+}
+
 [[nodiscard]] constexpr failure_outcome outcome_of(failure f) {
   using enum upstream_error;
   switch (f) {
     case failure::malformed_request:
       return {400, "malformed_request", "http_request_error", "the request breaks the protocol", {}};
     case failure::key_missing:
-      return {400, "routing_key_missing", "http_request_error", "the request has no routing key", {}};
+      return without_key(refusal_of(key_error::missing), "http_request_error");
     case failure::key_empty:
-      return {400, "routing_key_empty", "http_request_error", "the routing key is empty", {}};
+      return without_key(refusal_of(key_error::empty), "http_request_error");
     case failure::key_too_long:
-      return {400, "routing_key_too_long", "http_request_error", "the routing key is longer than 256 bytes", {}};
+      return without_key(refusal_of(key_error::too_long), "http_request_error");
     case failure::key_repeated:
-      return {400, "routing_key_repeated", "http_request_error", "the routing key was sent more than once", {}};
+      return without_key(refusal_of(key_error::duplicate), "http_request_error");
     case failure::key_is_list:
-      return {400, "routing_key_list", "http_request_error", "the routing key is a list; one value is meant", {}};
+      return without_key(refusal_of(key_error::list), "http_request_error");
     case failure::method_refused:
       return {405, "method_refused", "http_request_denied", "this method is not allowed here", {}};
     case failure::not_forwarded:
       return {200, "not_forwarded", "proxy_internal_response", "Max-Forwards is 0, so the router answers itself", {}};
     case failure::unknown_key:
-      return {404, "routing_key_unknown", "destination_not_found", "no placement is assigned to this routing key", {}};
+      return without_key(key_is_unknown, "destination_not_found");
     case failure::body_malformed:
       return {400, "body_malformed", "http_request_error", "the request body breaks the protocol", {}};
     case failure::body_idle:
