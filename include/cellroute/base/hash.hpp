@@ -7,6 +7,8 @@
 #include <span>
 #include <string_view>
 
+#include "cellroute/base/simd.hpp"
+
 /// A 64-bit hash that is the same on every host and in every release: it is part of the file format of key tables.
 ///
 /// Multiply and fold (the product's halves xored), two multiplications for a key of up to 16 bytes: 4.8 ns where
@@ -106,12 +108,12 @@ class text_hasher {
   return text_hasher(seed)(text);
 }
 
-/// Tells a file that was cut short or damaged from a whole one. Not a signature: who can write the file can fit it.
-///
-/// Cost: 4 independent products over 64 bytes at a time, about 17 GB/s.
-[[nodiscard]] inline std::uint64_t checksum(std::span<const std::byte> bytes, std::uint64_t start = 0) {
-  using hash_detail::fold;
-  using hash_detail::load;
+namespace hash_detail {
+
+/// The checksum; `seen(at, size)` is called for each run of at most 64 bytes.
+template <class Seen>
+[[nodiscard, gnu::always_inline]] inline std::uint64_t checksum(std::span<const std::byte> bytes, std::uint64_t start,
+                                                                Seen&& seen) {
   const char* at = static_cast<const char*>(static_cast<const void*>(bytes.data()));
   const std::size_t size = bytes.size();
   std::uint64_t a = mix(start);  // none is a factor below: words in turn must count
@@ -129,11 +131,36 @@ class text_hasher {
     add(d, words + 48, bits);
   };
   std::size_t left = size;
-  for (; left >= 64; left -= 64, at += 64) add_64(at, hash_detail::pi_bits);
+  for (; left >= 64; left -= 64, at += 64) {
+    seen(at, std::size_t{64});
+    add_64(at, pi_bits);
+  }
   char tail[64] = {};
-  if (left > 0) std::memcpy(tail, at, left);
-  add_64(tail, hash_detail::e_bits);
+  if (left > 0) {
+    seen(at, left);
+    std::memcpy(tail, at, left);
+  }
+  add_64(tail, e_bits);
   return fold(a ^ b ^ size, mix(c) ^ d);
+}
+
+}  // namespace hash_detail
+
+/// Tells a file that was cut short or damaged from a whole one. Not a signature: who can write the file can fit it.
+///
+/// Cost: 4 independent products over 64 bytes at a time, about 17 GB/s.
+[[nodiscard]] inline std::uint64_t checksum(std::span<const std::byte> bytes, std::uint64_t start = 0) {
+  return hash_detail::checksum(bytes, start, [](const char*, std::size_t) {});
+}
+
+/// The checksum of bytes that are copied to `to` on the way: the products are done while the copy waits for memory,
+/// which is a fifth of what opening a table takes. The two places do not overlap.
+[[nodiscard]] inline std::uint64_t copy_and_checksum(std::byte* to, std::span<const std::byte> bytes,
+                                                     std::uint64_t start = 0) {
+  return hash_detail::checksum(bytes, start, [&to](const char* at, std::size_t size) {
+    copy_long(to, at, size);
+    to += size;
+  });
 }
 
 }  // namespace cellroute

@@ -38,16 +38,22 @@ namespace plain {
   return sum;
 }
 
-/// The largest of `count` 16-bit words that lie anywhere; 0 if there is none.
-[[nodiscard]] inline std::uint16_t max_word(const std::uint8_t* words, std::size_t count) {
-  std::uint16_t largest = 0;
-  for (std::size_t i = 0; i < count; ++i) {
-    std::uint16_t word;
-    std::memcpy(&word, words + 2 * i, sizeof word);
-    if (word > largest) largest = word;
+/// The largest of all 16-bit words seen; 0 while there was none.
+class largest_word {
+ public:
+  /// Looks at `count` words that lie anywhere.
+  void add(const std::uint8_t* words, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+      std::uint16_t word;
+      std::memcpy(&word, words + 2 * i, sizeof word);
+      if (word > largest_) largest_ = word;
+    }
   }
-  return largest;
-}
+  [[nodiscard]] std::uint16_t value() const { return largest_; }
+
+ private:
+  std::uint16_t largest_ = 0;
+};
 
 /// Whether two texts of one length, 16 bytes or more, are the same.
 [[nodiscard]] inline bool same_long(const char* a, const char* b, std::size_t size) {
@@ -109,22 +115,32 @@ inline std::uint32_t sum16(const std::uint8_t* bytes, std::size_t count) {
   return simd_detail::sum16(bytes, 16) + simd_detail::sum16(bytes + 16, count - 16);
 }
 
-/// As `plain::max_word`. Reads up to 16 bytes at a time: the memory must be there.
-[[nodiscard]] inline std::uint16_t max_word(const std::uint8_t* words, std::size_t count) {
-  // There is only a signed maximum: moving all words down by 2^15, and the result up again, makes it an unsigned one.
-  const __m128i low = _mm_set1_epi16(static_cast<short>(-0x8000));
-  __m128i largest = low;
-  for (std::size_t done = 0; done < count; done += 8) {
-    const std::size_t kept = count - done < 8 ? count - done : 8;
-    const __m128i mask = simd_detail::load16(simd_detail::mask_source + 16 - 2 * kept);
-    const __m128i block = _mm_and_si128(simd_detail::load16(words + 2 * done), mask);
-    largest = _mm_max_epi16(largest, _mm_xor_si128(block, low));
+/// As `plain::largest_word`. Reads 16 bytes at a time, and once even for no word: the memory must be there.
+class largest_word {
+ public:
+  [[gnu::always_inline]] inline void add(const std::uint8_t* words, std::size_t count) {
+    std::size_t done = 0;
+    do {
+      const std::size_t kept = count - done < 8 ? count - done : 8;
+      const __m128i mask = simd_detail::load16(simd_detail::mask_source + 16 - 2 * kept);
+      const __m128i block = _mm_and_si128(simd_detail::load16(words + 2 * done), mask);
+      largest_ = _mm_max_epi16(largest_, _mm_xor_si128(block, sign_bits()));
+      done += 8;
+    } while (done < count);
   }
-  largest = _mm_max_epi16(largest, _mm_srli_si128(largest, 8));
-  largest = _mm_max_epi16(largest, _mm_srli_si128(largest, 4));
-  largest = _mm_max_epi16(largest, _mm_srli_si128(largest, 2));
-  return static_cast<std::uint16_t>(_mm_extract_epi16(largest, 0) ^ 0x8000);
-}
+  [[nodiscard]] std::uint16_t value() const {
+    __m128i largest = _mm_max_epi16(largest_, _mm_srli_si128(largest_, 8));
+    largest = _mm_max_epi16(largest, _mm_srli_si128(largest, 4));
+    largest = _mm_max_epi16(largest, _mm_srli_si128(largest, 2));
+    return static_cast<std::uint16_t>(_mm_extract_epi16(largest, 0) ^ 0x8000);
+  }
+
+ private:
+  // There is only a signed maximum: moving all words down by 2^15, and the result up again, makes it an unsigned one.
+  static __m128i sign_bits() { return _mm_set1_epi16(static_cast<short>(-0x8000)); }
+
+  __m128i largest_ = sign_bits();
+};
 
 /// As `plain::same_long`: two overlapping reads of 16 bytes, and one more for each 16 bytes beyond 32.
 [[nodiscard, gnu::always_inline]] inline bool same_long(const char* a, const char* b, std::size_t size) {
@@ -138,8 +154,8 @@ inline std::uint32_t sum16(const std::uint8_t* bytes, std::size_t count) {
 
 #else
 
+using plain::largest_word;
 using plain::match_mask;
-using plain::max_word;
 using plain::not_rising_mask;
 using plain::same_long;
 using plain::sum_bytes;

@@ -90,6 +90,12 @@ inline constexpr std::size_t block_bytes = std::size_t{16} << 10;
   return checksum(block, index + 1);
 }
 
+/// As above, of a block that is copied to `to` on the way.
+[[nodiscard]] inline std::uint64_t copy_and_sum_block(std::byte* to, std::span<const std::byte> block,
+                                                      std::size_t index) {
+  return copy_and_checksum(to, block, index + 1);
+}
+
 /// The checksum of a table with that header; `behind` is all that follows it.
 [[nodiscard]] inline std::uint64_t checksum_of(const header& h, std::span<const std::byte> behind) {
   std::uint64_t sum = header_sum(h);
@@ -207,8 +213,12 @@ class bucket_view {
     prefetch(first + key_size);
   }
 
-  /// The largest outcome; 0 in an empty bucket.
-  [[nodiscard]] std::uint16_t outcome_max() const { return max_word(at_ + outcome_offset(0), count()); }
+  /// Shows all outcomes to `largest`.
+  ///
+  /// Range: `has_size` holds.
+  [[gnu::always_inline]] inline void add_outcomes_to(largest_word& largest) const {
+    largest.add(at_ + outcome_offset(0), count());
+  }
 
   /// Whether the keys are as a writer puts them: by tag, and by key where tags are the same, none twice.
   ///

@@ -469,23 +469,26 @@ inline expected<key_table, open_error> key_table::open(std::span<const std::byte
   arena memory(bytes.size(), resource);
   std::memcpy(memory.data(), bytes.data(), sizeof(key_format::header));
   std::byte* const to = memory.data();
-  return opened(std::move(memory), [to, bytes](std::size_t offset, std::size_t size_bytes) {
-    copy_long(to + offset, bytes.data() + offset, size_bytes);
-  });
+  return opened(std::move(memory),
+                [to, bytes](std::size_t offset, std::span<const std::byte> block, std::size_t index) {
+                  return key_format::copy_and_sum_block(to + offset, bytes.subspan(offset, block.size()), index);
+                });
 }
 
 inline expected<key_table, open_error> key_table::open(arena memory) {
-  return opened(std::move(memory), [](std::size_t, std::size_t) {});
+  return opened(std::move(memory), [](std::size_t, std::span<const std::byte> block, std::size_t index) {
+    return key_format::block_sum(block, index);
+  });
 }
 
-/// Checks a table in its place; `bring(offset, size_bytes)` is called before a part of it is looked at.
+/// Checks a table in its place; `bring(offset, block, index)` is called before a block is looked at, and returns its
+/// sum.
 template <class Bring>
 expected<key_table, open_error> key_table::opened(arena memory, Bring&& bring) {
   auto check = key_table_check::begin(std::as_const(memory).bytes());
   if (!check) return unexpected(check.error());
   for (auto block = check->next_block(); !block.empty(); block = check->next_block()) {
-    bring(static_cast<std::size_t>(block.data() - memory.data()), block.size());
-    check->add_block();
+    check->add_block(bring(static_cast<std::size_t>(block.data() - memory.data()), block, check->next_index()));
   }
   if (const auto error = check->finish()) return unexpected(*error);
   return key_table(std::move(memory));

@@ -91,11 +91,14 @@ class key_table_check {
     return bytes_.subspan(taken_bytes_, std::min(key_format::block_bytes, bytes_.size() - taken_bytes_));
   }
 
-  /// Takes the next block, which is in its place now.
-  void add_block() {
-    const std::span<const std::byte> block = next_block();
-    sum_ += key_format::block_sum(block, block_++);
-    taken_bytes_ += block.size();
+  /// Its index among all.
+  [[nodiscard]] std::size_t next_index() const { return block_; }
+
+  /// Takes the next block, which is in its place now and has this `key_format::block_sum`.
+  void add_block(std::uint64_t sum) {
+    sum_ += sum;
+    taken_bytes_ += next_block().size();
+    ++block_;
     const bool is_whole = taken_bytes_ == bytes_.size();
     // The directory says where a group's buckets end; wherever that is, the last block brings it, or it is nowhere.
     while (group_ < header_.group_count && !bucket_error_ && (is_whole || taken_bytes_ >= buckets_start_) &&
@@ -110,7 +113,7 @@ class key_table_check {
     if (!has_good_outcomes()) return open_error::bad_outcomes;
     if (bucket_error_) return bucket_error_;
     if (key_count_ != header_.key_count) return open_error::bad_size;
-    if (header_.outcome_count > 0 && key_count_ > 0 && outcome_max_ >= header_.outcome_count) {
+    if (header_.outcome_count > 0 && key_count_ > 0 && outcome_max_.value() >= header_.outcome_count) {
       return open_error::bad_outcomes;
     }
     return std::nullopt;
@@ -138,16 +141,20 @@ class key_table_check {
     }
     const std::byte* buckets = bytes_.data() + buckets_start_;
     std::size_t start = start_of(index);
+    std::uint64_t keys = 0;  // these two in registers while the buckets are walked, not in the object
+    largest_word outcomes = outcome_max_;
     for (std::size_t slot = 0; slot < key_format::group_buckets; ++slot) {
       const std::size_t end =
           slot + 1 < key_format::group_buckets ? 2 * (std::size_t{group.base} + group.within[slot + 1]) : group_end;
       if (end <= start || end > group_end) return open_error::bad_directory;
       const key_format::bucket_view bucket(buckets + start);
       if (!bucket.has_size(end - start) || !bucket.is_in_order()) return open_error::bad_bucket;
-      key_count_ += bucket.count();
-      outcome_max_ = std::max(outcome_max_, bucket.outcome_max());
+      keys += bucket.count();
+      bucket.add_outcomes_to(outcomes);
       start = end;
     }
+    key_count_ += keys;
+    outcome_max_ = outcomes;
     return std::nullopt;
   }
 
@@ -172,7 +179,7 @@ class key_table_check {
   std::uint64_t sum_ = 0;
   std::size_t group_ = 0;  // the next one to be checked
   std::uint64_t key_count_ = 0;
-  std::uint16_t outcome_max_ = 0;
+  largest_word outcome_max_;
   std::optional<open_error> bucket_error_;
 };
 

@@ -2,9 +2,12 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -112,6 +115,9 @@ TEST_CASE("checksum: the same on every host and in every release, because files 
     for (std::size_t i = 0; i < row.size; ++i) text += static_cast<char>(i);
     CAPTURE(row.says);
     CHECK(checksum(bytes_of(text), row.start) == row.expected);
+    std::vector<std::byte> copy(text.size());
+    CHECK(copy_and_checksum(copy.data(), bytes_of(text), row.start) == row.expected);
+    CHECK(std::ranges::equal(copy, bytes_of(text)));
   }
 }
 

@@ -17,7 +17,7 @@ TEST_CASE("simd: each vector function gives what its plain twin gives, for every
   random_numbers random(1);
   for (std::size_t count = 0; count <= lanes_max; ++count) {
     for (int round = 0; round < 200; ++round) {
-      std::array<std::uint8_t, 2 * lanes_max + 16> bytes{};
+      std::array<std::uint8_t, 4 * lanes_max + 16> bytes{};
       // Few values, so that many match; and what lies behind `count` matches too, so that it is seen if it counts.
       for (auto& each : bytes) each = static_cast<std::uint8_t>(random.below(4) == 0 ? 255 : random.below(3));
       CAPTURE(count);
@@ -25,7 +25,13 @@ TEST_CASE("simd: each vector function gives what its plain twin gives, for every
       CHECK(match_mask(bytes.data() + 1, 0, count) == plain::match_mask(bytes.data() + 1, 0, count));
       CHECK(not_rising_mask(bytes.data(), count) == plain::not_rising_mask(bytes.data(), count));
       CHECK(sum_bytes(bytes.data(), count) == plain::sum_bytes(bytes.data(), count));
-      CHECK(max_word(bytes.data() + 1, count) == plain::max_word(bytes.data() + 1, count));
+      largest_word largest;
+      plain::largest_word plain_largest;
+      for (const std::size_t start : {1u, 30u}) {
+        largest.add(bytes.data() + start, count);
+        plain_largest.add(bytes.data() + start, count);
+        CHECK(largest.value() == plain_largest.value());
+      }
     }
   }
 }
@@ -43,8 +49,15 @@ TEST_CASE("simd: what the plain twins give") {
   CHECK(plain::sum_bytes(bytes, 4) == 270);
   const std::uint16_t words[] = {3, 0x8001, 0x7fff, 0xffff};
   const auto* at = static_cast<const std::uint8_t*>(static_cast<const void*>(words));
-  CHECK(plain::max_word(at, 0) == 0);
-  CHECK(plain::max_word(at, 3) == 0x8001);
+  plain::largest_word largest;
+  largest.add(at, 0);
+  CHECK(largest.value() == 0);
+  largest.add(at, 3);
+  CHECK(largest.value() == 0x8001);
+  largest.add(at, 1);
+  CHECK(largest.value() == 0x8001);
+  largest.add(at + 6, 1);
+  CHECK(largest.value() == 0xffff);
 }
 
 TEST_CASE("same_bytes: true for the same, false with any byte changed, at every size") {
