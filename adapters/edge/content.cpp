@@ -234,8 +234,9 @@ io::task<stream_fault> send_pipe(io::socket& to, io::pipe& from, bool more_follo
 
 }  // namespace
 
-void content_writer::begin(http1::body_framing framing) {
+void content_writer::begin(http1::body_framing framing, bool ends_connection) {
   framing_ = framing;
+  ends_connection_ = ends_connection || framing == http1::body_framing::until_close;
   complete_ = false;
 }
 
@@ -274,7 +275,7 @@ content_writer::framed content_writer::frame(body_piece piece, bool with_last_ch
 
 void content_writer::note_end() {
   complete_ = true;
-  if (framing_ == http1::body_framing::until_close) socket_.shutdown_send();
+  if (ends_connection_) socket_.shutdown_send();
 }
 
 io::task<stream_fault> content_writer::send_head(std::string_view head, body_piece first,
@@ -298,7 +299,8 @@ io::task<stream_fault> content_writer::send_head(std::string_view head, body_pie
     joined = content.bytes;
   }
   // The usual case ends here with one call and no further frame.
-  const bool more = !content.behind.empty() || with_trailers;
+  const bool more_behind = with_trailers || (first.end && ends_connection_);
+  const bool more = more_behind || !content.behind.empty();
   const io::io_result sent = joined.empty() ? io::io_result{} : socket_.try_write(joined, more);
   if (sent.status != io::io_status::ok && sent.status != io::io_status::would_block) co_return stream_fault::closed;
   if (sent.size_bytes < joined.size()) {
@@ -306,7 +308,7 @@ io::task<stream_fault> content_writer::send_head(std::string_view head, body_pie
     if (fault != stream_fault::none) co_return fault;
   }
   if (!content.behind.empty()) {
-    const stream_fault fault = co_await send_all(socket_, content.behind, with_trailers, deadline);
+    const stream_fault fault = co_await send_all(socket_, content.behind, more_behind, deadline);
     if (fault != stream_fault::none) co_return fault;
   }
   if (with_trailers) co_return co_await send_trailers(trailers, deadline);
@@ -321,7 +323,8 @@ io::task<stream_fault> content_writer::send(body_piece piece, std::span<const fi
     const stream_fault fault = co_await send_all(socket_, content.before, true, deadline);
     if (fault != stream_fault::none) co_return fault;
   }
-  const bool more = with_trailers || !content.behind.empty();
+  const bool more_behind = with_trailers || (piece.end && ends_connection_);
+  const bool more = more_behind || !content.behind.empty();
   if (piece.pipe != nullptr) {
     const stream_fault fault = co_await send_pipe(socket_, *piece.pipe, more, deadline);
     if (fault != stream_fault::none) co_return fault;
@@ -330,7 +333,7 @@ io::task<stream_fault> content_writer::send(body_piece piece, std::span<const fi
     if (fault != stream_fault::none) co_return fault;
   }
   if (!content.behind.empty()) {
-    const stream_fault fault = co_await send_all(socket_, content.behind, with_trailers, deadline);
+    const stream_fault fault = co_await send_all(socket_, content.behind, more_behind, deadline);
     if (fault != stream_fault::none) co_return fault;
   }
   if (with_trailers) co_return co_await send_trailers(trailers, deadline);
@@ -342,7 +345,7 @@ io::task<stream_fault> content_writer::send_trailers(std::span<const field> trai
   io::buffer block = socket_.owner().buffers().take(http1::last_chunk_size_bound(trailers));
   const std::size_t size_bytes = http1::write_last_chunk(block.span(), trailers);
   const std::span<const char> text(block.data(), size_bytes);
-  const stream_fault fault = co_await send_all(socket_, text, false, deadline);
+  const stream_fault fault = co_await send_all(socket_, text, ends_connection_, deadline);
   if (fault == stream_fault::none) note_end();
   co_return fault;
 }

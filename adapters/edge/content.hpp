@@ -97,7 +97,8 @@ class content_writer {
  public:
   explicit content_writer(io::socket& to) : socket_(to) {}
 
-  void begin(http1::body_framing framing);
+  /// With `ends_connection` nothing follows the message: its last bytes and the end of the stream leave in one packet.
+  void begin(http1::body_framing framing, bool ends_connection = false);
   /// Sends `head`, which lies elsewhere, and the first content.
   [[nodiscard]] io::task<stream_fault> send_head(std::string_view head, body_piece first,
                                                  std::span<const field> trailers, time_point deadline);
@@ -122,6 +123,7 @@ class content_writer {
 
   io::socket& socket_;
   http1::body_framing framing_ = http1::body_framing::none;
+  bool ends_connection_ = false;
   bool complete_ = false;
   char prefix_[24] = {};
 };

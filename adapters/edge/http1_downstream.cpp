@@ -153,7 +153,8 @@ io::task<stream_fault> http1_exchange::send_head(const outgoing_response& head, 
            out.framing == http1::body_framing::until_close;
   out.close = close_ && view.status != 101;
   out.keep_alive = !close_ && facts.version == protocol::http_1_0;
-  writer_.begin(out.framing);
+  // Not while the client still sends: some take the end of the answer for the end of both ways.
+  writer_.begin(out.framing, out.close && reader_.is_complete());
   answered_ = true;
   if (out.framing == http1::body_framing::none) {
     first = {};

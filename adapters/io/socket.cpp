@@ -188,6 +188,7 @@ expected<int, int> open_listener(const socket_address& address, const listen_opt
   const int on = 1;
   const int off = 0;
   (void)setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  set_no_delay(descriptor);  // what is accepted inherits it, for a call a connection less
   if (options.reuse_port) (void)setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
   if (address.v6) (void)setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
   const auto* const where = reinterpret_cast<const sockaddr*>(&native.storage);  // allow: reinterpret_cast: socket API
@@ -234,7 +235,6 @@ expected<accepted, int> accept_connection(int listener) {
   auto* const where = reinterpret_cast<sockaddr*>(&storage);  // allow: reinterpret_cast: socket API
   const int descriptor = ::accept4(listener, where, &size_bytes, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (descriptor < 0) return unexpected(errno);
-  set_no_delay(descriptor);
   return accepted{descriptor, from_native(storage).value_or(socket_address{})};
 }
 

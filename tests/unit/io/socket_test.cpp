@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
 #include <array>
 #include <optional>
 #include <string>
@@ -421,6 +424,22 @@ TEST_CASE("socket: opening a descriptor that is none fails with the system's wor
   socket s(r);
   CHECK(s.open(ends[0]) == EBADF);
   CHECK_FALSE(s.is_open());
+}
+
+TEST_CASE("socket: neither end of a connection holds back a small write") {
+  const auto listener = open_listener(*parse_address("127.0.0.1", 0), {});
+  REQUIRE(listener);
+  const auto client = start_connect(local_address(*listener));
+  REQUIRE(client);
+  const auto accepted = accept_connection(*listener);
+  REQUIRE(accepted);
+  for (const int descriptor : {*client, accepted->descriptor}) {
+    int no_delay = 0;
+    socklen_t size_bytes = sizeof no_delay;
+    REQUIRE(::getsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &no_delay, &size_bytes) == 0);
+    CHECK(no_delay != 0);
+  }
+  for (const int descriptor : {*listener, *client, accepted->descriptor}) ::close(descriptor);
 }
 
 }  // namespace
