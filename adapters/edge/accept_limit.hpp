@@ -21,16 +21,22 @@ namespace cellroute::edge {
 /// Source:  ITU-T I.371, annex A, virtual scheduling.
 class accept_limit {
  public:
-  accept_limit(std::uint32_t rate, std::uint32_t burst)
-      : interval_((duration(1s).count() + rate - 1) / rate), tolerance_(interval_ * (std::int64_t{burst} - 1)) {}
+  accept_limit(std::uint32_t rate, std::uint32_t burst) { set(rate, burst); }
+
+  /// From now on; what was admitted counts on.
+  void set(std::uint32_t rate, std::uint32_t burst) {
+    const std::int64_t interval = (duration(1s).count() + rate - 1) / rate;
+    interval_.store(interval, std::memory_order_relaxed);
+    tolerance_.store(interval * (std::int64_t{burst} - 1), std::memory_order_relaxed);
+  }
 
   [[nodiscard]] bool admit(time_point now) {
     // Whoever sees a due time sees the clock that made it: each tells its clock first.
     std::int64_t due = due_.load(std::memory_order_acquire);
     for (;;) {
       const std::int64_t latest = latest_with(now.time_since_epoch().count());
-      if (due > latest + tolerance_) return false;
-      const std::int64_t next = std::max(due, latest) + interval_;
+      if (due > latest + tolerance_.load(std::memory_order_relaxed)) return false;
+      const std::int64_t next = std::max(due, latest) + interval_.load(std::memory_order_relaxed);
       if (due_.compare_exchange_weak(due, next, std::memory_order_acq_rel, std::memory_order_acquire)) return true;
     }
   }
@@ -44,8 +50,8 @@ class accept_limit {
     return latest;
   }
 
-  const std::int64_t interval_;   // ns
-  const std::int64_t tolerance_;  // ns that a connection may be early
+  std::atomic<std::int64_t> interval_{0};   // ns
+  std::atomic<std::int64_t> tolerance_{0};  // ns that a connection may be early
   alignas(64) std::atomic<std::int64_t> due_{0};
   std::atomic<std::int64_t> latest_{0};
 };

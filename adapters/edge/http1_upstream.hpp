@@ -85,6 +85,9 @@ class http1_pool final : public upstream_source {
   /// The endpoint's name leads elsewhere now: idle connections close, lent ones are not used again.
   void move_to(const io::socket_address& address);
 
+  /// Bounds of the answers that begin from now on.
+  void set_limits(const http1::head_limits& limits) { options_.limits = limits; }
+
   [[nodiscard]] std::size_t idle_count() const { return idle_.size(); }
   [[nodiscard]] std::size_t lent_count() const { return lent_.size(); }
 

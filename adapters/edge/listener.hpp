@@ -83,6 +83,9 @@ class listener final : public io::tick_listener {
   /// Cuts what still runs.
   void cut();
 
+  /// From now on, for the connections that are open, too. Range: index and address are those of before.
+  void set_options(const listener_options& options) { options_ = options; }
+
   [[nodiscard]] const listener_options& options() const { return options_; }
   [[nodiscard]] io::reactor& owner() const { return reactor_; }
   [[nodiscard]] exchange_handler& handler() const { return handler_; }

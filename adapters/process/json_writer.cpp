@@ -138,6 +138,12 @@ json_writer& json_writer::value(std::string_view text) {
   return *this;
 }
 
+json_writer& json_writer::value(std::span<const std::string> texts) {
+  begin_array();
+  for (const std::string& text : texts) value(std::string_view(text));
+  return end_array();
+}
+
 json_writer& json_writer::value(std::nullptr_t) {
   separate();
   out_ += "null";

@@ -3,6 +3,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -46,9 +47,10 @@ class json_writer {
   json_writer& value(std::string_view text);
   json_writer& value(const char* text) { return value(std::string_view(text)); }
   json_writer& value(std::nullptr_t);
-  json_writer& value(duration elapsed);   ///< milliseconds, three digits after the point
-  json_writer& value(wall_time instant);  ///< RFC 3339
-  json_writer& value(double number);      ///< `null` where JSON has no word for it
+  json_writer& value(std::span<const std::string> texts);  ///< an array
+  json_writer& value(duration elapsed);                    ///< milliseconds, three digits after the point
+  json_writer& value(wall_time instant);                   ///< RFC 3339
+  json_writer& value(double number);                       ///< `null` where JSON has no word for it
   template <std::integral Integer>
   json_writer& value(Integer number) {
     if constexpr (std::same_as<Integer, bool>)

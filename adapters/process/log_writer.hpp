@@ -28,10 +28,11 @@ enum class log_level : std::uint8_t { debug, info, warn, error };
 /// One more member of an event line.
 struct event_pair {
   std::string_view name;
-  std::variant<std::string_view, std::uint64_t, std::int64_t, double, bool> value;
+  std::variant<std::string_view, std::uint64_t, std::int64_t, double, bool, std::span<const std::string>> value;
 
   event_pair(std::string_view pair_name, std::string_view text) : name(pair_name), value(text) {}
   event_pair(std::string_view pair_name, const char* text) : event_pair(pair_name, std::string_view(text)) {}
+  event_pair(std::string_view pair_name, std::span<const std::string> texts) : name(pair_name), value(texts) {}
   event_pair(std::string_view pair_name, double number) : name(pair_name), value(number) {}
   event_pair(std::string_view pair_name, bool truth) : name(pair_name), value(truth) {}
   template <std::unsigned_integral Number>

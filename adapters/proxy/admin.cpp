@@ -2,7 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "adapters/process/json_writer.hpp"
+#include "adapters/proxy/config_guard.hpp"
 
 namespace cellroute::proxy {
 namespace {
@@ -80,19 +84,30 @@ admin_pages::page admin_pages::error_page(const key_refusal& refused) {
 }
 
 admin_pages::page admin_pages::debug_config() {
-  const snapshot<routing_table>& current = tables_.current();
+  const snapshot<active_configuration>& current = configurations_.current();
+  const routing_table& table = current.value.table;
   const wall_time applied = source_.config_applied_at();
   const double age = std::chrono::duration<double>(clock_.wall - applied).count();
   page p;
   process::json_writer out(p.body);
   out.begin_object();
-  out.field("version", current.value.version());
-  out.field("source", source_.config_source());
+  out.field("version", table.version());
+  out.field("source", source_.config_origin());
   out.field("file", source_.config_file());
   out.field("last_reload_at", applied);
   out.field("generation", current.generation);
-  out.field("keys", static_cast<std::uint64_t>(current.value.keys().size()));
+  out.field("keys", static_cast<std::uint64_t>(table.keys().size()));
   out.field("age_seconds", age < 0 ? 0.0 : age);
+  out.name("rejected");
+  const config_refusal refusal = source_.last_refusal();
+  if (refusal.mistakes.empty()) {
+    out.value(nullptr);
+  } else {
+    out.begin_object();
+    if (refusal.at) out.field("at", *refusal.at);
+    out.field("mistakes", refusal.mistakes);
+    out.end_object();
+  }
   out.end_object();
   return p;
 }
@@ -107,11 +122,11 @@ admin_pages::page admin_pages::explain(std::string_view query) {
   if (!text) return error_page(400, "malformed_request", "the key holds a broken percent escape");
   const auto key = read_named_key(*text);
   if (!key) return error_page(key.error());
-  const snapshot<routing_table>& current = tables_.current();
-  const auto made = current.value.route(*key, key_origin{key_source::header, options_.key.name});
+  const active_configuration& current = configurations_.current().value;
+  const auto made = current.table.route(*key, key_origin{key_source::header, current.settings.key_header});
   if (!made) return error_page(key_is_unknown);
   page p;
-  write_explanation_json(p.body, *made, current.value.fleet(), current.value.version());
+  write_explanation_json(p.body, *made, current.table.fleet(), current.table.version());
   return p;
 }
 
@@ -146,8 +161,60 @@ admin_pages::page admin_pages::make_page(const edge::exchange& x) {
   return explain(query);
 }
 
+/// Why a request that changes something is not from whom may do so; nothing if it is.
+std::optional<std::string_view> admin_pages::why_denied(const edge::exchange& x) const {
+  if (!source_.may_reload()) {
+    return "others than this machine reach the administration, and no token protects it yet; send SIGHUP instead";
+  }
+  // A page that a browser on this machine shows may ask for anything, but not without this field.
+  for (const field& f : x.request.fields) {
+    if (same_name(f.name, "Origin")) return "pages of a browser change nothing here";
+  }
+  return std::nullopt;
+}
+
+io::task<admin_pages::page> admin_pages::reload(const edge::exchange& x, std::string_view query) {
+  if (x.request.method != "POST") {
+    page p = error_page(405, "method_refused", "the configuration is read again by a POST");
+    p.allow = "POST";
+    co_return p;
+  }
+  if (const auto denied = why_denied(x)) co_return error_page(403, "request_denied", *denied);
+  std::string lifted;
+  if (const query_values given = values_in(query, "override"); given.first) {
+    lifted = decode_query_value(*given.first).value_or("");
+    if (given.has_more || std::ranges::find(guard_names, lifted) == std::end(guard_names)) {
+      co_return error_page(400, "malformed_request",
+                           "override names one guard: max_moved_percent, max_removed_percent or min_keys");
+    }
+  }
+  const reload_report report = co_await source_.reload(std::move(lifted));
+  page p;
+  process::json_writer out(p.body);
+  out.begin_object();
+  if (report.result == reload_result::refused) {
+    p.status = 422;
+    out.name("error").begin_object();
+    out.field("code", "config_rejected").field("message", "what was in use stays in use").field("request_id", "");
+    out.end_object();
+  }
+  out.field("result", to_string(report.result)).field("generation", report.generation);
+  if (!report.mistakes.empty()) out.field("mistakes", std::span<const std::string>(report.mistakes));
+  out.end_object();
+  co_return p;
+}
+
 io::task<void> admin_pages::serve(edge::exchange& x) {
-  page p = make_page(x);
+  const std::string_view target = x.request.target;
+  const std::string_view path = target.substr(0, target.find('?'));
+  const bool wants_reload = x.refused.status == 0 && path == "/v1/reload";
+  page p;
+  if (wants_reload) {
+    const std::string_view query = path.size() < target.size() ? target.substr(path.size() + 1) : std::string_view();
+    p = co_await reload(x, query);
+  } else {
+    p = make_page(x);
+  }
   if (p.type == "application/json") p.body += '\n';
   added_fields added;
   added.add("Content-Type", p.type);

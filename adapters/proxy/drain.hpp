@@ -44,6 +44,9 @@ class drain {
  public:
   explicit drain(const drain_policy& policy) : policy_(policy) {}
 
+  /// Counts for the states that are entered from now on.
+  void set_policy(const drain_policy& policy) { policy_ = policy; }
+
   /// Somebody wants it to stop. The second time it ends at once.
   drain_state ask(time_point now) {
     if (state_ != drain_state::serving) return enter(drain_state::ended, time_point::max());

@@ -31,7 +31,7 @@ bool is_idempotent(std::string_view method) {
 bool forwarding::is_replayable() const { return first_.end && is_idempotent(x_.request.method); }
 
 bool forwarding::shows_decision(std::uint16_t status) const {
-  switch (f_.settings_.decision.headers) {
+  switch (rules_.settings.decision.headers) {
     case wire::decision_headers::always:
       return true;
     case wire::decision_headers::errors:
@@ -56,25 +56,23 @@ void forwarding::add_decision_fields(added_fields& added, std::uint16_t status) 
       added.add("X-Route-Decision", route_decision_.view());
     }
   }
-  if (!request_id_.empty()) added.add(request_id_header(), request_id_);
+  if (!request_id_.empty()) added.add(rules_.request_id.header, request_id_);
 }
 
 std::optional<failure> forwarding::route() {
-  const std::vector<std::string>& methods = f_.settings_.http.methods;
+  const std::vector<std::string>& methods = rules_.settings.http.methods;
   if (!methods.empty() && std::ranges::find(methods, x_.request.method) == methods.end())
     return failure::method_refused;
-  const auto key = read_routing_key(x_.request.fields, f_.settings_.key);
+  const auto key = read_routing_key(x_.request.fields, rules_.key);
   if (!key) return failure_of(key.error());
   key_ = *key;
-  if (f_.settings_.key.id == field_name::other) keep_key_field(x_.request.fields, f_.settings_.key);
-  f_.refresh();
-  const routing_table& table = f_.tables_.current().value;
-  const auto made = table.route(*key, key_origin{key_source::header, f_.settings_.key.name});
+  if (rules_.key.id == field_name::other) keep_key_field(x_.request.fields, rules_.key);
+  const routing_table& table = active_.table;
+  const auto made = table.route(*key, key_origin{key_source::header, rules_.key.name});
   if (!made) return failure::unknown_key;
-  view_ = f_.view_;
   decision_ = *made;
   placement_ = &view_->placement_at(made->placement);
-  if (f_.settings_.decision.route_decision || debug_) write_route_decision(route_decision_, *made, table.fleet());
+  if (rules_.settings.decision.route_decision || debug_) write_route_decision(route_decision_, *made, table.fleet());
   f_.metrics_.request_started(placement_->label);
   f_.metrics_.route_hit(0, f_.reason_labels_[static_cast<std::size_t>(made->why)]);
   return std::nullopt;
@@ -101,7 +99,7 @@ std::optional<failure> forwarding::count_forwards() {
 
 void forwarding::prepare_request() {
   edit_forwarded(x_.request, x_.facts.peer, x_.facts.local_port, trusted_, texts_, request_added_);
-  request_added_.add(request_id_header(), request_id_);
+  request_added_.add(rules_.request_id.header, request_id_);
   request_added_.add("X-Cell-Key", decision_->key);
   request_added_.add("X-Cell-Placement", placement_->id);
 }
@@ -109,16 +107,16 @@ void forwarding::prepare_request() {
 io::task<void> forwarding::run() {
   if (x_.refused.status != 0) {
     random_numbers& ids = f_.ids_;
-    request_id_ = take_request_id(x_.request.fields, f_.request_id_rule_, ids, texts_.made_request_id);
+    request_id_ = take_request_id(x_.request.fields, rules_.request_id, ids, texts_.made_request_id);
     co_await refuse(x_.refused.status == 405 ? failure::method_refused : failure::malformed_request);
     co_return;
   }
-  trusted_ = !listener_.trusted_proxies.empty() && is_trusted(x_.facts.peer, listener_.trusted_proxies);
+  trusted_ = !listener().trusted_proxies.empty() && is_trusted(x_.facts.peer, listener().trusted_proxies);
   if (trusted_) {
     debug_ = std::ranges::any_of(x_.request.fields,
                                  [](const field& f) { return f.value == "1" && same_name(f.name, "X-Debug-Route"); });
   }
-  request_id_ = take_request_id(x_.request.fields, f_.request_id_rule_, f_.ids_, texts_.made_request_id);
+  request_id_ = take_request_id(x_.request.fields, rules_.request_id, f_.ids_, texts_.made_request_id);
   if (const std::optional<failure> refused = route()) {
     co_await refuse(*refused);
     co_return;
@@ -326,7 +324,7 @@ io::task<void> forwarding::relay_answer() {
     if (status >= 200 || status == 101) break;
     edge::outgoing_response interim;
     interim.view = answer.head;
-    remove_decision_fields(answer.head->fields, f_.request_id_rule_);
+    remove_decision_fields(answer.head->fields, rules_.request_id);
     const edge::stream_fault fault = co_await x_.send_interim(interim, within(timeouts().stream_idle));
     if (fault != edge::stream_fault::none) {
       left_ = true;
@@ -338,7 +336,7 @@ io::task<void> forwarding::relay_answer() {
   response_view& head = *answer.head;
   note_answer(head);
   const bool tunnel = head.status == 101;
-  remove_decision_fields(head.fields, f_.request_id_rule_);
+  remove_decision_fields(head.fields, rules_.request_id);
   added_fields added;
   add_decision_fields(added, head.status);
   added.add("Proxy-Status", "cellroute");
@@ -443,13 +441,13 @@ io::task<void> forwarding::refuse(failure why) {
   answer_begun_ = true;
 
   const std::string_view message = why == failure::malformed_request ? x_.refused.details
-                                   : why == failure::key_missing     ? std::string_view(f_.key_missing_message_)
+                                   : why == failure::key_missing     ? std::string_view(rules_.key_missing_message)
                                                                      : what.message;
   added_fields added;
   add_decision_fields(added, status_);
   local_answer answer(status_, what.code, what.error, message, request_id_, wants_json(x_.request.fields));
   answer.add_to(added);
-  if (why == failure::method_refused || why == failure::not_forwarded) added.add("Allow", f_.allowed_methods_);
+  if (why == failure::method_refused || why == failure::not_forwarded) added.add("Allow", rules_.allowed_methods);
   added.add("Date", f_.date());
   response_view view = answer.view();
   edge::outgoing_response out;

@@ -44,7 +44,7 @@ class fixed_text {
 class forwarding final : public edge::leaving_watcher {
  public:
   forwarding(forwarder& owner, edge::exchange& x)
-      : f_(owner), x_(x), listener_(owner.settings_.listeners[x.facts.listener]), started_(owner.clock_) {
+      : f_(owner), x_(x), active_(owner.refresh()), view_(owner.view_), rules_(view_->rules()), started_(owner.clock_) {
     ++f_.active_;
   }
   forwarding(const forwarding&) = delete;
@@ -81,7 +81,7 @@ class forwarding final : public edge::leaving_watcher {
   [[nodiscard]] bool total_is_over() const { return now() >= total_deadline_; }
   [[nodiscard]] const timeout_policy& timeouts() const { return placement_->policy.timeouts; }
   [[nodiscard]] bool is_replayable() const;
-  [[nodiscard]] std::string_view request_id_header() const { return f_.settings_.http.request_id.header; }
+  [[nodiscard]] const listener_facts& listener() const { return rules_.settings.listeners[x_.facts.listener]; }
 
   /// When the answer's head is due: counted from the end of the request's being sent.
   [[nodiscard]] time_point answer_deadline() const {
@@ -102,7 +102,9 @@ class forwarding final : public edge::leaving_watcher {
 
   forwarder& f_;
   edge::exchange& x_;
-  const listener_facts& listener_;
+  const active_configuration& active_;  // until the first wait
+  const local_ref<route_view> view_;    // of the same generation
+  const request_rules& rules_;
   const io::loop_clock started_;
   bool trusted_ = false;
   bool debug_ = false;
@@ -111,7 +113,6 @@ class forwarding final : public edge::leaving_watcher {
   // The decision, and what it leads to.
   std::string_view key_;
   std::optional<decision> decision_;
-  local_ref<route_view> view_;
   placement_view* placement_ = nullptr;
   endpoint_state* endpoint_ = nullptr;
   fixed_text<1536> route_decision_;  // a key of 256 bytes may take three times as many, each id 128

@@ -30,7 +30,7 @@ forwarding::~forwarding() {
   }
   const duration elapsed = now() - started_.now;
   finished_request counted;
-  counted.listener = listener_.label;
+  counted.listener = listener().label;
   counted.placement = placement_ == nullptr ? 0 : placement_->label;
   counted.method = classify_method(x_.request.method);
   counted.status = status_;
@@ -52,8 +52,8 @@ forwarding::~forwarding() {
   const std::size_t question = target.find('?');
   record.path = target.substr(0, question);
   if (question != std::string_view::npos) record.query = target.substr(question + 1);
-  if (f_.settings_.decision.log) record.routing_key = printed_key(key_, f_.settings_.key_printing, key_hash);
-  if (decision_ && f_.settings_.decision.log) {
+  if (rules_.settings.decision.log) record.routing_key = printed_key(key_, rules_.settings.key_printing, key_hash);
+  if (decision_ && rules_.settings.decision.log) {
     record.placement_key = placement_->id;
     record.route_reason = to_string(decision_->why);
     record.cell = placement_->cell->id;
@@ -67,13 +67,13 @@ forwarding::~forwarding() {
   record.status_code = status_;
   record.elapsed = elapsed;
   record.attempts = attempts_;
-  record.listener = listener_.name;
+  record.listener = listener().name;
   record.protocol = edge::to_string(x_.facts.version);
   record.host = x_.request.authority;
   record.bytes_in = bytes_in_;
   record.bytes_out = bytes_out_;
   std::array<char, 46> client_text;
-  record.client_ip = client_address(x_.request.fields, x_.facts.peer, listener_.trusted_proxies, client_text);
+  record.client_ip = client_address(x_.request.fields, x_.facts.peer, listener().trusted_proxies, client_text);
   if (const field* f = find_field(x_.request.fields, field_name::user_agent)) record.user_agent = f->value;
   if (const field* f = find_field(x_.request.fields, field_name::referer)) record.referer = f->value;
   record.upstream_elapsed = upstream_elapsed_;

@@ -10,13 +10,13 @@
 #include "adapters/process/fd_limit.hpp"
 #include "adapters/process/standard_descriptors.hpp"
 #include "adapters/proxy/router.hpp"
-#include "adapters/wire/configuration.hpp"
-#include "adapters/wire/overrides.hpp"
+#include "adapters/wire/config_file.hpp"
 
 namespace {
 
 enum exit_code : int { exit_ok = 0, exit_invalid = 1, exit_usage = 2 };
 
+void print_line(const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); }
 void print_error(const std::string& text) { std::fprintf(stderr, "cellroute-router: %s\n", text.c_str()); }
 
 /// Variables that deployments of a cell router set, and that will mean something here. Until then, silence would let an
@@ -48,7 +48,8 @@ int main(int argc, char** argv) {
       "yet.\n"
       "Exit codes: 0 stopped as asked; 1 invalid configuration, or a port that cannot be had; 2 usage, or no "
       "configuration.\n"
-      "SIGTERM, SIGINT and SIGQUIT drain; a second one ends at once. SIGUSR1 opens the log file again.");
+      "SIGTERM, SIGINT and SIGQUIT drain; a second one ends at once. SIGUSR1 opens the log file again. SIGHUP has the "
+      "configuration read again, which happens by itself when it changes.");
   std::string config_path;
   std::string listen;
   std::string admin;
@@ -75,33 +76,27 @@ int main(int argc, char** argv) {
     print_error("no configuration: name one with --config FILE or CONFIG_PATH");
     return exit_usage;
   }
-  const auto text = wire::read_file(config_path);
-  if (!text) {
-    print_error(config_path + ": " + std::string(wire::to_string(text.error())));
-    return text.error() == wire::file_error::missing ? exit_usage : exit_invalid;
-  }
-  auto configuration = wire::read_configuration(*text, config_path);
+  wire::config_file file{config_path, {}, {}};
+  if (!listen.empty()) file.flags.listen = listen;
+  if (!admin.empty()) file.flags.admin = admin;
+  if (const char* const port = std::getenv("PORT")) file.environment.port = port;
+  const auto text = wire::read_text(file);
+  auto configuration = text ? wire::load_text(*text, file) : unexpected(text.error());
   if (!configuration) {
-    for (const wire::diagnostic& d : configuration.error()) std::fprintf(stderr, "%s\n", wire::to_string(d).c_str());
-    return exit_invalid;
+    const wire::load_error& error = configuration.error();
+    for (const std::string& mistake : error.mistakes) {
+      error.is_in_file ? print_line(mistake) : print_error(mistake);
+    }
+    return error.is_missing || error.is_override ? exit_usage : exit_invalid;
   }
-  wire::overrides flags;
-  wire::overrides environment;
-  if (!listen.empty()) flags.listen = listen;
-  if (!admin.empty()) flags.admin = admin;
-  if (const char* const port = std::getenv("PORT")) environment.port = port;
-  const auto effective = wire::effective(configuration->local, flags, environment);
-  if (!effective) {
-    print_error(effective.error());
-    return exit_usage;
-  }
-  configuration->local = *effective;
   if (const auto limit = process::raise_fd_limit(); !limit) print_error("the limit of descriptors stays as it was");
   // SIGPIPE: a peer that left is an error of the write. The others: until the router takes them, a start that waits for
   // names must not end by them.
   for (const int number : {SIGPIPE, SIGHUP, SIGUSR1, SIGUSR2}) std::signal(number, SIG_IGN);
 
-  proxy::router router(*std::move(configuration), {version, commit, random_seed(), true, unused_variables()});
+  proxy::router_options options{version, commit, random_seed(), true, file, wire::content_hash(*text)};
+  options.unused_variables = unused_variables();
+  proxy::router router(*std::move(configuration), std::move(options));
   if (const auto started = router.start(); !started) {
     print_error(started.error().what);
     return exit_invalid;

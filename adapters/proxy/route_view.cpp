@@ -37,8 +37,10 @@ local_ref<endpoint_state> route_view::endpoint_of(const endpoint& e, const upstr
   return made;
 }
 
-route_view::route_view(const routing_table& table, const route_view* before, endpoint_maker& maker, label_names& names)
-    : generation_(table.generation().value) {
+route_view::route_view(const active_configuration& active, const route_view* before, endpoint_maker& maker,
+                       label_names& names)
+    : generation_(active.table.generation().value), rules_(active.settings) {
+  const routing_table& table = active.table;
   // Connections belong to a cell and a pool policy: placements that share both share the connections.
   std::map<std::pair<std::size_t, std::tuple<std::uint32_t, duration, std::uint64_t>>, local_ref<cell_state>> made;
   for (std::size_t i = 0; i < table.placements().size(); ++i) {

@@ -8,10 +8,10 @@
 
 #include "adapters/edge/exchange.hpp"
 #include "adapters/proxy/local_ref.hpp"
+#include "adapters/proxy/request_rules.hpp"
 #include "adapters/proxy/router_metrics.hpp"
 #include "cellroute/balance/round_robin.hpp"
 #include "cellroute/model/policy.hpp"
-#include "cellroute/table/routing_table.hpp"
 
 namespace cellroute::proxy {
 
@@ -55,17 +55,18 @@ struct placement_view {
   upstream_policy policy;
 };
 
-/// The small part of a routing table, made for one reactor: what a request holds on to while it waits. The key table is
+/// The small part of a configuration, made for one reactor: what a request holds on to while it waits. The key table is
 /// only ever touched in the look-up, so a request that streams for hours keeps kilobytes alive and not 300 MB.
 ///
 /// Threads: the reactor's.
 class route_view : public locally_counted {
  public:
   /// Takes over from `before` (null at the start) what did not change: connections, balancing, names.
-  route_view(const routing_table& table, const route_view* before, endpoint_maker& maker, label_names& names);
+  route_view(const active_configuration& active, const route_view* before, endpoint_maker& maker, label_names& names);
 
   [[nodiscard]] placement_view& placement_at(std::size_t index) { return placements_[index]; }
   [[nodiscard]] std::uint64_t generation() const { return generation_; }
+  [[nodiscard]] const request_rules& rules() const { return rules_; }
   /// Every endpoint once.
   [[nodiscard]] const std::vector<local_ref<endpoint_state>>& endpoints() const { return endpoints_; }
 
@@ -74,6 +75,7 @@ class route_view : public locally_counted {
                                                       const route_view* before, endpoint_maker& maker,
                                                       label_names& names);
   std::uint64_t generation_;
+  request_rules rules_;
   std::vector<local_ref<cell_state>> cells_;
   std::vector<placement_view> placements_;
   std::vector<local_ref<endpoint_state>> endpoints_;

@@ -6,11 +6,9 @@
 
 #include <algorithm>
 #include <cstring>
-#include <set>
 #include <thread>
 #include <utility>
 
-#include "adapters/http1/field_names.hpp"
 #include "adapters/process/fd_limit.hpp"
 #include "adapters/process/process_usage.hpp"
 #include "adapters/proxy/metrics_page.hpp"
@@ -20,27 +18,9 @@ namespace {
 
 constexpr duration first_names_timeout = 5s;  // how long a start waits for the names of endpoints
 
-http1::head_limits limits_of(const wire::http_settings& http) {
-  return {http.head_bytes_max, http.field_bytes_max, http.fields_max, http.target_bytes_max};
-}
-
 /// The address to listen on; an empty host is every address of both families.
 std::optional<io::socket_address> listen_address(const wire::socket_address& address) {
   return io::parse_address(address.host.empty() ? "::" : address.host, address.port);
-}
-
-process::log_level level_of(wire::log_level level) {
-  switch (level) {
-    case wire::log_level::debug:
-      return process::log_level::debug;
-    case wire::log_level::info:
-      return process::log_level::info;
-    case wire::log_level::warn:
-      return process::log_level::warn;
-    case wire::log_level::error:
-      return process::log_level::error;
-  }
-  return process::log_level::info;
 }
 
 std::string output_of(const wire::configuration& configuration) {
@@ -56,12 +36,6 @@ std::string output_of(const wire::configuration& configuration) {
       return wire::path_from_file(configuration, output.file);
   }
   return "stdout";
-}
-
-wall_time read_wall_clock() {
-  io::loop_clock clock;
-  clock.read();
-  return clock.wall;
 }
 
 start_error listen_failed(const io::socket_address& address, int error) {
@@ -100,6 +74,30 @@ expected<std::vector<int>, start_error> open_descriptors(io::socket_address& add
 
 }  // namespace
 
+wall_time router::read_wall_clock() {
+  io::loop_clock clock;
+  clock.read();
+  return clock.wall;
+}
+
+process::log_level router::level_of(wire::log_level level) {
+  switch (level) {
+    case wire::log_level::debug:
+      return process::log_level::debug;
+    case wire::log_level::info:
+      return process::log_level::info;
+    case wire::log_level::warn:
+      return process::log_level::warn;
+    case wire::log_level::error:
+      return process::log_level::error;
+  }
+  return process::log_level::info;
+}
+
+http1::head_limits router::limits_of(const wire::http_settings& http) {
+  return {http.head_bytes_max, http.field_bytes_max, http.fields_max, http.target_bytes_max};
+}
+
 /// The admin listener's connections are not the data plane's: they are not counted as its.
 class router::null_observer final : public edge::listener_observer {
  public:
@@ -123,7 +121,8 @@ router::router(wire::configuration configuration, router_options options)
 router::~router() {
   for (const auto& w : workers_) w->stop();
   for (const auto& w : workers_) w->join();
-  log_.reset();  // writes what the rings of the workers still hold
+  log_.reset();            // writes what the rings of the workers still hold
+  config_source_.reset();  // waits for its thread
   admin_listener_.reset();
   admin_.reset();
   workers_.clear();
@@ -153,9 +152,14 @@ expected<void, start_error> router::start() {
   applied_at_ = end.wall;
   apply_elapsed_ = end.now - begin.now;
   for (const auto& w : workers_) w->start();
+  if (options_.file) {
+    config_listener& told = *this;
+    config_source_.emplace(reactor_, *options_.file, *configurations_, table_memory_, options_.seed, told);
+    config_source_->start(options_.content, configuration_.local);
+  }
   state_.store(readiness::ready, std::memory_order_relaxed);
-  reader<routing_table> current(*tables_);
-  const routing_table& table = current.current().value;
+  reader<active_configuration> current(*configurations_);
+  const routing_table& table = current.current().value.table;
   event(process::log_level::info, "config_applied", "the configuration is in use",
         {{"source", configuration_.file},
          {"version", std::string_view(table.version())},
@@ -164,8 +168,7 @@ expected<void, start_error> router::start() {
          {"placements", std::uint64_t{table.placements().size()}}});
   for (std::size_t i = 0; i < addresses_.size(); ++i) {
     event(process::log_level::info, "listening", "requests are taken",
-          {{"listener", std::string_view(forward_settings_.listeners[i].name)},
-           {"address", io::to_string(addresses_[i])}});
+          {{"listener", std::string_view(listeners_[i].first)}, {"address", io::to_string(addresses_[i])}});
   }
   for (const std::string& name : options_.unused_variables) {
     event(process::log_level::warn, "variable_unused", "a variable of the environment is set and has no effect yet",
@@ -196,23 +199,19 @@ expected<void, start_error> router::compile_table() {
     const violation& first = compiled.error().front();
     return unexpected(start_error{fmt::format("{}: {}", first.path, first.what)});
   }
-  tables_.emplace(snapshot<routing_table>{1, *std::move(compiled)});
+  for (const wire::listener_settings& l : configuration_.local.listeners) {
+    listeners_.emplace_back(l.name, names_.intern(label_kind::listener, l.name));
+  }
+  configurations_.emplace(
+      snapshot<active_configuration>{1, {*std::move(compiled), request_settings_of(configuration_)}});
   table_memory_.trim();
+  configuration_.source = {};  // a million keys as a tree take ten times what they take in the table
+  configuration_.spec.assignments = {};
   return {};
 }
 
-expected<void, publish_error> router::publish(routing_table table) {
-  const std::uint64_t generation = table.generation().value;
-  return tables_->publish(snapshot<routing_table>{generation, std::move(table)});
-}
-
 void router::resolve_names() {
-  std::set<std::string> hosts;
-  for (const cell& c : configuration_.spec.cells) {
-    for (const endpoint& e : c.endpoints) {
-      if (!io::parse_address(e.host, e.port)) hosts.insert(e.host);
-    }
-  }
+  std::set<std::string> hosts = host_names(configuration_.spec);
   if (hosts.empty()) return;
   resolver_.watch(std::move(hosts));
   // A name that has no address yet is no reason not to start: the others are served, and it is asked for again.
@@ -223,19 +222,11 @@ void router::resolve_names() {
 
 expected<void, start_error> router::open_listeners() {
   const wire::settings& local = configuration_.local;
-  forward_settings_.http = local.http;
-  forward_settings_.decision = local.decision;
-  forward_settings_.key_printing = local.log.access.routing_key;
-  forward_settings_.key.name = configuration_.key.header;
-  forward_settings_.key.id = http1::classify(forward_settings_.key.name);
-  for (const wire::listener_settings& l : local.listeners) {
-    forward_settings_.listeners.push_back({l.name, names_.intern(label_kind::listener, l.name), l.trusted_proxies});
-  }
   const std::size_t worker_count =
       local.process.workers != 0 ? local.process.workers : std::max(1u, std::thread::hardware_concurrency());
   random_numbers seeds(options_.seed);
   for (std::size_t i = 0; i < worker_count; ++i) {
-    workers_.push_back(std::make_unique<worker>(*tables_, name_table_, names_, forward_settings_, limits_of(local.http),
+    workers_.push_back(std::make_unique<worker>(*configurations_, name_table_, names_, limits_of(local.http),
                                                 log_->wants_access(), seeds()));
     if (log_->wants_access()) log_->add_ring(workers_.back()->ring());
   }
@@ -249,22 +240,28 @@ expected<void, start_error> router::open_listeners() {
     counts_.push_back(std::make_unique<edge::connection_count>());
     room_.counts.push_back(counts_.back().get());
     accepts_.push_back(std::make_unique<edge::accept_limit>(l.limits.accept_rate, l.limits.accept_burst));
-    edge::listener_options options;
-    options.index = static_cast<std::uint16_t>(i);
-    options.address = *address;
-    options.half_close = l.half_close;
-    options.connections_max = l.limits.connections_max;
-    options.accepts = accepts_.back().get();
-    options.room = &room_;
-    options.limits = limits_of(local.http);
-    options.header_timeout = local.http.header_timeout;
-    options.keep_alive_timeout = local.http.keep_alive_timeout;
+    const edge::listener_options options = listener_options_of(i, local);
     for (std::size_t w = 0; w < workers_.size(); ++w) {
-      const int error = workers_[w]->add_listener(options, (*descriptors)[w], *counts_.back());
+      const int error = workers_[w]->add_listener(options, (*descriptors)[w], *counts_.back(), listeners_[i].second);
       if (error != 0) return unexpected(listen_failed(*address, error));
     }
   }
   return {};
+}
+
+edge::listener_options router::listener_options_of(std::size_t index, const wire::settings& local) const {
+  const wire::listener_settings& l = local.listeners[index];
+  edge::listener_options options;
+  options.index = static_cast<std::uint16_t>(index);
+  options.address = addresses_[index];
+  options.half_close = l.half_close;
+  options.connections_max = l.limits.connections_max;
+  options.accepts = accepts_[index].get();
+  options.room = &room_;
+  options.limits = limits_of(local.http);
+  options.header_timeout = local.http.header_timeout;
+  options.keep_alive_timeout = local.http.keep_alive_timeout;
+  return options;
 }
 
 expected<void, start_error> router::open_admin() {
@@ -273,10 +270,10 @@ expected<void, start_error> router::open_admin() {
   const auto descriptors = open_descriptors(*address, configuration_.local.admin.address.host.empty(), 1);
   if (!descriptors) return unexpected(descriptors.error());
   admin_address_ = *address;
-  const admin_source& facts = *this;
-  admin_.emplace(
-      reactor_.clock(), *tables_, facts,
-      admin_options{configuration_.local.metrics.path, forward_settings_.key, options_.version, options_.commit});
+  admin_is_private_ = wire::is_loopback(configuration_.local.admin.address);
+  admin_source& facts = *this;
+  admin_.emplace(reactor_.clock(), *configurations_, facts,
+                 admin_options{configuration_.local.metrics.path, options_.version, options_.commit});
   edge::listener_options options;
   options.address = *address;
   options.connections_max = 1000;
@@ -318,7 +315,7 @@ void router::on_signal(int number) {
       event(process::log_level::info, "log_reopen", "SIGUSR1: the log goes on in a file opened anew, where it is one");
       return;
     case SIGHUP:
-      event(process::log_level::warn, "signal_ignored", "SIGHUP: reload is not supported yet; restart instead");
+      if (config_source_) config_source_->demand();
       return;
     case SIGUSR2:
       event(process::log_level::warn, "signal_ignored", "SIGUSR2 means nothing here");
@@ -340,7 +337,8 @@ void router::begin_drain() {
 
 void router::on_tick(time_point now) {
   if (admin_) admin_->refresh();
-  tables_->collect();
+  configurations_->collect();
+  if (loaded_) apply_when_named(now);
   if (has_gateway_names()) sample_rate(now);
   if (drain_.state() == drain_state::serving) return;
   std::size_t open = 0;
@@ -408,15 +406,15 @@ std::string router::metrics() const {
   facts.commit = options_.commit;
   facts.started = started_at_;
   facts.now = read_wall_clock();
-  facts.config.source = config_source();
-  reader<routing_table> tables(const_cast<published<routing_table>&>(*tables_));
-  const snapshot<routing_table>& current = tables.current();
+  facts.config.source = config_origin();
+  reader<active_configuration> configurations(*configurations_);
+  const snapshot<active_configuration>& current = configurations.current();
   facts.config.generation = current.generation;
-  facts.config.keys = current.value.keys().size();
-  facts.config.bytes = current.value.keys().memory_bytes();
+  facts.config.keys = current.value.table.keys().size();
+  facts.config.bytes = current.value.table.keys().memory_bytes();
   facts.config.last_applied = applied_at_;
   facts.config.last_apply_duration = apply_elapsed_;
-  facts.config.applies = {{"applied", "file", 1}, {"rejected", "file", 0}};
+  facts.config.applies = {{"applied", "file", applied_count_}, {"rejected", "file", refused_count_}};
   facts.log = log_->counts();
   facts.usage = process::read_process_usage();
   facts.has_gateway_names = has_gateway_names();

@@ -5,18 +5,20 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "adapters/edge/listener.hpp"
 #include "adapters/io/huge_pages.hpp"
 #include "adapters/process/log_writer.hpp"
 #include "adapters/proxy/admin.hpp"
+#include "adapters/proxy/config_source.hpp"
 #include "adapters/proxy/drain.hpp"
 #include "adapters/proxy/name_table.hpp"
 #include "adapters/proxy/worker.hpp"
-#include "adapters/wire/configuration.hpp"
-#include "cellroute/base/random.hpp"
+#include "adapters/wire/config_file.hpp"
 #include "cellroute/snapshot/published.hpp"
 
 namespace cellroute::proxy {
@@ -27,6 +29,8 @@ struct router_options {
   std::string commit;
   std::uint64_t seed = 0;      ///< for request ids and key tables; from a source that strangers cannot guess
   bool takes_signals = false;  ///< those of a daemon: see `on_signal`
+  std::optional<wire::config_file> file{};      ///< followed from `start` on; none: the configuration stays as it is
+  std::uint64_t content = 0;                    ///< the hash of what that file held
   std::vector<std::string> unused_variables{};  ///< of the environment: set, and without effect yet
 };
 
@@ -39,7 +43,7 @@ struct start_error {
 ///
 /// `start` opens everything; `run` serves the admin pages on the calling thread until the drain is over.
 /// Threads: one owner; `begin_drain` and `stop` may be called by any thread.
-class router final : private admin_source, private name_listener, private io::tick_listener {
+class router final : private admin_source, private config_listener, private name_listener, private io::tick_listener {
  public:
   router(wire::configuration configuration, router_options options);
   ~router();
@@ -54,10 +58,10 @@ class router final : private admin_source, private name_listener, private io::ti
   /// Ends at once.
   void stop();
 
-  /// Makes a newer table current. Any thread.
+  /// Makes a newer table current, the rest of the configuration as it is. Any thread.
   expected<void, publish_error> publish(routing_table table);
   /// Frees tables that no worker borrows any more; returns how many are still borrowed besides the current one.
-  std::size_t collect_tables() { return tables_->collect(); }
+  std::size_t collect_tables() { return configurations_->collect(); }
 
   /// Where listeners listen, in configured order; for port 0.
   [[nodiscard]] const std::vector<io::socket_address>& addresses() const { return addresses_; }
@@ -66,22 +70,39 @@ class router final : private admin_source, private name_listener, private io::ti
 
  private:
   class null_observer;
+  [[nodiscard]] static wall_time read_wall_clock();
+  [[nodiscard]] static process::log_level level_of(wire::log_level level);
+  [[nodiscard]] static http1::head_limits limits_of(const wire::http_settings& http);
 
   [[nodiscard]] readiness ready() const override { return state_.load(std::memory_order_relaxed); }
-  [[nodiscard]] std::string_view config_source() const override { return "file"; }
+  [[nodiscard]] std::string_view config_origin() const override { return "file"; }
   [[nodiscard]] std::string config_file() const override { return configuration_.file; }
   [[nodiscard]] wall_time config_applied_at() const override { return applied_at_; }
+  [[nodiscard]] config_refusal last_refusal() const override;
+  [[nodiscard]] bool may_reload() const override;
+  [[nodiscard]] io::task<reload_report> reload(std::string lifted) override;
+  void on_loaded(loaded_configuration loaded) override;
+  void on_refused(const std::vector<std::string>& mistakes) override;
+  void on_unchanged() override;
   void on_address(const std::string& host, const io::socket_address& address) override;
   void on_unresolved(const std::string& host, const std::string& why) override;
   void on_tick(time_point now) override;
 
   [[nodiscard]] expected<void, start_error> compile_table();
+  /// Makes what was loaded current once the names in it have had their time.
+  void apply_when_named(time_point now);
+  void apply(loaded_configuration loaded);
+  void apply_local(const wire::settings& local);
+  [[nodiscard]] request_settings request_settings_of(const wire::configuration& configuration) const;
   [[nodiscard]] expected<void, start_error> open_log();
   [[nodiscard]] expected<void, start_error> open_listeners();
   [[nodiscard]] expected<void, start_error> open_admin();
   /// Once all is open that stays open: what is left of the descriptors is for connections.
   void share_descriptors();
   void resolve_names();
+  /// Names of endpoints, without those that are addresses.
+  [[nodiscard]] std::set<std::string> host_names(const table_spec& spec) const;
+  [[nodiscard]] edge::listener_options listener_options_of(std::size_t index, const wire::settings& local) const;
   void sample_rate(time_point now);
   [[nodiscard]] bool has_gateway_names() const;
   void wait_for_signal();
@@ -101,9 +122,8 @@ class router final : private admin_source, private name_listener, private io::ti
   name_table name_table_;
   name_resolver resolver_;
   io::huge_page_resource table_memory_;
-  std::optional<published<routing_table>> tables_;
-  forward_settings forward_settings_;
-  std::vector<std::unique_ptr<edge::connection_count>> counts_;  // of each listener, as the next
+  mutable std::optional<published<active_configuration>> configurations_;  // whoever reads it takes part
+  std::vector<std::unique_ptr<edge::connection_count>> counts_;            // of each listener, as the next
   std::vector<std::unique_ptr<edge::accept_limit>> accepts_;
   edge::connection_room room_;
   std::vector<std::unique_ptr<worker>> workers_;
@@ -114,10 +134,18 @@ class router final : private admin_source, private name_listener, private io::ti
   std::optional<edge::listener> admin_listener_;
   std::vector<io::socket_address> addresses_;
   io::socket_address admin_address_;
-  request_rate rate_;  // of the admin's reactor, only kept when it is shown
+  bool admin_is_private_ = false;  // only this machine reaches it
+  request_rate rate_;              // of the admin's reactor, only kept when it is shown
   drain drain_;
   std::atomic<readiness> state_{readiness::starting};
   wall_time started_at_;
+  std::vector<std::pair<std::string, label_id>> listeners_;  // by index
+  std::optional<config_source> config_source_;
+  std::optional<loaded_configuration> loaded_;  // waits for its names
+  time_point named_at_latest_;
+  std::uint64_t applied_count_ = 1;  // the start's
+  std::uint64_t refused_count_ = 0;
+  std::optional<wall_time> refused_at_;
   wall_time applied_at_;
   duration apply_elapsed_{};
 };

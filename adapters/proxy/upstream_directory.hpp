@@ -20,6 +20,10 @@ class pooled_endpoint final : public endpoint_state {
   [[nodiscard]] const std::string& host() const { return host_; }
   /// The name's address, now.
   void set_address(io::socket_address address);
+  void set_limits(const http1::head_limits& limits) {
+    limits_ = limits;
+    if (pool_) pool_->set_limits(limits);
+  }
   [[nodiscard]] edge::http1_pool* connections() { return pool_ ? &*pool_ : nullptr; }
 
  private:
@@ -38,6 +42,8 @@ class upstream_directory final : public endpoint_maker {
       : reactor_(reactor), addresses_(addresses), limits_(limits) {}
 
   [[nodiscard]] local_ref<endpoint_state> make(const endpoint& e, const upstream_policy& policy) override;
+  /// Of the endpoints that are made from now on.
+  void set_limits(const http1::head_limits& limits) { limits_ = limits; }
 
  private:
   io::reactor& reactor_;

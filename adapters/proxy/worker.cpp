@@ -20,10 +20,10 @@ drop_reason counted_as(edge::drop_reason reason) {
 
 }  // namespace
 
-worker::worker(published<routing_table>& tables, const name_table& addresses, label_names& names,
-               const forward_settings& settings, http1::head_limits limits, bool logs, std::uint64_t seed)
-    : settings_(settings), directory_(reactor_, addresses, limits), swept_at_(reactor_.now()) {
-  forwarder_.emplace(reactor_.clock(), tables, directory_, names, metrics_, logs ? &ring_ : nullptr, settings, seed);
+worker::worker(published<active_configuration>& configurations, const name_table& addresses, label_names& names,
+               http1::head_limits limits, bool logs, std::uint64_t seed)
+    : directory_(reactor_, addresses, limits), swept_at_(reactor_.now()) {
+  forwarder_.emplace(reactor_.clock(), configurations, directory_, names, metrics_, logs ? &ring_ : nullptr, seed);
   reactor_.add_tick_listener(*this);
 }
 
@@ -33,7 +33,9 @@ worker::~worker() {
   reactor_.remove_tick_listener(*this);
 }
 
-int worker::add_listener(edge::listener_options options, int descriptor, edge::connection_count& count) {
+int worker::add_listener(edge::listener_options options, int descriptor, edge::connection_count& count,
+                         label_id label) {
+  listener_labels_.push_back(label);
   listeners_.push_back(std::make_unique<edge::listener>(reactor_, options, *forwarder_, *this, count));
   return listeners_.back()->open(descriptor);
 }
@@ -69,21 +71,31 @@ void worker::set_address(std::string host, io::socket_address address) {
   });
 }
 
+void worker::set_options(std::vector<edge::listener_options> options, http1::head_limits limits) {
+  reactor_.post([this, options = std::move(options), limits] {
+    for (std::size_t i = 0; i < listeners_.size(); ++i) listeners_[i]->set_options(options[i]);
+    directory_.set_limits(limits);
+    for (const local_ref<endpoint_state>& e : forwarder_->view().endpoints()) {
+      static_cast<pooled_endpoint&>(*e).set_limits(limits);
+    }
+  });
+}
+
 void worker::on_opened(std::uint16_t listener) {
   open_.fetch_add(1, std::memory_order_relaxed);
-  metrics_.connection_opened(settings_.listeners[listener].label, protocol_label::http1);
+  metrics_.connection_opened(listener_labels_[listener], protocol_label::http1);
 }
 
 void worker::on_closed(std::uint16_t listener) {
   open_.fetch_sub(1, std::memory_order_relaxed);
-  metrics_.connection_closed(settings_.listeners[listener].label, protocol_label::http1);
+  metrics_.connection_closed(listener_labels_[listener], protocol_label::http1);
 }
 
 void worker::on_dropped(std::uint16_t listener, edge::drop_reason reason) {
-  metrics_.connection_dropped(settings_.listeners[listener].label, counted_as(reason));
+  metrics_.connection_dropped(listener_labels_[listener], counted_as(reason));
 }
 
-void worker::on_paused(std::uint16_t listener) { metrics_.accept_paused(settings_.listeners[listener].label); }
+void worker::on_paused(std::uint16_t listener) { metrics_.accept_paused(listener_labels_[listener]); }
 
 void worker::on_tick(time_point now) {
   forwarder_->refresh();

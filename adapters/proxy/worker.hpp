@@ -25,14 +25,15 @@ namespace cellroute::proxy {
 ///          called from outside.
 class worker final : public edge::listener_observer, public io::tick_listener {
  public:
-  worker(published<routing_table>& tables, const name_table& addresses, label_names& names,
-         const forward_settings& settings, http1::head_limits limits, bool logs, std::uint64_t seed);
+  worker(published<active_configuration>& configurations, const name_table& addresses, label_names& names,
+         http1::head_limits limits, bool logs, std::uint64_t seed);
   ~worker();
   worker(const worker&) = delete;
   worker& operator=(const worker&) = delete;
 
   /// Before `start`. Takes the descriptor, which listens already, over. Returns errno.
-  [[nodiscard]] int add_listener(edge::listener_options options, int descriptor, edge::connection_count& count);
+  [[nodiscard]] int add_listener(edge::listener_options options, int descriptor, edge::connection_count& count,
+                                 label_id label);
   void start();
   void join();
 
@@ -41,6 +42,8 @@ class worker final : public edge::listener_observer, public io::tick_listener {
   void cut();    ///< ends what still runs
   void stop();
   void set_address(std::string host, io::socket_address address);
+  /// By the index of the listener; the limits of heads are those of the cells' answers, too.
+  void set_options(std::vector<edge::listener_options> options, http1::head_limits limits);
   [[nodiscard]] std::size_t open_connections() const { return open_.load(std::memory_order_relaxed); }
   [[nodiscard]] const reactor_metrics& metrics() const { return metrics_; }
   [[nodiscard]] process::access_ring& ring() { return ring_; }
@@ -53,12 +56,12 @@ class worker final : public edge::listener_observer, public io::tick_listener {
   void on_tick(time_point now) override;
 
   io::reactor reactor_;
-  const forward_settings& settings_;
   reactor_metrics metrics_;
   process::access_ring ring_;
   upstream_directory directory_;
   std::optional<forwarder> forwarder_;
   std::vector<std::unique_ptr<edge::listener>> listeners_;
+  std::vector<label_id> listener_labels_;
   struct upstream_counts {
     std::size_t idle = 0;
     std::size_t active = 0;

@@ -192,8 +192,6 @@ void sort_and_cut(diagnostics& found) {
   found.push_back(std::move(last));
 }
 
-bool is_loopback(const socket_address& address) { return address.host.starts_with("127.") || address.host == "::1"; }
-
 struct file_closer {
   void operator()(std::FILE* file) const { std::fclose(file); }
 };
@@ -226,6 +224,8 @@ expected<configuration, diagnostics> read_configuration(std::string_view text, s
 std::string path_from_file(const configuration& c, const std::string& written) {
   return (std::filesystem::path(c.file).parent_path() / written).string();  // an absolute path replaces the folder
 }
+
+bool is_loopback(const socket_address& address) { return address.host.starts_with("127.") || address.host == "::1"; }
 
 diagnostics find_warnings(const configuration& c) {
   violations doubtful;

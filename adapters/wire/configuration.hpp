@@ -42,6 +42,9 @@ struct configuration {
 /// keeps what was written, so that printing it changes nothing.
 [[nodiscard]] std::string path_from_file(const configuration& c, const std::string& written);
 
+/// Whether only this machine reaches an address.
+[[nodiscard]] bool is_loopback(const socket_address& address);
+
 /// What a person should look at although the configuration is valid, in the order of the text.
 [[nodiscard]] diagnostics find_warnings(const configuration& c);
 

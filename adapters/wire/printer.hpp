@@ -36,6 +36,9 @@ class printer {
   void time_or_off(std::string_view name, const std::optional<duration>& value, duration = {}) {
     value ? time(name, *value) : put_off(name);
   }
+  void percent_or_off(std::string_view name, const std::optional<double>& value) {
+    value ? put(name, node_kind::plain, print_percent(*value)) : put_off(name);
+  }
   template <class E, std::size_t N>
   void choice(std::string_view name, const E& value, const named<E> (&spellings)[N], names = {}) {
     for (const named<E>& s : spellings) {

@@ -1,6 +1,7 @@
 #include "adapters/wire/scalars.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "cellroute/table/host_syntax.hpp"
@@ -146,6 +147,25 @@ parsed<std::uint64_t> parse_count(std::string_view text) {
   if (ec != std::errc{} || end != text.data() + text.size()) return must_be(shape);
   if (text.size() > 1 && text.front() == '0') return must_be("must be a whole number without leading zeros");
   return number;
+}
+
+parsed<double> parse_percent(std::string_view text) {
+  const std::size_t point = text.find('.');
+  const std::string_view fraction = point == std::string_view::npos ? "0" : text.substr(point + 1);
+  const bool has_shape = parse_count(text.substr(0, point)).has_value() && !fraction.empty() && fraction.size() <= 3 &&
+                         std::ranges::all_of(fraction, is_digit);
+  double percent = 0;
+  if (has_shape) std::from_chars(text.data(), text.data() + text.size(), percent);
+  if (!has_shape || percent > 100) {
+    return must_be("must be a number from 0 to 100, with up to three digits behind the point");
+  }
+  return percent;
+}
+
+std::string print_percent(double percent) {
+  std::array<char, 32> text{};
+  const auto written = std::to_chars(text.begin(), text.end(), percent);
+  return {text.begin(), written.ptr};
 }
 
 parsed<duration> parse_duration(std::string_view text) {

@@ -29,6 +29,10 @@ using parsed = expected<T, std::string_view>;
 /// A whole number without sign, point or leading zeros.
 [[nodiscard]] parsed<std::uint64_t> parse_count(std::string_view text);
 
+/// A number of per cent from 0 to 100, with up to three digits behind the point: `5`, `0.25`.
+[[nodiscard]] parsed<double> parse_percent(std::string_view text);
+[[nodiscard]] std::string print_percent(double percent);
+
 /// `true`, `on`, `false`, `off`.
 [[nodiscard]] parsed<bool> parse_flag(std::string_view text);
 

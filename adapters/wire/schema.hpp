@@ -210,6 +210,19 @@ void describe(auto& v, admin_settings& admin) {
   v.later({"socket", "auth"});
 }
 
+void describe(auto& v, reload_settings& reload) {
+  v.flag("watch", reload.watch);
+  v.time_or_off("poll", reload.poll, 100ms);
+  v.time("debounce", reload.debounce, 0s);
+  v.time("backoff_on_error", reload.backoff_on_error, 0s);
+}
+
+void describe(auto& v, guard_settings& guard) {
+  v.percent_or_off("max_moved_percent", guard.moved_percent_max);
+  v.percent_or_off("max_removed_percent", guard.removed_percent_max);
+  v.count("min_keys", guard.keys_min, range{0, 1'000'000'000});
+}
+
 void describe(auto& v, settings& local) {
   v.map("process", local.process);
   v.maps("listeners", local.listeners);
@@ -218,7 +231,9 @@ void describe(auto& v, settings& local) {
   v.map("log", local.log);
   v.map("metrics", local.metrics);
   v.map("admin", local.admin);
-  v.later({"guard", "dns", "control_plane", "reload", "tracing", "compat", "routing_file"});
+  v.map("reload", local.reload);
+  v.map("guard", local.guard);
+  v.later({"dns", "control_plane", "tracing", "compat", "routing_file"});
 }
 
 }  // namespace cellroute::wire

@@ -100,6 +100,17 @@ class section {
     duration d{};
     if (take_time(name, *value, d, shortest, or_off)) out = d;
   }
+  void percent_or_off(std::string_view name, std::optional<double>& out) {
+    const auto value = scalar(name);
+    if (!value) return;
+    if (is_off(*value)) return out.reset();
+    if (!is_bare(name, parse_percent)) return;
+    if (const auto percent = parse_percent(*value)) {
+      out = *percent;
+    } else {
+      refuse(name, *value, std::string(percent.error()) + std::string(or_off));
+    }
+  }
   /// One of the spellings; those of `not_yet` are known, but not built.
   template <class E, std::size_t N>
   void choice(std::string_view name, E& out, const named<E> (&spellings)[N], names not_yet = {}) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -102,6 +103,23 @@ struct metrics_settings {
   friend bool operator==(const metrics_settings&, const metrics_settings&) = default;
 };
 
+/// How changes of the configuration's file are noticed.
+struct reload_settings {
+  bool watch = true;                  ///< the system tells of changes
+  std::optional<duration> poll = 5s;  ///< besides, it is looked at that often; none: never
+  duration debounce = 250ms;          ///< how long it must have been quiet
+  duration backoff_on_error = 2s;     ///< how long after a refusal before it is read again unasked
+  friend bool operator==(const reload_settings&, const reload_settings&) = default;
+};
+
+/// What a change may do at most; else it is refused whole. Percentages are of the keys before.
+struct guard_settings {
+  std::optional<double> moved_percent_max;    ///< keys that would lead elsewhere
+  std::optional<double> removed_percent_max;  ///< keys that would have no assignment any more
+  std::uint64_t keys_min = 0;                 ///< keys that must be left
+  friend bool operator==(const guard_settings&, const guard_settings&) = default;
+};
+
 struct admin_settings {
   socket_address address{"127.0.0.1", 9901};
   friend bool operator==(const admin_settings&, const admin_settings&) = default;
@@ -116,6 +134,8 @@ struct settings {
   log_settings log;
   metrics_settings metrics;
   admin_settings admin;
+  reload_settings reload;
+  guard_settings guard;
   friend bool operator==(const settings&, const settings&) = default;
 };
 

@@ -31,8 +31,8 @@ routing_table make_table(const world_settings& settings) {
   return *routing_table::compile(spec, generation_number(7), 1);
 }
 
-proxy::forward_settings make_forward_settings(const world_settings& settings, proxy::label_names& names) {
-  proxy::forward_settings made;
+proxy::request_settings make_request_settings(const world_settings& settings, proxy::label_names& names) {
+  proxy::request_settings made;
   made.http = settings.http;
   made.decision = settings.decision;
   std::vector<wire::network_prefix> trusted;
@@ -87,9 +87,8 @@ proxy::local_ref<proxy::endpoint_state> forwarding_world::maker::make(const cell
 }
 
 forwarding_world::forwarding_world(const world_settings& settings)
-    : maker_(*this), tables_(snapshot<routing_table>{7, make_table(settings)}) {
-  forwarder_ = std::make_unique<proxy::forwarder>(time.clock, tables_, maker_, names_, metrics_, &log_,
-                                                  make_forward_settings(settings, names_), 1);
+    : maker_(*this), configurations_({7, {make_table(settings), make_request_settings(settings, names_)}}) {
+  forwarder_ = std::make_unique<proxy::forwarder>(time.clock, configurations_, maker_, names_, metrics_, &log_, 1);
 }
 
 fake_client& forwarding_world::start(client_request request) {

@@ -97,8 +97,8 @@ class forwarding_world {
 
   std::map<std::string, proxy::local_ref<fake_endpoint>, std::less<>> endpoints_;
   maker maker_;
-  published<routing_table> tables_;
   proxy::label_names names_;
+  published<proxy::active_configuration> configurations_;
   proxy::reactor_metrics metrics_;
   process::access_ring log_;
   std::unique_ptr<proxy::forwarder> forwarder_;

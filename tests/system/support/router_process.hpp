@@ -90,6 +90,8 @@ struct router_config {
   std::string log = "access: {preset: default}";
   std::string decision{};
   std::string drain = "unready_for: 0s, timeout: 2s";
+  std::string reload{};
+  std::string guard{};
   int workers = 1;
   rlim_t descriptors_max = 0;              ///< 0: as many as this process may have
   std::vector<std::string> under{};        ///< a command that runs the router: strace and its flags
@@ -104,6 +106,8 @@ struct router_config {
       if (!inside.empty()) text += std::string(name) + ": {" + inside + "}\n";
     };
     section("http", http);
+    section("reload", reload);
+    section("guard", guard);
     section("decision", decision);
     section("key", key);
     section("defaults", defaults);
@@ -290,6 +294,14 @@ class router_process {
   [[nodiscard]] std::uint16_t admin_port() const { return admin_port_; }
   [[nodiscard]] program& process() { return *process_; }
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_.path(); }
+  [[nodiscard]] const std::filesystem::path& config_file() const { return config_file_; }
+  /// Writes the configuration anew, as an editor does that saves in place.
+  void edit(const router_config& config) const { std::ofstream(config_file_) << config.yaml(); }
+  void edit(std::string_view text) const { std::ofstream(config_file_) << text; }
+  /// Whether this generation became current in time.
+  [[nodiscard]] bool reaches_generation(std::uint64_t generation) const {
+    return eventually([&] { return metric("gateway_config_generation") >= static_cast<double>(generation); });
+  }
   /// For a test that ends the router itself.
   void expect_failure() { expects_failure_ = true; }
 

@@ -65,15 +65,27 @@ struct fake_exchange final : edge::exchange {
 struct fake_source final : admin_source {
   [[nodiscard]] readiness ready() const override { return state; }
   [[nodiscard]] std::string metrics() const override { return "gateway_build_info 1\n"; }
-  [[nodiscard]] std::string_view config_source() const override { return "file"; }
+  [[nodiscard]] std::string_view config_origin() const override { return "file"; }
   [[nodiscard]] std::string config_file() const override { return "cellroute.yaml"; }
   [[nodiscard]] wall_time config_applied_at() const override { return wall_time(1'000s); }
+  [[nodiscard]] config_refusal last_refusal() const override { return {wall_time(1'001s), mistakes}; }
+  [[nodiscard]] bool may_reload() const override { return is_private; }
+  [[nodiscard]] io::task<reload_report> reload(std::string guard) override {
+    ++reloads;
+    lifted = std::move(guard);
+    co_return report;
+  }
   readiness state = readiness::ready;
+  bool is_private = true;
+  std::vector<std::string> mistakes;
+  reload_report report;
+  std::string lifted;
+  int reloads = 0;
 };
 
 class pages {
  public:
-  pages() : tables_(snapshot<routing_table>{3, make_table()}), pages_(clock_, tables_, source, options()) {}
+  pages() : configurations_({3, {make_table(), {}}}), pages_(clock_, configurations_, source, options()) {}
 
   fake_exchange& ask(fake_exchange& x) {
     const auto serve = [](admin_pages& p, edge::exchange& e) -> io::task<int> {
@@ -94,10 +106,10 @@ class pages {
     spec.assignments.push_back({"a b/\xc3\xa9", placement_id("tier1")});
     return *routing_table::compile(spec, generation_number(3), 1);
   }
-  static admin_options options() { return {"/internal/metrics", {}, "1.2.3", "abc123"}; }
+  static admin_options options() { return {"/internal/metrics", "1.2.3", "abc123"}; }
 
   io::loop_clock clock_{time_point(1h), wall_time(1'012s)};
-  published<routing_table> tables_;
+  published<active_configuration> configurations_;
   admin_pages pages_;
 };
 
@@ -160,6 +172,61 @@ TEST_CASE("admin: its pages, and what they refuse") {
     CHECK((x.fields.find("Content-Type: application/json\n") != std::string::npos) == json);
     CHECK_FALSE(x.close);
   }
+}
+
+struct reload_case {
+  std::string_view says;
+  std::string_view method;
+  std::string_view target;
+  bool is_private;
+  bool from_a_page;  // of a browser
+  std::uint16_t status;
+  std::string_view body;
+};
+
+const reload_case reload_cases[] = {
+    {"what came of it", "POST", "/v1/reload", true, false, 200, "{\"result\":\"applied\",\"generation\":4}\n"},
+    {"with a guard lifted", "POST", "/v1/reload?override=min_keys", true, false, 200, "\"result\":\"applied\""},
+    {"no such guard", "POST", "/v1/reload?override=keys", true, false, 400, "\"code\":\"malformed_request\""},
+    {"two guards", "POST", "/v1/reload?override=min_keys&override=max_moved_percent", true, false, 400,
+     "\"code\":\"malformed_request\""},
+    {"a guard without a name", "POST", "/v1/reload?override", true, false, 400, "\"code\":\"malformed_request\""},
+    {"reading it", "GET", "/v1/reload", true, false, 405, "\"code\":\"method_refused\""},
+    {"from another machine", "POST", "/v1/reload", false, false, 403, "\"code\":\"request_denied\""},
+    {"from a page of a browser", "POST", "/v1/reload", true, true, 403, "\"code\":\"request_denied\""},
+};
+
+TEST_CASE("admin: who may have the configuration read again, and what is said of it") {
+  for (const reload_case& row : reload_cases) {
+    CAPTURE(row.says);
+    pages p;
+    p.source.is_private = row.is_private;
+    p.source.report = {reload_result::applied, 4, {}};
+    fake_exchange x(row.method, row.target);
+    field origin{"Origin", "http://127.0.0.1", field_name::other, false};
+    if (row.from_a_page) x.request.fields = {&origin, 1};
+    p.ask(x);
+    CHECK(x.status == row.status);
+    CHECK(x.body.find(row.body) != std::string::npos);
+    CHECK((x.fields.find("Allow: POST\n") != std::string::npos) == (row.status == 405));
+    CHECK(p.source.reloads == (row.status == 200 ? 1 : 0));
+    CHECK(p.source.lifted == (row.status == 200 && row.target.ends_with("min_keys") ? "min_keys" : ""));
+  }
+}
+
+TEST_CASE("admin: a refused configuration is told with every mistake, there and in /debug/config") {
+  pages p;
+  fake_exchange before("GET", "/debug/config");
+  CHECK(p.ask(before).body.find("\"rejected\":null") != std::string::npos);
+  p.source.mistakes = {"a.yaml:1:2: x: is \"bad\"", "a.yaml:3:4: y: too"};
+  p.source.report = {reload_result::refused, 3, p.source.mistakes};
+  const std::string list = R"("mistakes":["a.yaml:1:2: x: is \"bad\"","a.yaml:3:4: y: too"])";
+  fake_exchange asked("POST", "/v1/reload");
+  CHECK(p.ask(asked).status == 422);
+  CHECK(asked.body.find("\"code\":\"config_rejected\"") != std::string::npos);
+  CHECK(asked.body.find("\"result\":\"refused\",\"generation\":3," + list) != std::string::npos);
+  fake_exchange after("GET", "/debug/config");
+  CHECK(p.ask(after).body.find("\"rejected\":{\"at\":\"1970-01-01T00:16:41.000Z\"," + list) != std::string::npos);
 }
 
 TEST_CASE("admin: a key of 256 bytes is explained, one of 257 is not") {

@@ -10,6 +10,7 @@
 
 #include "adapters/http1/head_error.hpp"
 #include "adapters/proxy/admin.hpp"
+#include "adapters/proxy/config_guard.hpp"
 #include "adapters/proxy/failure.hpp"
 #include "adapters/wire/node.hpp"
 #include "cellroute/table/decision.hpp"
@@ -76,18 +77,20 @@ error_row row_of(std::uint16_t status, failure what) {
 }
 
 TEST_CASE("openapi: every administration page is named, and no other") {
-  CHECK(names_in(part({"paths"})) == set{"/health", "/ready", "/version", "/metrics", "/debug/config", "/v1/explain"});
+  CHECK(names_in(part({"paths"})) ==
+        set{"/health", "/ready", "/version", "/metrics", "/debug/config", "/v1/explain", "/v1/reload"});
 }
 
-TEST_CASE("openapi: pages are only read, and each says what it answers") {
+TEST_CASE("openapi: pages are only read but for one, and each says what it answers") {
   for (const wire::node& path : part({"paths"}).children) {
     CAPTURE(path.name);
-    CHECK(names_in(path) == set{"get"});
-    const wire::node* get = path.find("get");
-    REQUIRE(get != nullptr);
-    REQUIRE(get->find("responses") != nullptr);
-    CHECK(get->find("responses")->find("200") != nullptr);
-    CHECK(get->find("operationId") != nullptr);
+    const std::string method = path.name == "/v1/reload" ? "post" : "get";
+    CHECK(names_in(path) == set{method});
+    const wire::node* asked = path.find(method);
+    REQUIRE(asked != nullptr);
+    REQUIRE(asked->find("responses") != nullptr);
+    CHECK(asked->find("responses")->find("200") != nullptr);
+    CHECK(asked->find("operationId") != nullptr);
   }
 }
 
@@ -110,6 +113,18 @@ TEST_CASE("openapi: readiness knows the router's states") {
     if (const auto word = to_string(static_cast<readiness>(state)); !word.empty()) states.emplace(word);
   }
   CHECK(items_of(part({"components", "schemas", "Readiness", "properties", "status", "enum"})) == states);
+}
+
+TEST_CASE("openapi: a reload knows every result, and every guard") {
+  set results;
+  for (unsigned result = 0; result < 16; ++result) {
+    if (const auto word = to_string(static_cast<reload_result>(result)); !word.empty()) results.emplace(word);
+  }
+  CHECK(items_of(part({"components", "schemas", "Reload", "properties", "result", "enum"})) == results);
+  const wire::node& parameters = part({"paths", "/v1/reload", "post", "parameters"});
+  REQUIRE(parameters.children.size() == 1);
+  CHECK(items_of(*parameters.children.front().find("schema")->find("enum")) ==
+        set(std::begin(guard_names), std::end(guard_names)));
 }
 
 TEST_CASE("openapi: an explanation knows every reason") {

@@ -61,9 +61,9 @@ struct fake_maker final : endpoint_maker {
 /// Views of tables, one after the other, as a reactor makes them.
 struct views {
   local_ref<route_view> make(const table_spec& spec, const route_view* before = nullptr) {
-    const routing_table table = *routing_table::compile(spec, generation_number(++generation), 1);
+    const active_configuration active{*routing_table::compile(spec, generation_number(++generation), 1), {}};
     maker.made.clear();
-    return make_local<route_view>(table, before, maker, names);
+    return make_local<route_view>(active, before, maker, names);
   }
   fake_maker maker;
   label_names names;

@@ -1,0 +1,196 @@
+#include "adapters/proxy/config_source.hpp"
+
+#include <sys/epoll.h>
+
+#include <utility>
+
+#include "adapters/proxy/config_guard.hpp"
+
+namespace cellroute::proxy {
+namespace {
+
+reload_policy policy_of(const wire::reload_settings& settings) {
+  return {settings.poll, settings.debounce, settings.backoff_on_error};
+}
+
+time_point read_clock() {
+  io::loop_clock clock;
+  clock.read();
+  return clock.now;
+}
+
+}  // namespace
+
+std::string_view to_string(reload_result result) {
+  switch (result) {
+    case reload_result::applied:
+      return "applied";
+    case reload_result::unchanged:
+      return "unchanged";
+    case reload_result::refused:
+      return "refused";
+  }
+  return {};
+}
+
+expected<loaded_configuration, std::vector<std::string>> compile_configuration(std::string_view text,
+                                                                               const wire::config_file& file,
+                                                                               generation_number generation,
+                                                                               std::uint64_t seed,
+                                                                               std::pmr::memory_resource& memory) {
+  auto configuration = wire::load_text(text, file);
+  if (!configuration) return unexpected(std::move(configuration).error().mistakes);
+  auto table = routing_table::compile(configuration->spec, generation, seed, &memory);
+  if (!table) {  // the rules have passed; what is left is size
+    std::vector<std::string> mistakes;
+    for (violation& v : table.error()) {
+      mistakes.push_back(to_string(wire::locate(*configuration, std::move(v.path), std::move(v.what))));
+    }
+    return unexpected(std::move(mistakes));
+  }
+  // A million keys as a tree take ten times what they take in the table.
+  configuration->source = {};
+  configuration->spec.assignments = {};
+  return loaded_configuration{*std::move(configuration), *std::move(table), {}, {}};
+}
+
+config_source::config_source(io::reactor& reactor, wire::config_file file, published<active_configuration>& current,
+                             std::pmr::memory_resource& memory, std::uint64_t seed, config_listener& listener)
+    : reactor_(reactor), file_(std::move(file)), current_(current), memory_(memory), seed_(seed), listener_(listener) {
+  reactor_.add_tick_listener(*this);
+}
+
+config_source::~config_source() {
+  if (thread_.joinable()) thread_.join();
+  reactor_.remove_tick_listener(*this);
+  if (schedule_ && watcher_.descriptor() >= 0) reactor_.remove(watcher_.descriptor());
+}
+
+void config_source::start(std::uint64_t content_in_use, const wire::settings& settings) {
+  content_in_use_ = content_in_use;
+  policy_ = settings.reload;
+  guard_ = settings.guard;
+  schedule_.emplace(policy_of(policy_), reactor_.now());
+  if (watcher_.descriptor() >= 0 && reactor_.add(watcher_.descriptor(), *this) != 0) return;
+  follow();
+  if (policy_.watch) schedule_->notice(reactor_.now());  // it may have changed since it was read
+}
+
+void config_source::follow() {
+  if (policy_.watch) {
+    (void)watcher_.watch({&file_.path, 1});  // what cannot be watched is found by the poll
+  } else {
+    (void)watcher_.watch({});
+  }
+}
+
+void config_source::demand(std::string lifted) {
+  lifted_ = std::move(lifted);
+  is_asked_ = true;
+  schedule_->demand(reactor_.now());
+}
+
+io::task<reload_report> config_source::reload(std::string lifted) {
+  const std::uint64_t wanted = begun_ + 1;
+  demand(std::move(lifted));
+  while (ended_ < wanted) {
+    waiter next(*this);
+    co_await next;
+  }
+  co_return report_;
+}
+
+void config_source::on_events(std::uint32_t) {
+  if (watcher_.take_changes()) schedule_->notice(reactor_.now());
+}
+
+void config_source::on_tick(time_point now) {
+  if (schedule_ && schedule_->begin(now)) begin();
+}
+
+void config_source::begin() {
+  ++begun_;
+  reading how{
+      file_, content_in_use_, content_refused_, guard_, std::exchange(lifted_, {}), std::exchange(is_asked_, false)};
+  follow();  // before it is read: what changes from now on is read again
+  if (thread_.joinable()) thread_.join();
+  thread_ = std::thread([this, how = std::move(how)] {
+    result_ = read_all(how);
+    result_->is_asked = how.is_asked;
+    reactor_.post([this] { take(); });
+  });
+}
+
+/// On a thread of its own.
+config_source::read config_source::read_all(const reading& how) const {
+  const time_point began = read_clock();
+  auto text = wire::read_text(how.file);
+  if (!text) {
+    // A file that is not there has no content to remember it by: its mistake is what is compared.
+    const std::uint64_t as_content = wire::content_hash(text.error().mistakes.front());
+    if (how.content_refused == as_content && !how.is_asked) return {as_content, still_refused{}};
+    return {as_content, refused{std::move(text).error().mistakes}};
+  }
+  const std::uint64_t content = wire::content_hash(*text);
+  if (content == how.content_in_use) return {content, unchanged{}};
+  if (content == how.content_refused && !how.is_asked) return {content, still_refused{}};
+  const generation_number generation{current_.generation() + 1};
+  auto loaded = compile_configuration(*text, how.file, generation, seed_, memory_);
+  if (!loaded) return {content, refused{std::move(loaded).error()}};
+  std::vector<std::string> broken;
+  {
+    reader<active_configuration> before(current_);
+    const routing_table& table = before.current().value.table;
+    loaded->moved = diff(table, loaded->table);
+    broken = broken_guards(how.guard, loaded->moved, table.keys().size(), loaded->table.keys().size(), how.lifted);
+  }
+  if (!broken.empty()) return {content, refused{std::move(broken)}};
+  loaded->elapsed = read_clock() - began;
+  return {content, *std::move(loaded)};
+}
+
+void config_source::take() {
+  thread_.join();
+  read got = *std::exchange(result_, {});
+  content_loading_ = got.content;
+  if (auto* const loaded = std::get_if<loaded_configuration>(&got.what)) {
+    listener_.on_loaded(std::move(*loaded));
+  } else if (auto* const refusal = std::get_if<refused>(&got.what)) {
+    refuse(std::move(refusal->mistakes));
+  } else if (std::holds_alternative<still_refused>(got.what)) {
+    end(reload_result::refused);
+  } else {
+    mistakes_.clear();
+    content_refused_.reset();
+    if (got.is_asked) listener_.on_unchanged();
+    end(reload_result::unchanged);
+  }
+}
+
+void config_source::applied(const wire::settings& settings) {
+  content_in_use_ = content_loading_;
+  content_refused_.reset();
+  mistakes_.clear();
+  guard_ = settings.guard;
+  policy_ = settings.reload;
+  follow();
+  end(reload_result::applied);
+  schedule_->set_policy(policy_of(policy_), reactor_.now());
+}
+
+void config_source::refuse(std::vector<std::string> mistakes) {
+  content_refused_ = content_loading_;
+  mistakes_ = std::move(mistakes);
+  listener_.on_refused(mistakes_);
+  end(reload_result::refused);
+}
+
+void config_source::end(reload_result result) {
+  ++ended_;
+  schedule_->end(reactor_.now(), result == reload_result::refused);
+  report_ = {result, current_.generation(), mistakes_};
+  const std::vector<std::coroutine_handle<>> waiting = std::exchange(waiting_, {});
+  for (const std::coroutine_handle<> w : waiting) w.resume();
+}
+
+}  // namespace cellroute::proxy

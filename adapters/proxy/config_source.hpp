@@ -1,0 +1,147 @@
+#pragma once
+
+#include <coroutine>
+#include <cstdint>
+#include <memory_resource>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <variant>
+#include <vector>
+
+#include "adapters/io/reactor.hpp"
+#include "adapters/process/file_watcher.hpp"
+#include "adapters/proxy/reload_schedule.hpp"
+#include "adapters/proxy/request_rules.hpp"
+#include "adapters/wire/config_file.hpp"
+#include "cellroute/snapshot/published.hpp"
+#include "cellroute/table/diff.hpp"
+
+namespace cellroute::proxy {
+
+/// A configuration that was read, checked and compiled: good to be made current.
+struct loaded_configuration {
+  wire::configuration configuration;  ///< without its text, and without the keys, which are in the table
+  routing_table table;
+  table_diff moved;  ///< against the table that was current
+  duration elapsed{};
+};
+
+/// What came of a reading.
+enum class reload_result : std::uint8_t { applied, unchanged, refused };
+[[nodiscard]] std::string_view to_string(reload_result result);
+
+struct reload_report {
+  reload_result result = reload_result::unchanged;
+  std::uint64_t generation = 0;       ///< the current one, behind it
+  std::vector<std::string> mistakes;  ///< where it was refused: where, what, and what to do
+};
+
+/// Makes a configuration current, or not, and tells people what came of it. Called on the source's reactor.
+class config_listener {
+ public:
+  /// The listener calls `config_source::applied` or `refuse` for it, now or later; until then nothing else is read.
+  virtual void on_loaded(loaded_configuration loaded) = 0;
+  virtual void on_refused(const std::vector<std::string>& mistakes) = 0;
+  /// Somebody asked, and it is what is current.
+  virtual void on_unchanged() = 0;
+
+ protected:
+  ~config_listener() = default;
+};
+
+/// Reads a file with its keys taken out, as `wire::load_text` does, and compiles it for the number `generation`.
+[[nodiscard]] expected<loaded_configuration, std::vector<std::string>> compile_configuration(
+    std::string_view text, const wire::config_file& file, generation_number generation, std::uint64_t seed,
+    std::pmr::memory_resource& memory);
+
+/// Follows a configuration file: notices that it may have changed, reads it on a thread of its own, and hands over what
+/// is new. What was refused is not told again until it changes or somebody asks.
+///
+/// Threads: the reactor's. Outlived by all that it is given, and outlives the reactor's run.
+class config_source final : private io::tick_listener, private io::registered {
+ public:
+  config_source(io::reactor& reactor, wire::config_file file, published<active_configuration>& current,
+                std::pmr::memory_resource& memory, std::uint64_t seed, config_listener& listener);
+  config_source(const config_source&) = delete;
+  config_source& operator=(const config_source&) = delete;
+  ~config_source();
+
+  /// From now on. `content_in_use` is the `wire::content_hash` of what is current.
+  void start(std::uint64_t content_in_use, const wire::settings& settings);
+  /// Reads it now. `lifted` names the guard that does not count this time, or nothing.
+  void demand(std::string lifted = {});
+  /// As `demand`, and waits for what comes of it.
+  [[nodiscard]] io::task<reload_report> reload(std::string lifted);
+
+  /// What was handed over is current; its settings count from now on.
+  void applied(const wire::settings& settings);
+  /// What was handed over cannot be made current.
+  void refuse(std::vector<std::string> mistakes);
+
+  /// Why the file as it is now is not what is current; empty where it is.
+  [[nodiscard]] const std::vector<std::string>& mistakes() const { return mistakes_; }
+
+ private:
+  struct unchanged {};
+  struct still_refused {};
+  struct refused {
+    std::vector<std::string> mistakes;
+  };
+  using outcome = std::variant<unchanged, still_refused, refused, loaded_configuration>;
+  /// What a reading is made with; a copy of its own, for its thread.
+  struct reading {
+    wire::config_file file;
+    std::uint64_t content_in_use = 0;
+    std::optional<std::uint64_t> content_refused;
+    wire::guard_settings guard;
+    std::string lifted;
+    bool is_asked = false;
+  };
+  struct read {
+    std::uint64_t content = 0;
+    outcome what;
+    bool is_asked = false;
+  };
+  struct waiter {
+    explicit waiter(config_source& owner) : of(owner) {}
+    config_source& of;
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> waiting) const { of.waiting_.push_back(waiting); }
+    void await_resume() const noexcept {}
+  };
+
+  void on_tick(time_point now) override;
+  void on_events(std::uint32_t events) override;
+  void follow();
+  void begin();
+  [[nodiscard]] read read_all(const reading& how) const;
+  void take();
+  void end(reload_result result);
+
+  io::reactor& reactor_;
+  wire::config_file file_;
+  published<active_configuration>& current_;
+  std::pmr::memory_resource& memory_;
+  std::uint64_t seed_;
+  config_listener& listener_;
+  process::file_watcher watcher_;
+  std::optional<reload_schedule> schedule_;  // from `start` on
+  wire::reload_settings policy_;
+  wire::guard_settings guard_;
+  std::uint64_t content_in_use_ = 0;
+  std::uint64_t content_loading_ = 0;
+  std::optional<std::uint64_t> content_refused_;
+  std::vector<std::string> mistakes_;
+  std::string lifted_;
+  bool is_asked_ = false;
+  reload_report report_;
+  std::uint64_t begun_ = 0;
+  std::uint64_t ended_ = 0;
+  std::vector<std::coroutine_handle<>> waiting_;
+  std::optional<read> result_;  // written by the thread, read when it has ended
+  std::thread thread_;
+};
+
+}  // namespace cellroute::proxy

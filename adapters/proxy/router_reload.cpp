@@ -1,0 +1,174 @@
+// What a router does with a configuration that comes while it runs.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "adapters/io/address.hpp"
+#include "adapters/proxy/router.hpp"
+
+namespace cellroute::proxy {
+namespace {
+
+constexpr duration new_names_timeout = 5s;  // how long a change waits for names it brought; then those are answered 502
+
+/// Whether both have the same listeners, whatever is set for each.
+bool have_same_addresses(const std::vector<wire::listener_settings>& a, const std::vector<wire::listener_settings>& b) {
+  return std::ranges::equal(a, b, [](const wire::listener_settings& x, const wire::listener_settings& y) {
+    return x.name == y.name && x.address == y.address;
+  });
+}
+
+/// Puts back what only a restart changes, and names it.
+std::vector<std::string> keep_what_needs_a_restart(const wire::settings& running, wire::settings& wanted) {
+  std::vector<std::string> kept;
+  const auto keep = [&kept](std::string_view name, const auto& is, auto& wished) {
+    if (is == wished) return;
+    wished = is;
+    kept.emplace_back(name);
+  };
+  keep("process.workers", running.process.workers, wanted.process.workers);
+  if (!have_same_addresses(running.listeners, wanted.listeners)) keep("listeners", running.listeners, wanted.listeners);
+  keep("log.access.output", running.log.access.output, wanted.log.access.output);
+  keep("log.access.preset", running.log.access.preset, wanted.log.access.preset);
+  keep("metrics.path", running.metrics.path, wanted.metrics.path);
+  keep("admin", running.admin, wanted.admin);
+  return kept;
+}
+
+/// `tier3 -> visa: 12`; what was not there, or is no more, is called `(none)`.
+std::vector<std::string> moves_of(const table_diff& moved) {
+  std::vector<std::string> lines;
+  const auto name = [](const std::string& placement) { return placement.empty() ? "(none)" : placement.c_str(); };
+  for (const placement_change& change : moved.changes) {
+    lines.push_back(fmt::format("{} -> {}: {}", name(change.from), name(change.to), change.keys));
+  }
+  return lines;
+}
+
+}  // namespace
+
+expected<void, publish_error> router::publish(routing_table table) {
+  const std::uint64_t generation = table.generation().value;
+  request_settings settings;
+  {
+    reader<active_configuration> current(*configurations_);
+    settings = current.current().value.settings;
+  }
+  return configurations_->publish({generation, {std::move(table), std::move(settings)}});
+}
+
+request_settings router::request_settings_of(const wire::configuration& configuration) const {
+  request_settings made;
+  made.http = configuration.local.http;
+  made.decision = configuration.local.decision;
+  made.key_printing = configuration.local.log.access.routing_key;
+  made.key_header = configuration.key.header;
+  for (const auto& [name, label] : listeners_) {
+    const auto& given = configuration.local.listeners;
+    const auto same = std::ranges::find(given, name, &wire::listener_settings::name);
+    made.listeners.push_back(
+        {name, label, same == given.end() ? std::vector<wire::network_prefix>{} : same->trusted_proxies});
+  }
+  return made;
+}
+
+std::set<std::string> router::host_names(const table_spec& spec) const {
+  std::set<std::string> hosts;
+  for (const cell& c : spec.cells) {
+    for (const endpoint& e : c.endpoints) {
+      if (!io::parse_address(e.host, e.port)) hosts.insert(e.host);
+    }
+  }
+  return hosts;
+}
+
+void router::on_loaded(loaded_configuration loaded) {
+  resolver_.watch(host_names(loaded.configuration.spec));
+  loaded_ = std::move(loaded);
+  named_at_latest_ = reactor_.now() + new_names_timeout;
+  apply_when_named(reactor_.now());
+}
+
+void router::apply_when_named(time_point now) {
+  const std::set<std::string> hosts = host_names(loaded_->configuration.spec);
+  const bool all_known =
+      std::ranges::all_of(hosts, [this](const std::string& h) { return name_table_.find(h).has_value(); });
+  if (!all_known && resolver_.pending() > 0 && now < named_at_latest_) return;
+  apply(*std::exchange(loaded_, {}));
+}
+
+void router::apply(loaded_configuration loaded) {
+  const std::uint64_t generation = loaded.table.generation().value;
+  const std::uint64_t keys = loaded.table.keys().size();
+  const std::uint64_t placements = loaded.table.placements().size();
+  const std::string version = loaded.table.version();
+  wire::settings& local = loaded.configuration.local;
+  const std::vector<std::string> kept = keep_what_needs_a_restart(configuration_.local, local);
+  if (!configurations_->publish({generation, {std::move(loaded.table), request_settings_of(loaded.configuration)}})) {
+    config_source_->refuse({fmt::format("generation {} was overtaken; have it read again", generation)});
+    return;
+  }
+  ++applied_count_;
+  applied_at_ = read_wall_clock();
+  apply_elapsed_ = loaded.elapsed;
+  const std::vector<std::string> moves = moves_of(loaded.moved);
+  event(process::log_level::info, "config_applied", "the configuration is in use",
+        {{"source", configuration_.file},
+         {"version", std::string_view(version)},
+         {"generation", generation},
+         {"keys", keys},
+         {"placements", placements},
+         {"keys_moved", std::uint64_t{loaded.moved.moved}},
+         {"keys_added", std::uint64_t{loaded.moved.added}},
+         {"keys_removed", std::uint64_t{loaded.moved.removed}},
+         {"moves", std::span<const std::string>(moves)}});
+  if (!kept.empty()) {
+    event(process::log_level::warn, "restart_needed", "these settings count from the next start on; the rest is in use",
+          {{"settings", std::span<const std::string>(kept)}});
+  }
+  apply_local(local);
+  configuration_ = std::move(loaded.configuration);
+  config_source_->applied(configuration_.local);
+}
+
+void router::apply_local(const wire::settings& local) {
+  log_->set_level(level_of(local.log.level));
+  drain_.set_policy({local.process.drain_unready_for, local.process.drain_timeout});
+  std::vector<edge::listener_options> options;
+  for (std::size_t i = 0; i < local.listeners.size(); ++i) {
+    accepts_[i]->set(local.listeners[i].limits.accept_rate, local.listeners[i].limits.accept_burst);
+    options.push_back(listener_options_of(i, local));
+  }
+  for (const auto& w : workers_) w->set_options(options, limits_of(local.http));
+}
+
+void router::on_refused(const std::vector<std::string>& mistakes) {
+  ++refused_count_;
+  refused_at_ = read_wall_clock();
+  event(process::log_level::error, "config_rejected", "the configuration is refused; what was in use stays in use",
+        {{"source", configuration_.file},
+         {"generation", configurations_->generation()},
+         {"mistakes", std::span<const std::string>(mistakes)}});
+}
+
+void router::on_unchanged() {
+  event(process::log_level::info, "config_unchanged", "the file was read again and holds what is in use",
+        {{"source", configuration_.file}, {"generation", configurations_->generation()}});
+}
+
+config_refusal router::last_refusal() const {
+  if (!config_source_ || config_source_->mistakes().empty()) return {refused_at_, {}};
+  return {refused_at_, config_source_->mistakes()};
+}
+
+bool router::may_reload() const { return admin_is_private_; }
+
+io::task<reload_report> router::reload(std::string lifted) {
+  if (config_source_) co_return co_await config_source_->reload(std::move(lifted));
+  reload_report nothing;
+  nothing.generation = configurations_->generation();
+  co_return nothing;
+}
+
+}  // namespace cellroute::proxy

@@ -1,0 +1,409 @@
+// A configuration that changes while requests are on their way.
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "tests/system/support/fake_cell.hpp"
+#include "tests/system/support/router_process.hpp"
+
+namespace cellroute::system_test {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// What a cell does that answers with its name.
+struct says {
+  std::string name;
+  void operator()(cell_connection& c) const {
+    message request;
+    while (c.read_request(request)) c.answer("200 OK", name);
+  }
+};
+
+router_config config_of(std::uint16_t a, std::uint16_t b, std::string keys) {
+  return {.placements = {{"tier1", at(a)}, {"tier3", at(b)}}, .keys = std::move(keys)};
+}
+
+std::string cell_of(const router_process& router, std::string_view key) {
+  return ask(router.port(), request("GET /", "X-Routing-Key: " + std::string(key) + "\r\n")).content;
+}
+
+message post(const router_process& router, std::string_view target, std::string_view fields = "") {
+  return ask(router.admin_port(),
+             request("POST " + std::string(target), "Content-Length: 0\r\n" + std::string(fields)));
+}
+
+/// How somebody replaces a file.
+struct edit_case {
+  std::string_view says;
+  void (*replace)(const fs::path& file, const std::string& text);
+};
+
+const edit_case edit_cases[] = {
+    {"saved in place", [](const fs::path& file, const std::string& text) { std::ofstream(file) << text; }},
+    {"another file renamed over it",
+     [](const fs::path& file, const std::string& text) {
+       const fs::path next = file.string() + ".new";
+       std::ofstream(next) << text;
+       fs::rename(next, file);
+     }},
+    {"removed, then written",
+     [](const fs::path& file, const std::string& text) {
+       fs::remove(file);
+       std::ofstream(file) << text;
+     }},
+    {"written in two halves",
+     [](const fs::path& file, const std::string& text) {
+       std::ofstream(file) << text.substr(0, text.size() / 2);
+       std::this_thread::sleep_for(std::chrono::milliseconds(50));
+       std::ofstream(file, std::ios::app) << text.substr(text.size() / 2);
+     }},
+    {"saved with the time stamp of before",
+     [](const fs::path& file, const std::string& text) {
+       const auto before = fs::last_write_time(file);
+       std::ofstream(file) << text;
+       fs::last_write_time(file, before);
+     }},
+};
+
+TEST_CASE("reload: an edit is live within a second, however the file is replaced") {
+  fake_cell one(says{"one"});
+  fake_cell two(says{"two"});
+  router_process router(config_of(one.port(), two.port(), "acme: tier1"));
+  CHECK(cell_of(router, "acme") == "one");
+  bool at_two = false;
+  for (const edit_case& row : edit_cases) {
+    CAPTURE(row.says);
+    at_two = !at_two;
+    const std::string yaml = config_of(one.port(), two.port(), at_two ? "acme: tier3" : "acme: tier1").yaml();
+    const steady::time_point edited = steady::now();
+    row.replace(router.config_file(), yaml);
+    const std::string wanted = at_two ? "two" : "one";
+    CHECK(eventually([&] { return cell_of(router, "acme") == wanted; }));
+    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(steady::now() - edited);
+    MESSAGE(row.says << ": live after " << took.count() << " ms");
+    CHECK(took < 1s);
+  }
+}
+
+TEST_CASE("reload: the swap of a ConfigMap's link is an edit") {
+  fake_cell one(says{"one"});
+  fake_cell two(says{"two"});
+  const router_config first = config_of(one.port(), two.port(), "acme: tier1");
+  const router_config second = config_of(one.port(), two.port(), "acme: tier3");
+  router_process router(first);
+  // From a plain file to the links that a ConfigMap has, and then a swap of the link in the middle.
+  const fs::path folder = router.folder();
+  for (const auto& [name, config] : {std::pair("..1", &second), std::pair("..2", &first)}) {
+    fs::create_directory(folder / name);
+    std::ofstream(folder / name / "cellroute.yaml") << config->yaml();
+  }
+  fs::create_symlink("..1", folder / "..data");
+  fs::create_symlink("..data/cellroute.yaml", folder / "link");
+  fs::rename(folder / "link", router.config_file());
+  CHECK(eventually([&] { return cell_of(router, "acme") == "two"; }));
+  fs::create_symlink("..2", folder / "..data_tmp");
+  const steady::time_point swapped = steady::now();
+  fs::rename(folder / "..data_tmp", folder / "..data");
+  CHECK(eventually([&] { return cell_of(router, "acme") == "one"; }));
+  CHECK(steady::now() - swapped < 1s);
+}
+
+TEST_CASE("reload: twenty writes in a tenth of a second are one reload") {
+  fake_cell one(says{"one"});
+  router_process router(config_of(one.port(), one.port(), "acme: tier1"));
+  for (int i = 0; i < 20; ++i) {
+    router.edit(config_of(one.port(), one.port(), "acme: tier1, k" + std::to_string(i) + ": tier3"));
+    std::this_thread::sleep_for(5ms);
+  }
+  CHECK(router.reaches_generation(2));
+  std::this_thread::sleep_for(400ms);
+  CHECK(router.metric("gateway_config_generation") == 2);
+  CHECK(router.metric("gateway_config_apply_total", {"result=\"applied\""}) == 2);  // the start's is one
+}
+
+TEST_CASE("reload: touching the file, or writing what it holds, changes nothing") {
+  fake_cell one(says{"one"});
+  const router_config config = config_of(one.port(), one.port(), "acme: tier1");
+  router_process router(config);
+  router.edit(config);
+  fs::last_write_time(router.config_file(), fs::file_time_type::clock::now());  // allow: ::now(: a file's time
+  const message asked = post(router, "/v1/reload");
+  CHECK(asked.status() == 200);
+  CHECK(asked.content == "{\"result\":\"unchanged\",\"generation\":1}\n");
+  CHECK(router.metric("gateway_config_generation") == 1);
+}
+
+TEST_CASE("reload: without the system's word the poll finds the edit") {
+  fake_cell one(says{"one"});
+  fake_cell two(says{"two"});
+  router_config config = config_of(one.port(), two.port(), "acme: tier1");
+  config.reload = "watch: false, poll: 300ms";
+  router_process router(config);
+  config.keys = "acme: tier3";
+  router.edit(config);
+  CHECK(eventually([&] { return cell_of(router, "acme") == "two"; }));
+}
+
+TEST_CASE("reload: without either only those who ask have it read") {
+  fake_cell one(says{"one"});
+  fake_cell two(says{"two"});
+  router_config config = config_of(one.port(), two.port(), "acme: tier1");
+  config.reload = "watch: false, poll: off";
+  router_process router(config);
+  config.keys = "acme: tier3";
+  router.edit(config);
+  std::this_thread::sleep_for(600ms);
+  CHECK(cell_of(router, "acme") == "one");
+  CHECK(post(router, "/v1/reload").content == "{\"result\":\"applied\",\"generation\":2}\n");
+  CHECK(cell_of(router, "acme") == "two");
+  config.keys = "acme: tier1";
+  router.edit(config);
+  router.process().signal(SIGHUP);
+  CHECK(eventually([&] { return cell_of(router, "acme") == "one"; }));
+}
+
+/// A file that cannot be used.
+struct refusal_case {
+  std::string_view says;
+  std::string_view find;     ///< in the good text
+  std::string_view replace;  ///< by that
+  std::string_view mistake;  ///< a part of what is said
+};
+
+const refusal_case refusal_cases[] = {
+    {"bad syntax", "routing:", "routing: {", "cellroute.yaml:"},
+    {"an unknown key", "process:", "proces:", "proces: "},
+    {"a placement that is none", "acme: tier1", "acme: tier9", "routing.keys.inline.acme: "},
+    {"half of the file", "placements:", "# placements:", "cellroute.yaml:"},
+    {"an empty file", "", "", ""},
+};
+
+TEST_CASE("reload: what cannot be used is refused with every mistake, and what ran keeps running") {
+  fake_cell one(says{"one"});
+  router_process router(config_of(one.port(), one.port(), "acme: tier1"));
+  const std::string good = read_text(router.config_file());
+  double refused = 0;
+  for (const refusal_case& row : refusal_cases) {
+    CAPTURE(row.says);
+    std::string bad = good;
+    if (row.find.empty()) {
+      bad.clear();
+    } else {
+      bad.replace(bad.find(row.find), row.find.size(), row.replace);
+    }
+    router.edit(bad);
+    CHECK(eventually(
+        [&] { return router.metric("gateway_config_apply_total", {"result=\"rejected\""}) == refused + 1; }));
+    ++refused;
+    CHECK(cell_of(router, "acme") == "one");
+    CHECK(router.metric("gateway_config_generation") == 1);
+    CHECK(router.admin("/ready").status() == 200);
+    const std::string page = router.admin("/debug/config").content;
+    CHECK(page.find("\"rejected\":{\"at\":\"") != std::string::npos);
+    CHECK(page.find(row.mistake) != std::string::npos);
+    // Whoever asks is told again; by itself it is not told twice.
+    const message asked = post(router, "/v1/reload");
+    CHECK(asked.status() == 422);
+    CHECK(asked.content.find("\"mistakes\":[\"") != std::string::npos);
+    ++refused;
+    std::this_thread::sleep_for(100ms);
+    CHECK(router.metric("gateway_config_apply_total", {"result=\"rejected\""}) == refused);
+  }
+  const auto line = router.process().wait_line(R"("event":"config_rejected")");
+  REQUIRE(line);
+  CHECK(line->find("\"level\":\"error\"") != std::string::npos);
+  CHECK(line->find("\"mistakes\":[\"") != std::string::npos);
+  CHECK(line->find("cellroute.yaml:") != std::string::npos);
+
+  router.edit(good);
+  CHECK(
+      eventually([&] { return router.admin("/debug/config").content.find("\"rejected\":null") != std::string::npos; }));
+  CHECK(router.metric("gateway_config_generation") == 1);  // it is what was in use all the time
+}
+
+TEST_CASE("reload: a file that goes is refused once; when it is back it counts again") {
+  fake_cell one(says{"one"});
+  fake_cell two(says{"two"});
+  router_config config = config_of(one.port(), two.port(), "acme: tier1");
+  config.reload = "poll: 200ms";
+  router_process router(config);
+  fs::remove(router.config_file());
+  CHECK(eventually([&] { return router.metric("gateway_config_apply_total", {"result=\"rejected\""}) == 1; }));
+  std::this_thread::sleep_for(600ms);  // some polls
+  CHECK(router.metric("gateway_config_apply_total", {"result=\"rejected\""}) == 1);
+  CHECK(router.admin("/debug/config").content.find("no such file") != std::string::npos);
+  CHECK(cell_of(router, "acme") == "one");
+  config.keys = "acme: tier3";
+  router.edit(config);
+  CHECK(eventually([&] { return cell_of(router, "acme") == "two"; }));
+}
+
+TEST_CASE("reload: a guard refuses what would go too far, and is lifted once, by name") {
+  fake_cell one(says{"one"});
+  router_config config = config_of(one.port(), one.port(), "a: tier1, b: tier1, c: tier1");
+  config.guard = "min_keys: 3";
+  config.reload = "watch: false, poll: off";
+  router_process router(config);
+  config.keys = "a: tier1, b: tier1";
+  router.edit(config);
+  const message refused = post(router, "/v1/reload");
+  CHECK(refused.status() == 422);
+  CHECK(refused.content.find("guard.min_keys: 2 keys would be left, not at least 3") != std::string::npos);
+  CHECK(router.metric("gateway_config_keys") == 3);
+  CHECK(post(router, "/v1/reload?override=max_moved_percent").status() == 422);
+  CHECK(post(router, "/v1/reload?override=min_keys").status() == 200);
+  CHECK(router.metric("gateway_config_keys") == 2);
+  CHECK(post(router, "/v1/reload", "Origin: http://127.0.0.1\r\n").status() == 403);
+}
+
+TEST_CASE("reload: the log tells what moved") {
+  fake_cell one(says{"one"});
+  router_process router(config_of(one.port(), one.port(), "a: tier1, b: tier1, c: tier3, d: tier3"));
+  router.edit(config_of(one.port(), one.port(), "a: tier3, b: tier3, c: tier1, e: tier1"));
+  CHECK(router.reaches_generation(2));
+  const auto text =
+      router.process().wait_line(R"("event":"config_applied","message":"the configuration is in use","source":)"
+                                 "\"" +
+                                 router.config_file().string() + R"(","version":"","generation":2)");
+  REQUIRE(text);
+  CHECK(text->find(R"("keys":4,"placements":2,"keys_moved":3,"keys_added":1,"keys_removed":1,"moves":[)"
+                   R"("(none) -> tier1: 1","tier1 -> tier3: 2","tier3 -> (none): 1","tier3 -> tier1: 1"])") !=
+        std::string::npos);
+}
+
+TEST_CASE("reload: connections to cells that stay are kept, and so is the place in the round") {
+  std::atomic<int> connections{0};
+  fake_cell cell([&](cell_connection& c) {
+    ++connections;
+    message request;
+    while (c.read_request(request)) c.answer("200 OK", "here");
+  });
+  router_process router(config_of(cell.port(), cell.port(), "acme: tier1"));
+  client c(router.port());
+  for (int generation = 2; generation < 6; ++generation) {
+    CHECK(c.ask(keyed("GET /")).status() == 200);
+    router.edit(config_of(cell.port(), cell.port(), "acme: tier1, k" + std::to_string(generation) + ": tier3"));
+    REQUIRE(router.reaches_generation(static_cast<std::uint64_t>(generation)));
+  }
+  CHECK(c.ask(keyed("GET /")).status() == 200);  // the client's connection has lived through all of it
+  CHECK(connections == 1);
+}
+
+/// A setting, a change of it, and what a request sees before and after.
+struct setting_case {
+  std::string_view says;
+  void (*change)(router_config&);
+  std::string_view ask;  ///< the request's fields
+  int status_before;
+  int status_after;
+  std::string_view field_after;  ///< a field that only the second answer has
+};
+
+const setting_case setting_cases[] = {
+    {"the key's header", [](router_config& c) { c.key = "sources: [{header: {name: X-Tenant}}]"; },
+     "X-Routing-Key: acme\r\n", 200, 400, ""},
+    {"methods", [](router_config& c) { c.http = "methods: [POST]"; }, "X-Routing-Key: acme\r\n", 200, 405, "Allow"},
+    {"the size of a head", [](router_config& c) { c.http = "max_field_bytes: 256"; },
+     "X-Routing-Key: acme\r\nX-Long: "
+     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+     "aaa"
+     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+     "aaa"
+     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n",
+     200, 431, ""},
+    {"decision headers", [](router_config& c) { c.decision = "route_decision: true"; }, "X-Routing-Key: acme\r\n", 200,
+     200, "X-Route-Decision"},
+    {"the largest content", [](router_config& c) { c.defaults = "limits: {max_request_body: 1}"; },
+     "X-Routing-Key: acme\r\nContent-Length: 2\r\n", 200, 413, ""},
+    {"the request id's header", [](router_config& c) { c.http = "request_id: {header: X-Trace}"; },
+     "X-Routing-Key: acme\r\n", 200, 200, "X-Trace"},
+};
+
+TEST_CASE("reload: settings count for the next request, on a connection that is open already") {
+  fake_cell one(says{"one"});
+  for (const setting_case& row : setting_cases) {
+    CAPTURE(row.says);
+    router_config config = config_of(one.port(), one.port(), "acme: tier1");
+    router_process router(config);
+    client c(router.port());
+    const std::string content = row.ask.find("Content-Length") == std::string_view::npos ? "" : "xx";
+    const message before = c.ask(request("GET /", row.ask) + content);
+    CHECK(before.status() == row.status_before);
+    row.change(config);
+    router.edit(config);
+    REQUIRE(router.reaches_generation(2));
+    std::this_thread::sleep_for(100ms);  // a tick of the worker
+    const message after = c.ask(request("GET /", row.ask) + content);
+    CHECK(after.status() == row.status_after);
+    if (!row.field_after.empty()) {
+      CHECK(before.head.value(row.field_after).empty());
+      CHECK_FALSE(after.head.value(row.field_after).empty());
+    }
+  }
+}
+
+TEST_CASE("reload: what only a restart changes is named, and the rest counts") {
+  fake_cell one(says{"one"});
+  fake_cell two(says{"two"});
+  router_config config = config_of(one.port(), two.port(), "acme: tier1");
+  router_process router(config);
+  config.workers = 2;
+  config.keys = "acme: tier3";
+  router.edit(config);
+  CHECK(eventually([&] { return cell_of(router, "acme") == "two"; }));
+  const auto line = router.process().wait_line(R"("event":"restart_needed")");
+  REQUIRE(line);
+  CHECK(line->find(R"("settings":["process.workers"])") != std::string::npos);
+}
+
+TEST_CASE("reload: under load no request fails, and each sees one configuration") {
+  fake_cell one(says{"one"});
+  fake_cell two(says{"two"});
+  router_config config = config_of(one.port(), two.port(), "acme: tier1");
+  config.decision = "route_decision: true";
+  config.workers = 2;
+  config.log = "access: {output: \"off\"}";
+  config.reload = "debounce: 10ms";
+  router_process router(config);
+  std::atomic<bool> stop{false};
+  std::atomic<int> answered{0};
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> clients;
+  for (int i = 0; i < 2; ++i) {
+    clients.emplace_back([&] {
+      client c(router.port());
+      while (!stop) {
+        const message answer = c.ask(keyed("GET /"));
+        const std::string decision(answer.head.value("X-Route-Decision"));
+        const std::size_t at = decision.find("gen=");
+        const bool is_odd = at != std::string::npos && std::stoull(decision.substr(at + 4)) % 2 == 1;
+        const bool fits = answer.content == (is_odd ? "one" : "two") &&
+                          answer.head.value("X-Routed-To") == (is_odd ? "tier1" : "tier3");
+        if (!answer.complete || answer.status() != 200 || !fits) ++wrong;
+        ++answered;
+      }
+    });
+  }
+  for (std::uint64_t generation = 2; generation < 12; ++generation) {
+    config.keys = generation % 2 == 1 ? "acme: tier1" : "acme: tier3";
+    router.edit(config);
+    CHECK(router.reaches_generation(generation));
+  }
+  stop = true;
+  for (std::thread& c : clients) c.join();
+  MESSAGE(answered.load() << " requests, " << wrong.load() << " failed or mixed");
+  CHECK(answered > 100);
+  CHECK(wrong == 0);
+}
+
+}  // namespace
+}  // namespace cellroute::system_test

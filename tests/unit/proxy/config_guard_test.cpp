@@ -1,0 +1,68 @@
+#include "adapters/proxy/config_guard.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <string_view>
+
+namespace cellroute::proxy {
+namespace {
+
+struct guard_case {
+  std::string_view says;
+  wire::guard_settings guard;
+  std::size_t moved;
+  std::size_t removed;
+  std::size_t before;
+  std::size_t after;
+  std::string_view lifted;
+  std::string_view broken;  // the names of the guards
+};
+
+const guard_case guard_cases[] = {
+    {"nothing is guarded unless written", {}, 5000, 5000, 10000, 0, "", ""},
+    {"as many as may move", {1, {}, 0}, 100, 0, 10000, 10000, "", ""},
+    {"one more", {1, {}, 0}, 101, 0, 10000, 10000, "", "max_moved_percent"},
+    {"a part of a per cent", {0.25, {}, 0}, 26, 0, 10000, 10000, "", "max_moved_percent"},
+    {"none may move", {0, {}, 0}, 1, 0, 10000, 10000, "", "max_moved_percent"},
+    {"as many as may go", {{}, 0.5, 0}, 0, 50, 10000, 9950, "", ""},
+    {"one more goes", {{}, 0.5, 0}, 0, 51, 10000, 9949, "", "max_removed_percent"},
+    {"percentages of 999 keys do not count", {1, 1, 0}, 999, 999, 999, 0, "", ""},
+    {"those of 1,000 do", {1, 1, 0}, 11, 11, 1000, 989, "", "max_moved_percent max_removed_percent"},
+    {"enough keys are left", {{}, {}, 3}, 0, 2, 5, 3, "", ""},
+    {"too few are", {{}, {}, 3}, 0, 3, 5, 2, "", "min_keys"},
+    {"a guard that is lifted", {1, 1, 0}, 11, 11, 1000, 989, "max_moved_percent", "max_removed_percent"},
+    {"the last one that is lifted", {{}, {}, 3}, 0, 3, 5, 2, "min_keys", ""},
+};
+
+TEST_CASE("config guard: what a change may do") {
+  for (const guard_case& row : guard_cases) {
+    CAPTURE(row.says);
+    table_diff change;
+    change.moved = row.moved;
+    change.removed = row.removed;
+    std::string broken;
+    for (const std::string& line : broken_guards(row.guard, change, row.before, row.after, row.lifted)) {
+      const std::size_t begin = std::string_view("guard.").size();
+      REQUIRE(line.starts_with("guard."));
+      const std::string name = line.substr(begin, line.find(':') - begin);
+      CHECK(line.ends_with("override=" + name));  // says how to let it pass
+      broken += (broken.empty() ? "" : " ") + name;
+    }
+    CHECK(broken == row.broken);
+  }
+}
+
+TEST_CASE("config guard: it says how many keys, and of how many") {
+  table_diff change;
+  change.moved = 26;
+  const auto broken = broken_guards({0.25, {}, 0}, change, 10000, 10000, "");
+  REQUIRE(broken.size() == 1);
+  CHECK(
+      broken.front() ==
+      "guard.max_moved_percent: 26 of 10000 keys would move, which is 0.26 % and not at most 0.25 %; check the change; "
+      "to let it pass once, POST /v1/reload?override=max_moved_percent");
+}
+
+}  // namespace
+}  // namespace cellroute::proxy
