@@ -70,11 +70,12 @@ const library libraries[] = {
     {"httplib", "httplib.h"}, {"json", "nlohmann/"},       {"json", "simdjson"},    {"nghttp2", "nghttp2/"},
     {"ngtcp2", "nghttp3/"},   {"ngtcp2", "ngtcp2/"},       {"openssl", "openssl/"}, {"address-text", "arpa/inet.h"},
     {"posix", "dirent.h"},    {"posix", "dlfcn.h"},        {"posix", "fcntl.h"},    {"posix", "grp.h"},
-    {"posix", "linux/"},      {"posix", "net/"},           {"posix", "netdb.h"},    {"posix", "netinet/"},
-    {"posix", "poll.h"},      {"posix", "pthread.h"},      {"posix", "pwd.h"},      {"posix", "sched.h"},
-    {"posix", "signal.h"},    {"posix", "spawn.h"},        {"posix", "sys/"},       {"posix", "time.h"},
-    {"posix", "unistd.h"},    {"regex", "re2/"},           {"simd", "arm_neon.h"},  {"simd", "emmintrin.h"},
-    {"simd", "immintrin.h"},  {"simd", "x86intrin.h"},     {"store", "sqlite3.h"},  {"yaml", "yaml-cpp/"},
+    {"posix", "linux/"},      {"posix", "malloc.h"},       {"posix", "net/"},       {"posix", "netdb.h"},
+    {"posix", "netinet/"},    {"posix", "poll.h"},         {"posix", "pthread.h"},  {"posix", "pwd.h"},
+    {"posix", "sched.h"},     {"posix", "signal.h"},       {"posix", "spawn.h"},    {"posix", "sys/"},
+    {"posix", "time.h"},      {"posix", "unistd.h"},       {"regex", "re2/"},       {"simd", "arm_neon.h"},
+    {"simd", "emmintrin.h"},  {"simd", "immintrin.h"},     {"simd", "x86intrin.h"}, {"store", "sqlite3.h"},
+    {"yaml", "yaml-cpp/"},
 };
 
 const std::filesystem::path root = CELLROUTE_SOURCE_DIR;

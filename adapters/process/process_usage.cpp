@@ -1,6 +1,7 @@
 #include "adapters/process/process_usage.hpp"
 
 #include <dirent.h>
+#include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -44,6 +45,12 @@ process_usage read_process_usage() {
   if (::getrusage(RUSAGE_SELF, &times) == 0)
     usage.cpu_seconds = to_seconds(times.ru_utime) + to_seconds(times.ru_stime);
   return usage;
+}
+
+void give_back_memory() {
+#ifdef __GLIBC__
+  ::malloc_trim(0);
+#endif
 }
 
 }  // namespace cellroute::process

@@ -16,4 +16,8 @@ struct process_usage {
 /// Cost: reads /proc, some 50 us and more with many descriptors: for a scrape, not for a reactor's path.
 [[nodiscard]] process_usage read_process_usage();
 
+/// Gives freed memory back to the system: after the work of a moment that took a multiple of what stays. Cost:
+/// milliseconds.
+void give_back_memory();
+
 }  // namespace cellroute::process

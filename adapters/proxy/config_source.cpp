@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "adapters/process/process_usage.hpp"
 #include "adapters/proxy/config_guard.hpp"
 
 namespace cellroute::proxy {
@@ -33,27 +34,6 @@ std::string_view to_string(reload_result result) {
   return {};
 }
 
-expected<loaded_configuration, std::vector<std::string>> compile_configuration(std::string_view text,
-                                                                               const wire::config_file& file,
-                                                                               generation_number generation,
-                                                                               std::uint64_t seed,
-                                                                               std::pmr::memory_resource& memory) {
-  auto configuration = wire::load_text(text, file);
-  if (!configuration) return unexpected(std::move(configuration).error().mistakes);
-  auto table = routing_table::compile(configuration->spec, generation, seed, &memory);
-  if (!table) {  // the rules have passed; what is left is size
-    std::vector<std::string> mistakes;
-    for (violation& v : table.error()) {
-      mistakes.push_back(to_string(wire::locate(*configuration, std::move(v.path), std::move(v.what))));
-    }
-    return unexpected(std::move(mistakes));
-  }
-  // A million keys as a tree take ten times what they take in the table.
-  configuration->source = {};
-  configuration->spec.assignments = {};
-  return loaded_configuration{*std::move(configuration), *std::move(table), {}, {}};
-}
-
 config_source::config_source(io::reactor& reactor, wire::config_file file, published<active_configuration>& current,
                              std::pmr::memory_resource& memory, std::uint64_t seed, config_listener& listener)
     : reactor_(reactor), file_(std::move(file)), current_(current), memory_(memory), seed_(seed), listener_(listener) {
@@ -66,22 +46,24 @@ config_source::~config_source() {
   if (schedule_ && watcher_.descriptor() >= 0) reactor_.remove(watcher_.descriptor());
 }
 
-void config_source::start(std::uint64_t content_in_use, const wire::settings& settings) {
-  content_in_use_ = content_in_use;
-  policy_ = settings.reload;
-  guard_ = settings.guard;
+void config_source::start(const wire::configuration& in_use) {
+  use(in_use);
   schedule_.emplace(policy_of(policy_), reactor_.now());
   if (watcher_.descriptor() >= 0 && reactor_.add(watcher_.descriptor(), *this) != 0) return;
   follow();
   if (policy_.watch) schedule_->notice(reactor_.now());  // it may have changed since it was read
 }
 
+void config_source::use(const wire::configuration& c) {
+  content_in_use_ = c.content;
+  files_in_use_ = wire::files_of(c);
+  policy_ = c.local.reload;
+  guard_ = c.local.guard;
+}
+
 void config_source::follow() {
-  if (policy_.watch) {
-    (void)watcher_.watch({&file_.path, 1});  // what cannot be watched is found by the poll
-  } else {
-    (void)watcher_.watch({});
-  }
+  // What cannot be watched is found by the poll.
+  (void)watcher_.watch(policy_.watch ? std::span<const std::string>(files_in_use_) : std::span<const std::string>());
 }
 
 void config_source::demand(std::string lifted) {
@@ -110,13 +92,19 @@ void config_source::on_tick(time_point now) {
 
 void config_source::begin() {
   ++begun_;
-  reading how{
-      file_, content_in_use_, content_refused_, guard_, std::exchange(lifted_, {}), std::exchange(is_asked_, false)};
+  reading how{file_,
+              files_in_use_,
+              content_in_use_,
+              content_refused_,
+              guard_,
+              std::exchange(lifted_, {}),
+              std::exchange(is_asked_, false)};
   follow();  // before it is read: what changes from now on is read again
   if (thread_.joinable()) thread_.join();
   thread_ = std::thread([this, how = std::move(how)] {
     result_ = read_all(how);
     result_->is_asked = how.is_asked;
+    process::give_back_memory();  // a table of a million keys took several times its size
     reactor_.post([this] { take(); });
   });
 }
@@ -124,29 +112,30 @@ void config_source::begin() {
 /// On a thread of its own.
 config_source::read config_source::read_all(const reading& how) const {
   const time_point began = read_clock();
-  auto text = wire::read_text(how.file);
-  if (!text) {
-    // A file that is not there has no content to remember it by: its mistake is what is compared.
-    const std::uint64_t as_content = wire::content_hash(text.error().mistakes.front());
-    if (how.content_refused == as_content && !how.is_asked) return {as_content, still_refused{}};
-    return {as_content, refused{std::move(text).error().mistakes}};
-  }
-  const std::uint64_t content = wire::content_hash(*text);
-  if (content == how.content_in_use) return {content, unchanged{}};
+  // The usual case reads the files and nothing else.
+  if (wire::content_of(how.files_in_use) == how.content_in_use) return {how.content_in_use, unchanged{}};
+  auto configuration = wire::load(how.file);
+  const std::uint64_t content = configuration ? configuration->content : configuration.error().content;
   if (content == how.content_refused && !how.is_asked) return {content, still_refused{}};
+  if (!configuration) return {content, refused{lines_of(configuration.error())}};
   const generation_number generation{current_.generation() + 1};
-  auto loaded = compile_configuration(*text, how.file, generation, seed_, memory_);
-  if (!loaded) return {content, refused{std::move(loaded).error()}};
+  auto table = wire::compile(*configuration, generation, seed_, &memory_);
+  if (!table) {
+    wire::load_error error;
+    error.mistakes = std::move(table).error();
+    return {content, refused{lines_of(error)}};
+  }
+  loaded_configuration loaded{*std::move(configuration), *std::move(table), {}, {}};
   std::vector<std::string> broken;
   {
     reader<active_configuration> before(current_);
-    const routing_table& table = before.current().value.table;
-    loaded->moved = diff(table, loaded->table);
-    broken = broken_guards(how.guard, loaded->moved, table.keys().size(), loaded->table.keys().size(), how.lifted);
+    const routing_table& old = before.current().value.table;
+    loaded.moved = diff(old, loaded.table);
+    broken = broken_guards(how.guard, loaded.moved, old.keys().size(), loaded.table.keys().size(), how.lifted);
   }
   if (!broken.empty()) return {content, refused{std::move(broken)}};
-  loaded->elapsed = read_clock() - began;
-  return {content, *std::move(loaded)};
+  loaded.elapsed = read_clock() - began;
+  return {content, std::move(loaded)};
 }
 
 void config_source::take() {
@@ -167,12 +156,10 @@ void config_source::take() {
   }
 }
 
-void config_source::applied(const wire::settings& settings) {
-  content_in_use_ = content_loading_;
+void config_source::applied(const wire::configuration& in_use) {
+  use(in_use);
   content_refused_.reset();
   mistakes_.clear();
-  guard_ = settings.guard;
-  policy_ = settings.reload;
   follow();
   end(reload_result::applied);
   schedule_->set_policy(policy_of(policy_), reactor_.now());

@@ -51,11 +51,6 @@ class config_listener {
   ~config_listener() = default;
 };
 
-/// Reads a file with its keys taken out, as `wire::load_text` does, and compiles it for the number `generation`.
-[[nodiscard]] expected<loaded_configuration, std::vector<std::string>> compile_configuration(
-    std::string_view text, const wire::config_file& file, generation_number generation, std::uint64_t seed,
-    std::pmr::memory_resource& memory);
-
 /// Follows a configuration file: notices that it may have changed, reads it on a thread of its own, and hands over what
 /// is new. What was refused is not told again until it changes or somebody asks.
 ///
@@ -68,15 +63,15 @@ class config_source final : private io::tick_listener, private io::registered {
   config_source& operator=(const config_source&) = delete;
   ~config_source();
 
-  /// From now on. `content_in_use` is the `wire::content_hash` of what is current.
-  void start(std::uint64_t content_in_use, const wire::settings& settings);
+  /// From now on; `in_use` is what is current.
+  void start(const wire::configuration& in_use);
   /// Reads it now. `lifted` names the guard that does not count this time, or nothing.
   void demand(std::string lifted = {});
   /// As `demand`, and waits for what comes of it.
   [[nodiscard]] io::task<reload_report> reload(std::string lifted);
 
   /// What was handed over is current; its settings count from now on.
-  void applied(const wire::settings& settings);
+  void applied(const wire::configuration& in_use);
   /// What was handed over cannot be made current.
   void refuse(std::vector<std::string> mistakes);
 
@@ -93,6 +88,7 @@ class config_source final : private io::tick_listener, private io::registered {
   /// What a reading is made with; a copy of its own, for its thread.
   struct reading {
     wire::config_file file;
+    std::vector<std::string> files_in_use;
     std::uint64_t content_in_use = 0;
     std::optional<std::uint64_t> content_refused;
     wire::guard_settings guard;
@@ -114,6 +110,7 @@ class config_source final : private io::tick_listener, private io::registered {
 
   void on_tick(time_point now) override;
   void on_events(std::uint32_t events) override;
+  void use(const wire::configuration& c);
   void follow();
   void begin();
   [[nodiscard]] read read_all(const reading& how) const;
@@ -130,6 +127,7 @@ class config_source final : private io::tick_listener, private io::registered {
   std::optional<reload_schedule> schedule_;  // from `start` on
   wire::reload_settings policy_;
   wire::guard_settings guard_;
+  std::vector<std::string> files_in_use_;
   std::uint64_t content_in_use_ = 0;
   std::uint64_t content_loading_ = 0;
   std::optional<std::uint64_t> content_refused_;

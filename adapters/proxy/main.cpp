@@ -16,7 +16,6 @@ namespace {
 
 enum exit_code : int { exit_ok = 0, exit_invalid = 1, exit_usage = 2 };
 
-void print_line(const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); }
 void print_error(const std::string& text) { std::fprintf(stderr, "cellroute-router: %s\n", text.c_str()); }
 
 /// Variables that deployments of a cell router set, and that will mean something here. Until then, silence would let an
@@ -80,13 +79,11 @@ int main(int argc, char** argv) {
   if (!listen.empty()) file.flags.listen = listen;
   if (!admin.empty()) file.flags.admin = admin;
   if (const char* const port = std::getenv("PORT")) file.environment.port = port;
-  const auto text = wire::read_text(file);
-  auto configuration = text ? wire::load_text(*text, file) : unexpected(text.error());
+  auto configuration = wire::load(file);
   if (!configuration) {
     const wire::load_error& error = configuration.error();
-    for (const std::string& mistake : error.mistakes) {
-      error.is_in_file ? print_line(mistake) : print_error(mistake);
-    }
+    for (const wire::diagnostic& d : error.mistakes) std::fprintf(stderr, "%s\n", wire::to_string(d).c_str());
+    if (!error.otherwise.empty()) print_error(error.otherwise);
     return error.is_missing || error.is_override ? exit_usage : exit_invalid;
   }
   if (const auto limit = process::raise_fd_limit(); !limit) print_error("the limit of descriptors stays as it was");
@@ -94,7 +91,7 @@ int main(int argc, char** argv) {
   // names must not end by them.
   for (const int number : {SIGPIPE, SIGHUP, SIGUSR1, SIGUSR2}) std::signal(number, SIG_IGN);
 
-  proxy::router_options options{version, commit, random_seed(), true, file, wire::content_hash(*text)};
+  proxy::router_options options{version, commit, random_seed(), true, file};
   options.unused_variables = unused_variables();
   proxy::router router(*std::move(configuration), std::move(options));
   if (const auto started = router.start(); !started) {

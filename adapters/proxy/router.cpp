@@ -155,7 +155,7 @@ expected<void, start_error> router::start() {
   if (options_.file) {
     config_listener& told = *this;
     config_source_.emplace(reactor_, *options_.file, *configurations_, table_memory_, options_.seed, told);
-    config_source_->start(options_.content, configuration_.local);
+    config_source_->start(configuration_);
   }
   state_.store(readiness::ready, std::memory_order_relaxed);
   reader<active_configuration> current(*configurations_);
@@ -194,10 +194,11 @@ expected<void, start_error> router::open_log() {
 }
 
 expected<void, start_error> router::compile_table() {
-  auto compiled = routing_table::compile(configuration_.spec, generation_number{1}, options_.seed, &table_memory_);
-  if (!compiled) {  // the configuration was checked when it was read; what is left is size
-    const violation& first = compiled.error().front();
-    return unexpected(start_error{fmt::format("{}: {}", first.path, first.what)});
+  auto compiled = wire::compile(configuration_, generation_number{1}, options_.seed, &table_memory_);
+  if (!compiled) {
+    std::string lines;
+    for (const wire::diagnostic& d : compiled.error()) lines += "\n" + to_string(d);
+    return unexpected(start_error{"the routing keys make no table:" + lines});
   }
   for (const wire::listener_settings& l : configuration_.local.listeners) {
     listeners_.emplace_back(l.name, names_.intern(label_kind::listener, l.name));
@@ -205,8 +206,7 @@ expected<void, start_error> router::compile_table() {
   configurations_.emplace(
       snapshot<active_configuration>{1, {*std::move(compiled), request_settings_of(configuration_)}});
   table_memory_.trim();
-  configuration_.source = {};  // a million keys as a tree take ten times what they take in the table
-  configuration_.spec.assignments = {};
+  process::give_back_memory();
   return {};
 }
 
@@ -339,6 +339,10 @@ void router::on_tick(time_point now) {
   if (admin_) admin_->refresh();
   configurations_->collect();
   if (loaded_) apply_when_named(now);
+  if (now >= trim_at_) {  // no change has followed: the next one need not find the memory of the last
+    trim_at_ = time_point::max();
+    table_memory_.trim();
+  }
   if (has_gateway_names()) sample_rate(now);
   if (drain_.state() == drain_state::serving) return;
   std::size_t open = 0;

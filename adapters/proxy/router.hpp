@@ -30,7 +30,6 @@ struct router_options {
   std::uint64_t seed = 0;      ///< for request ids and key tables; from a source that strangers cannot guess
   bool takes_signals = false;  ///< those of a daemon: see `on_signal`
   std::optional<wire::config_file> file{};      ///< followed from `start` on; none: the configuration stays as it is
-  std::uint64_t content = 0;                    ///< the hash of what that file held
   std::vector<std::string> unused_variables{};  ///< of the environment: set, and without effect yet
 };
 
@@ -143,6 +142,7 @@ class router final : private admin_source, private config_listener, private name
   std::optional<config_source> config_source_;
   std::optional<loaded_configuration> loaded_;  // waits for its names
   time_point named_at_latest_;
+  time_point trim_at_ = time_point::max();
   std::uint64_t applied_count_ = 1;  // the start's
   std::uint64_t refused_count_ = 0;
   std::optional<wall_time> refused_at_;

@@ -12,6 +12,8 @@ namespace {
 
 constexpr duration new_names_timeout = 5s;  // how long a change waits for names it brought; then those are answered 502
 
+constexpr duration table_memory_kept = 3s;  // for the table of a change that follows at once
+
 /// Whether both have the same listeners, whatever is set for each.
 bool have_same_addresses(const std::vector<wire::listener_settings>& a, const std::vector<wire::listener_settings>& b) {
   return std::ranges::equal(a, b, [](const wire::listener_settings& x, const wire::listener_settings& y) {
@@ -110,6 +112,7 @@ void router::apply(loaded_configuration loaded) {
     return;
   }
   ++applied_count_;
+  trim_at_ = reactor_.now() + table_memory_kept;
   applied_at_ = read_wall_clock();
   apply_elapsed_ = loaded.elapsed;
   const std::vector<std::string> moves = moves_of(loaded.moved);
@@ -129,7 +132,7 @@ void router::apply(loaded_configuration loaded) {
   }
   apply_local(local);
   configuration_ = std::move(loaded.configuration);
-  config_source_->applied(configuration_.local);
+  config_source_->applied(configuration_);
 }
 
 void router::apply_local(const wire::settings& local) {

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "adapters/wire/configuration.hpp"
+#include "adapters/wire/config_file.hpp"
 #include "adapters/wire/print.hpp"
 #include "adapters/wire/printer.hpp"
 #include "cellroute/match/routing_key.hpp"
@@ -34,6 +34,19 @@ void append_lines(std::string& out, std::string_view before, const wire::diagnos
   for (const wire::diagnostic& d : found) out += fmt::format("{}{}\n", before, wire::to_string(d));
 }
 
+outcome invalid(const request& asked, const wire::diagnostics& mistakes) {
+  outcome result;
+  result.exit_code = exit_invalid;
+  append_lines(result.errors, "", mistakes);
+  if (asked.as_json) {
+    wire::printer out;
+    out.flag("valid", false);
+    add_list(out, "mistakes", mistakes);
+    result.output = to_json(std::move(out));
+  }
+  return result;
+}
+
 /// Reads the named configuration, or says why not in `result`.
 std::optional<wire::configuration> load(const request& asked, const surroundings& around, outcome& result) {
   const std::optional<std::string>& named = asked.file ? asked.file : around.config_path;
@@ -43,23 +56,13 @@ std::optional<wire::configuration> load(const request& asked, const surroundings
         named ? "the file's name is empty; name a file\n" : "no configuration; name a file, or set CONFIG_PATH\n"};
     return std::nullopt;
   }
-  const std::string& file = *named;
-  const auto text = wire::read_file(file);
-  if (!text) {
-    const int exit_code = text.error() == wire::file_error::missing ? exit_usage : exit_invalid;
-    result = {exit_code, "", fmt::format("{}: {}\n", file, wire::to_string(text.error()))};
+  auto read = wire::load({*named, {}, {}});
+  if (read) return *std::move(read);
+  if (!read.error().otherwise.empty()) {
+    result = {read.error().is_missing ? exit_usage : exit_invalid, "", read.error().otherwise + "\n"};
     return std::nullopt;
   }
-  auto read = wire::read_configuration(*text, file);
-  if (read) return *std::move(read);
-  result.exit_code = exit_invalid;
-  append_lines(result.errors, "", read.error());
-  if (asked.as_json) {
-    wire::printer out;
-    out.flag("valid", false);
-    add_list(out, "mistakes", read.error());
-    result.output = to_json(std::move(out));
-  }
+  result = invalid(asked, read.error().mistakes);
   return std::nullopt;
 }
 
@@ -91,19 +94,25 @@ outcome explain_refusal(const request& asked, const key_refusal& refused) {
 
 outcome check(const request& asked, const surroundings& around) {
   outcome result;
-  const auto read = load(asked, around, result);
+  auto read = load(asked, around, result);
   if (!read) return result;
   const wire::diagnostics warnings = wire::find_warnings(*read);
-  append_lines(result.errors, "warning: ", warnings);
   const table_spec& spec = read->spec;
+  std::size_t key_count = spec.assignments.size();
+  for (const wire::key_file& file : read->keys) key_count += file.rows.size();
+  const wire::node tree = asked.print ? wire::to_tree(*read) : wire::node{};
+  // Whether a key stands in two files is seen when they become one table.
+  if (const auto table = wire::compile(*read, generation_number{1}, 0); !table) {
+    return invalid(asked, table.error());
+  }
+  append_lines(result.errors, "warning: ", warnings);
   if (asked.print) {
-    const wire::node tree = wire::to_tree(*read);
     result.output = asked.as_json ? wire::write_json(tree) : wire::write_yaml(tree);
   } else if (asked.as_json) {
     wire::printer out;
     out.flag("valid", true);
     out.text("version", spec.version);
-    out.count("keys", spec.assignments.size());
+    out.count("keys", key_count);
     out.count("placements", spec.placements.size());
     out.count("cells", spec.cells.size());
     out.count("endpoints", count_endpoints(spec));
@@ -113,7 +122,7 @@ outcome check(const request& asked, const surroundings& around) {
     const auto counted = [](std::size_t count, std::string_view noun) {
       return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
     };
-    result.output = fmt::format("{}: valid; {}, {}, {}, {}\n", read->file, counted(spec.assignments.size(), "key"),
+    result.output = fmt::format("{}: valid; {}, {}, {}, {}\n", read->file, counted(key_count, "key"),
                                 counted(spec.placements.size(), "placement"), counted(spec.cells.size(), "cell"),
                                 counted(count_endpoints(spec), "endpoint"));
   }
@@ -122,19 +131,13 @@ outcome check(const request& asked, const surroundings& around) {
 
 outcome explain(const request& asked, const surroundings& around) {
   outcome result;
-  const auto read = load(asked, around, result);
+  auto read = load(asked, around, result);
   if (!read) return result;
   const auto key = read_named_key(asked.key);
   if (!key) return explain_refusal(asked, key.error());
 
-  const auto table = routing_table::compile(read->spec, generation_number{1}, 0);
-  if (!table) {
-    result.exit_code = exit_invalid;
-    for (const violation& v : table.error()) {
-      result.errors += wire::to_string(wire::locate(*read, v.path, v.what)) + "\n";
-    }
-    return result;
-  }
+  const auto table = wire::compile(*read, generation_number{1}, 0);
+  if (!table) return invalid(asked, table.error());
   const auto made = table->route(*key, {key_source::header, read->key.header});
   if (!made) return explain_refusal(asked, key_is_unknown);
   std::string text;

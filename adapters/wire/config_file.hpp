@@ -1,6 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory_resource>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -8,6 +11,8 @@
 #include "adapters/wire/configuration.hpp"
 #include "adapters/wire/overrides.hpp"
 #include "cellroute/base/expected.hpp"
+#include "cellroute/model/ids.hpp"
+#include "cellroute/table/routing_table.hpp"
 
 namespace cellroute::wire {
 
@@ -18,23 +23,34 @@ struct config_file {
   overrides environment;
 };
 
-/// Why a file gives no configuration. Each mistake is a line for the operator: where, what, and what to do.
+/// Why a file gives no configuration.
 struct load_error {
-  std::vector<std::string> mistakes;
-  bool is_missing = false;   ///< there is no such file
-  bool is_in_file = false;   ///< each line names its place in the file
-  bool is_override = false;  ///< not the file: what was said outside of it
+  diagnostics mistakes{};     ///< in it, or in a key file that it names
+  std::string otherwise{};    ///< what else there is: the file itself, or what was said outside of it
+  bool is_missing = false;    ///< there is no such file
+  bool is_override = false;   ///< what was said outside of it
+  std::uint64_t content = 0;  ///< a hash of what was read until then
 };
+/// A line for the operator for each mistake.
+[[nodiscard]] std::vector<std::string> lines_of(const load_error& error);
 
-/// A number that two contents share only by a chance of 2^-64; whether a file has changed.
-[[nodiscard]] std::uint64_t content_hash(std::string_view text);
-
-/// Reads, checks and completes the configuration. `text` is what the file holds.
+/// Reads the configuration, completes it, and reads the key files that it names.
 ///
-/// Errors and cost: as `read_configuration`.
-[[nodiscard]] expected<configuration, load_error> load_text(std::string_view text, const config_file& from);
+/// Errors and cost: as `read_configuration` and `read_key_file`.
+[[nodiscard]] expected<configuration, load_error> load(const config_file& from);
 
-/// As `read_file`, its error as `load_text` has it.
-[[nodiscard]] expected<std::string, load_error> read_text(const config_file& from);
+/// Compiles what was loaded, and frees what is in the table then: the keys, and the text as a tree, which take ten
+/// times as much.
+///
+/// Errors: a key that stands twice; size.
+[[nodiscard]] expected<routing_table, diagnostics> compile(
+    configuration& loaded, generation_number generation, std::uint64_t seed,
+    std::pmr::memory_resource* resource = std::pmr::get_default_resource());
+
+/// The files that a configuration is in, as the process opens them: its own first.
+[[nodiscard]] std::vector<std::string> files_of(const configuration& c);
+
+/// The `content` of files, read now; nothing where one cannot be read. Whether anything has changed.
+[[nodiscard]] std::optional<std::uint64_t> content_of(std::span<const std::string> files);
 
 }  // namespace cellroute::wire

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <iterator>
 #include <memory>
+#include <system_error>
 #include <unordered_set>
 
 #include "adapters/wire/fleet.hpp"
@@ -210,7 +211,7 @@ expected<configuration, diagnostics> read_configuration(std::string_view text, s
   {
     section top(c.source, "", mistakes);
     top.fixed("apiVersion", "cellroute/v1");
-    read_fleet(top, c.spec, c.key);
+    read_fleet(top, c.spec, c.key, c.key_files);
     describe(top, c.local);
   }
   diagnostics& found = mistakes.found();
@@ -254,13 +255,17 @@ diagnostic locate(const configuration& c, std::string path, std::string what) {
   return std::move(one.front());
 }
 
-expected<std::string, file_error> read_file(const std::string& path) {
+expected<std::string, file_error> read_file(const std::string& path, std::size_t bytes_max) {
   const std::unique_ptr<std::FILE, file_closer> file(std::fopen(path.c_str(), "rb"));
   if (!file) return unexpected(errno == ENOENT || errno == ENOTDIR ? file_error::missing : file_error::unreadable);
   std::string text;
+  std::error_code unknown;  // then it grows as it is read
+  if (const auto size_bytes = std::filesystem::file_size(path, unknown); !unknown && size_bytes <= bytes_max) {
+    text.reserve(size_bytes);
+  }
   char chunk[64 * 1024];
   while (const std::size_t size_bytes = std::fread(chunk, 1, sizeof chunk, file.get())) {
-    if (text.size() + size_bytes > configuration_bytes_max) return unexpected(file_error::too_large);
+    if (text.size() + size_bytes > bytes_max) return unexpected(file_error::too_large);
     text.append(chunk, size_bytes);
   }
   if (std::ferror(file.get()) != 0) return unexpected(file_error::unreadable);

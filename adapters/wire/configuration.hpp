@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "adapters/wire/diagnostic.hpp"
+#include "adapters/wire/key_file.hpp"
 #include "adapters/wire/node.hpp"
 #include "adapters/wire/settings.hpp"
 #include "cellroute/base/expected.hpp"
@@ -24,11 +25,15 @@ struct configuration {
   // Fleet sections: the same on every router.
   table_spec spec;
   key_settings key;
+  std::vector<std::string> key_files;  ///< their names, as written
 
   settings local;
 
   std::string file;  ///< its name, for `locate`
   node source;       ///< the text as a tree, so that whatever is found later still has a place
+
+  std::vector<key_file> keys;  ///< what the key files hold; filled by `load`
+  std::uint64_t content = 0;   ///< a hash of all that was read; set by `load`
 };
 
 /// Reads a configuration and runs every rule on it, the table's too.
@@ -53,9 +58,10 @@ struct configuration {
 
 enum class file_error { missing, unreadable, too_large };
 
-/// Reads a whole file of at most `configuration_bytes_max` bytes.
+/// Reads a whole file of at most `bytes_max` bytes.
 /// Errors: `missing` when there is no such file; `unreadable` for all else, a directory or missing rights for example.
-[[nodiscard]] expected<std::string, file_error> read_file(const std::string& path);
+[[nodiscard]] expected<std::string, file_error> read_file(const std::string& path,
+                                                          std::size_t bytes_max = configuration_bytes_max);
 
 /// What is wrong, and what to do; stands behind the file's name.
 [[nodiscard]] std::string_view to_string(file_error e);

@@ -58,14 +58,14 @@ void read_inline_keys(section& keys, std::vector<assignment>& out) {
   }
 }
 
-void read_routing(section& routing, table_spec& spec) {
+void read_routing(section& routing, table_spec& spec, std::vector<std::string>& key_files) {
   routing.text("default_placement", spec.default_placement.value);
   routing.later({"rules", "canary", "override", "on_invalid_row"});
   const node* found = routing.map_at("keys");
   if (found == nullptr) return;
   section keys(*found, routing.path("keys"), routing.mistakes());
   read_inline_keys(keys, spec.assignments);
-  keys.later({"files"});
+  keys.list("files", key_files, parse_key_file_name);
 }
 
 std::vector<endpoint> read_endpoints(section& parent) {
@@ -152,7 +152,7 @@ bool is_own_cell(const cell& c, const table_spec& spec) {
 
 }  // namespace
 
-void read_fleet(section& top, table_spec& spec, key_settings& key) {
+void read_fleet(section& top, table_spec& spec, key_settings& key, std::vector<std::string>& key_files) {
   top.text("version", spec.version);
   const auto read = [&top](std::string_view name, auto inner) {
     if (const node* found = top.map_at(name)) {
@@ -162,7 +162,7 @@ void read_fleet(section& top, table_spec& spec, key_settings& key) {
   };
   upstream_policy defaults;
   read("key", [&](section& in) { read_key(in, key, spec.on_unknown); });
-  read("routing", [&](section& in) { read_routing(in, spec); });
+  read("routing", [&](section& in) { read_routing(in, spec, key_files); });
   read("defaults", [&](section& in) {
     describe(in, defaults);
     in.later({"upstream_tls"});
@@ -172,7 +172,7 @@ void read_fleet(section& top, table_spec& spec, key_settings& key) {
   top.later({"routes", "overload"});
 }
 
-node print_fleet(const table_spec& spec, const key_settings& key) {
+node print_fleet(const table_spec& spec, const key_settings& key, const std::vector<std::string>& key_files) {
   printer top;
   std::string version = spec.version;
   if (!version.empty()) top.text("version", version);
@@ -194,6 +194,7 @@ node print_fleet(const table_spec& spec, const key_settings& key) {
   for (const assignment& a : spec.assignments) rows.put(a.key, node_kind::quoted, a.placement.value);
   printer keys;
   keys.add("inline", std::move(rows).take());
+  if (!key_files.empty()) keys.list("files", key_files, parse_key_file_name);
   routing.add("keys", std::move(keys).take());
   top.add("routing", std::move(routing).take());
 

@@ -322,6 +322,13 @@ std::string to_string(const access_output& output) {
   return "";
 }
 
+parsed<std::string> parse_key_file_name(std::string_view text) {
+  for (const std::string_view ending : {".tsv", ".csv", ".jsonl", ".ndjson"}) {
+    if (text.size() > ending.size() && text.ends_with(ending)) return std::string(text);
+  }
+  return must_be("must be the name of a file that ends with .tsv, .csv or .jsonl");
+}
+
 parsed<std::string> parse_url_path(std::string_view text) {
   const bool is_clean = std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f && c != '?' && c != '#'; });
   if (!text.starts_with('/') || !is_clean) return must_be("must be a path that starts with a slash, such as /metrics");

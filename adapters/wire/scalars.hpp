@@ -68,6 +68,9 @@ struct origin {
 [[nodiscard]] parsed<access_output> parse_access_output(std::string_view text);
 [[nodiscard]] std::string to_string(const access_output& output);
 
+/// The name of a file of routing keys; its ending tells the format.
+[[nodiscard]] parsed<std::string> parse_key_file_name(std::string_view text);
+
 /// A path that a client asks for: `/metrics`.
 [[nodiscard]] parsed<std::string> parse_url_path(std::string_view text);
 

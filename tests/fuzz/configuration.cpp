@@ -28,9 +28,11 @@ bool has_same_text(const node& a, const node& b) {
 }
 
 // The order of cells says nothing, and printing may choose another.
-bool is_same(configuration a, configuration b) {
-  for (configuration* c : {&a, &b}) std::ranges::sort(c->spec.cells, {}, &cell::id);
-  return a.spec == b.spec && a.key == b.key && a.local == b.local;
+bool is_same(const configuration& a, const configuration& b) {
+  table_spec spec_a = a.spec;
+  table_spec spec_b = b.spec;
+  for (table_spec* spec : {&spec_a, &spec_b}) std::ranges::sort(spec->cells, {}, &cell::id);
+  return spec_a == spec_b && a.key == b.key && a.key_files == b.key_files && a.local == b.local;
 }
 
 void check_configuration(std::string_view text, std::string_view file_name) {

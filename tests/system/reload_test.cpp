@@ -265,6 +265,38 @@ TEST_CASE("reload: a guard refuses what would go too far, and is lifted once, by
   CHECK(post(router, "/v1/reload", "Origin: http://127.0.0.1\r\n").status() == 403);
 }
 
+TEST_CASE("reload: key files count like the configuration itself, and are followed like it") {
+  fake_cell one(says{"one"});
+  fake_cell two(says{"two"});
+  router_config config = config_of(one.port(), two.port(), "acme: tier1");
+  config.key_files = "keys.tsv, more.csv";
+  config.files = {{"keys.tsv", "visa\ttier1\n"}, {"more.csv", "key,placement\nglobex,tier1\n"}};
+  router_process router(config);
+  CHECK(router.metric("gateway_config_keys") == 3);
+  for (const std::string_view key : {"acme", "visa", "globex"}) CHECK(cell_of(router, key) == "one");
+
+  const steady::time_point edited = steady::now();
+  std::ofstream(router.folder() / "keys.tsv") << "visa\ttier3\nhooli\ttier1\n";
+  CHECK(eventually([&] { return cell_of(router, "visa") == "two"; }));
+  CHECK(steady::now() - edited < 1s);
+  CHECK(cell_of(router, "hooli") == "one");
+
+  std::ofstream(router.folder() / "keys.tsv") << "visa\ttier1\nacme\ttier3\nglobex\ttier3\n";
+  const message twice = post(router, "/v1/reload");
+  CHECK(twice.status() == 422);
+  CHECK(twice.content.find("keys.tsv:2:1: the key \\\"acme\\\" stands in routing.keys.inline, too") !=
+        std::string::npos);
+  CHECK(twice.content.find("more.csv:2:1: the key \\\"globex\\\" stands in ") != std::string::npos);
+  std::ofstream(router.folder() / "keys.tsv") << "visa\tnowhere\n";
+  CHECK(post(router, "/v1/reload").content.find("keys.tsv:1:6: names the placement \\\"nowhere\\\"") !=
+        std::string::npos);
+  fs::remove(router.folder() / "keys.tsv");
+  CHECK(post(router, "/v1/reload").content.find("routing.keys.files[0]: ") != std::string::npos);
+  CHECK(cell_of(router, "visa") == "two");  // the last good one
+  std::ofstream(router.folder() / "keys.tsv") << "visa\ttier1\n";
+  CHECK(eventually([&] { return cell_of(router, "visa") == "one"; }));
+}
+
 TEST_CASE("reload: the log tells what moved") {
   fake_cell one(says{"one"});
   router_process router(config_of(one.port(), one.port(), "a: tier1, b: tier1, c: tier3, d: tier3"));

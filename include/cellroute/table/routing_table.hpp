@@ -48,12 +48,14 @@ class routing_table {
  public:
   /// Checks and compiles a spec. The keys lie in memory of `resource`, which outlives the table.
   ///
-  /// `seed` should be random where strangers choose keys.
+  /// `more` are keys from elsewhere than the spec, in parts; their outcomes are indices of its placements, and their
+  /// texts are needed until this returns. `seed` should be random where strangers choose keys.
   /// Errors: everything that is wrong, as `validate` tells it.
   /// Cost:   about 100 ns an assignment.
   [[nodiscard]] static expected<routing_table, violations> compile(
       const table_spec& spec, generation_number generation, std::uint64_t seed,
-      std::pmr::memory_resource* resource = std::pmr::get_default_resource()) {
+      std::pmr::memory_resource* resource = std::pmr::get_default_resource(),
+      std::span<const std::span<const key_row>> more = {}) {
     if (violations found = validate(spec); !found.empty()) return unexpected(std::move(found));
     std::unordered_map<std::string_view, std::uint16_t> index;
     std::vector<std::string_view> outcomes;
@@ -62,8 +64,11 @@ class routing_table {
       outcomes.push_back(p.id.value);
     }
     std::vector<key_row> rows;
-    rows.reserve(spec.assignments.size());
+    std::size_t row_count = spec.assignments.size();
+    for (const std::span<const key_row> part : more) row_count += part.size();
+    rows.reserve(row_count);
     for (const assignment& a : spec.assignments) rows.push_back({a.key, index.find(a.placement.value)->second});
+    for (const std::span<const key_row> part : more) rows.insert(rows.end(), part.begin(), part.end());
     auto keys = key_table::build(rows, seed, outcomes, resource);
     // What the rules let through can fail here by its size alone.
     if (!keys)

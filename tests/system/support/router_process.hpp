@@ -83,6 +83,7 @@ class log_line {
 struct router_config {
   std::vector<std::pair<std::string, std::string>> placements;  ///< the last one is the default placement
   std::string keys = "acme: tier1";
+  std::string key_files{};  ///< names, with commas
   std::string key{};
   std::string defaults{};
   std::string listener{};  ///< further keys of the listener, each with a comma before it
@@ -93,10 +94,11 @@ struct router_config {
   std::string reload{};
   std::string guard{};
   int workers = 1;
-  rlim_t descriptors_max = 0;              ///< 0: as many as this process may have
-  std::vector<std::string> under{};        ///< a command that runs the router: strace and its flags
-  std::vector<std::string> arguments{};    ///< behind `--config FILE`
-  std::vector<std::string> environment{};  ///< NAME=VALUE
+  rlim_t descriptors_max = 0;                                ///< 0: as many as this process may have
+  std::vector<std::pair<std::string, std::string>> files{};  ///< beside the configuration: name and content
+  std::vector<std::string> under{};                          ///< a command that runs the router: strace and its flags
+  std::vector<std::string> arguments{};                      ///< behind `--config FILE`
+  std::vector<std::string> environment{};                    ///< NAME=VALUE
 
   [[nodiscard]] std::string yaml() const {
     std::string text = "process: {workers: " + std::to_string(workers) + ", drain: {" + drain + "}}\n" +
@@ -111,8 +113,8 @@ struct router_config {
     section("decision", decision);
     section("key", key);
     section("defaults", defaults);
-    text +=
-        "routing: {default_placement: " + placements.back().first + ", keys: {inline: {" + keys + "}}}\nplacements:\n";
+    text += "routing: {default_placement: " + placements.back().first + ", keys: {inline: {" + keys + "}" +
+            (key_files.empty() ? "" : ", files: [" + key_files + "]") + "}}\nplacements:\n";
     for (const auto& [name, inside] : placements) text += "  " + name + ": {" + inside + "}\n";
     return text;
   }
@@ -267,6 +269,7 @@ class router_process {
   explicit router_process(const router_config& config)
       : config_file_(folder_.path() / "cellroute.yaml"), config_text_(config.yaml()) {
     std::ofstream(config_file_) << config_text_;
+    for (const auto& [name, text] : config.files) std::ofstream(folder_.path() / name) << text;
     std::vector<std::string> command = config.under;
     command.emplace_back(CELLROUTE_ROUTER_PATH);
     command.insert(command.end(), {"--config", config_file_.string()});

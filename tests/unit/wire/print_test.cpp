@@ -25,10 +25,13 @@ configuration read_example(const std::string& name) {
 }
 
 /// The order of cells says nothing: it is that of the text, and printing may choose another.
-void check_same(configuration a, configuration b) {
-  for (configuration* c : {&a, &b}) std::ranges::sort(c->spec.cells, {}, &cell::id);
-  CHECK((a.spec == b.spec));
+void check_same(const configuration& a, const configuration& b) {
+  table_spec spec_a = a.spec;
+  table_spec spec_b = b.spec;
+  for (table_spec* spec : {&spec_a, &spec_b}) std::ranges::sort(spec->cells, {}, &cell::id);
+  CHECK((spec_a == spec_b));
   CHECK((a.key == b.key));
+  CHECK((a.key_files == b.key_files));
   CHECK((a.local == b.local));
 }
 
@@ -53,6 +56,7 @@ version: "1.10"
 key: {on_unknown: reject, sources: [{header: {name: "123"}}]}
 routing:
   keys:
+    files: ["a b.tsv", "off.csv"]
     inline: {"123": "true", "null": "true", "x": "x-y", "a: b": "true", "# c": "off", "é\"\\\n": "5s", "- x": "null"}
 placements:
   "true": {cell: "null"}

@@ -1,0 +1,294 @@
+#include "adapters/wire/key_file.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <utility>
+
+#include "adapters/wire/node.hpp"
+
+namespace cellroute::wire {
+namespace {
+
+/// What a row may say beside key and placement, once the parts are built that act on it.
+constexpr std::string_view later_attributes[] = {"rate",  "burst", "concurrency", "weight",
+                                                 "state", "moved", "read_only",   "max_request_body"};
+
+bool is_later(std::string_view attribute) {
+  return std::ranges::find(later_attributes, attribute) != std::end(later_attributes);
+}
+
+std::string attribute_mistake(std::string_view name) {
+  if (is_later(name)) return fmt::format("{} is not supported yet; remove it", quote(name));
+  return fmt::format("{} is no attribute of a row; remove it", quote(name));
+}
+
+/// Takes rows of one file, and their mistakes.
+class row_taker {
+ public:
+  row_taker(key_file& file, std::span<const placement> placements) : file_(file) {
+    for (std::size_t i = 0; i < placements.size(); ++i) {
+      index_.emplace(placements[i].id.value, static_cast<std::uint16_t>(i));
+    }
+  }
+
+  void take(std::uint32_t line, std::string_view key, std::string_view placement) {
+    if (key.empty()) return mistake(line, 1, "has an empty key");
+    if (key.size() > key_size_max) {
+      return mistake(line, 1, fmt::format("has a key of {} bytes; at most {} are allowed", key.size(), key_size_max));
+    }
+    if (placement != last_name_ || placement.empty()) {  // rows of one placement often stand together
+      const auto found = index_.find(placement);
+      if (found == index_.end()) {
+        return mistake(line, key.size() + 2,
+                       placement.empty() ? "names no placement"
+                                         : fmt::format("names the placement {}, which there is not", quote(placement)));
+      }
+      last_name_ = found->first;
+      last_ = found->second;
+    }
+    file_.rows.push_back({key, last_});
+    file_.lines.push_back(line);
+  }
+
+  void mistake(std::uint32_t line, std::size_t column, std::string what) {
+    if (found_.size() <= mistakes_max) found_.push_back({file_.name, line, column, {}, std::move(what)});
+  }
+  /// A text that the file does not hold as it is.
+  std::string_view keep(std::string text) {
+    return *file_.unescaped.emplace_back(std::make_unique<const std::string>(std::move(text)));
+  }
+  [[nodiscard]] diagnostics take_mistakes() {
+    if (found_.size() > mistakes_max) {
+      found_.pop_back();
+      found_.push_back({file_.name, found_.back().line, 1, {}, "more mistakes may follow; correct these first"});
+    }
+    return std::move(found_);
+  }
+
+ private:
+  key_file& file_;
+  std::unordered_map<std::string_view, std::uint16_t> index_;
+  std::string_view last_name_;  // empty: none yet
+  std::uint16_t last_ = 0;
+  diagnostics found_;
+};
+
+/// The next line, without its end.
+std::string_view next_line(std::string_view& rest) {
+  const std::size_t end = std::min(rest.find('\n'), rest.size());
+  std::string_view line = rest.substr(0, end);
+  rest.remove_prefix(std::min(end + 1, rest.size()));
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  return line;
+}
+
+void read_tsv(std::string_view text, row_taker& rows) {
+  for (std::uint32_t line = 1; !text.empty(); ++line) {
+    const std::string_view row = next_line(text);
+    if (row.empty()) continue;
+    const std::size_t tab = row.find('\t');
+    if (tab == std::string_view::npos) {
+      rows.mistake(line, 1, "has no tab; write the key, a tab, the placement");
+      continue;
+    }
+    std::string_view placement = row.substr(tab + 1);
+    const std::size_t second = placement.find('\t');
+    if (second != std::string_view::npos) {
+      std::string_view attributes = placement.substr(second + 1);
+      placement = placement.substr(0, second);
+      while (!attributes.empty()) {
+        const std::size_t end = std::min(attributes.find(' '), attributes.size());
+        const std::string_view one = attributes.substr(0, end);
+        if (!one.empty()) {
+          rows.mistake(line, static_cast<std::size_t>(one.data() - row.data()) + 1,
+                       attribute_mistake(one.substr(0, one.find('='))));
+        }
+        attributes.remove_prefix(std::min(end + 1, attributes.size()));
+      }
+    }
+    rows.take(line, row.substr(0, tab), placement);
+  }
+}
+
+/// One record of CSV. Source: RFC 4180; a quoted field may hold commas, quotes written twice, and line ends.
+class csv_reader {
+ public:
+  csv_reader(std::string_view text, row_taker& rows) : rest_(text), rows_(rows) {}
+
+  /// False at the end, or where the text breaks the form: then the mistake is told.
+  bool next(std::vector<std::string_view>& fields) {
+    fields.clear();
+    if (rest_.empty()) return false;
+    line_ = next_line_;
+    for (;;) {
+      const auto field = rest_.starts_with('"') ? quoted() : plain();
+      if (!field) return false;
+      fields.push_back(*field);
+      if (rest_.starts_with(',')) {
+        rest_.remove_prefix(1);
+        continue;
+      }
+      if (rest_.starts_with('\r')) rest_.remove_prefix(1);
+      if (rest_.starts_with('\n')) rest_.remove_prefix(1);
+      ++next_line_;
+      return true;
+    }
+  }
+  [[nodiscard]] std::uint32_t line() const { return line_; }
+
+ private:
+  std::optional<std::string_view> plain() {
+    const std::size_t end = std::min(rest_.find_first_of(",\n\""), rest_.size());
+    std::string_view field = rest_.substr(0, end);
+    if (end < rest_.size() && rest_[end] == '"') {
+      rows_.mistake(next_line_, 1, "has a quote inside of a field; put the field in quotes and write the quote twice");
+      return std::nullopt;
+    }
+    if (field.ends_with('\r')) field.remove_suffix(1);
+    rest_.remove_prefix(field.size());
+    return field;
+  }
+  std::optional<std::string_view> quoted() {
+    const std::uint32_t begin = next_line_;
+    std::string unescaped;
+    bool is_escaped = false;
+    std::size_t start = 1;
+    for (;;) {
+      const std::size_t end = rest_.find('"', start);
+      if (end == std::string_view::npos) {
+        rows_.mistake(begin, 1, "has a quote that is not closed");
+        return std::nullopt;
+      }
+      const std::string_view part = rest_.substr(start, end - start);
+      next_line_ += static_cast<std::uint32_t>(std::ranges::count(part, '\n'));
+      const bool goes_on = end + 1 < rest_.size() && rest_[end + 1] == '"';
+      if (goes_on || is_escaped) unescaped += part;
+      if (goes_on) {
+        unescaped += '"';
+        is_escaped = true;
+        start = end + 2;
+        continue;
+      }
+      rest_.remove_prefix(end + 1);
+      if (!rest_.empty() && rest_.front() != ',' && rest_.front() != '\n' && rest_.front() != '\r') {
+        rows_.mistake(next_line_, 1, "has something behind a closed quote");
+        return std::nullopt;
+      }
+      return is_escaped ? rows_.keep(std::move(unescaped)) : part;
+    }
+  }
+
+  std::string_view rest_;
+  row_taker& rows_;
+  std::uint32_t line_ = 1;
+  std::uint32_t next_line_ = 1;
+};
+
+void read_csv(std::string_view text, row_taker& rows) {
+  csv_reader reader(text, rows);
+  std::vector<std::string_view> fields;
+  if (!reader.next(fields)) return;
+  const std::vector<std::string_view> columns = fields;
+  const auto column = [&columns](std::string_view name) { return std::ranges::find(columns, name) - columns.begin(); };
+  const auto key = static_cast<std::size_t>(column("key"));
+  const auto placement = static_cast<std::size_t>(column("placement"));
+  if (key == columns.size() || placement == columns.size()) {
+    return rows.mistake(1, 1, "must name the columns: key,placement");
+  }
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    if (i != key && i != placement && !is_later(columns[i])) rows.mistake(1, 1, attribute_mistake(columns[i]));
+  }
+  while (reader.next(fields)) {
+    if (fields.size() == 1 && fields.front().empty()) continue;
+    if (fields.size() != columns.size()) {
+      rows.mistake(reader.line(), 1,
+                   fmt::format("has {} fields, not {} as the first line", fields.size(), columns.size()));
+      continue;
+    }
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      if (i != key && i != placement && !fields[i].empty()) {
+        rows.mistake(reader.line(), 1, attribute_mistake(columns[i]));
+      }
+    }
+    rows.take(reader.line(), fields[key], fields[placement]);
+  }
+}
+
+void read_json_lines(std::string_view text, const std::string& name, row_taker& rows) {
+  for (std::uint32_t line = 1; !text.empty(); ++line) {
+    const std::string_view row = next_line(text);
+    if (row.find_first_not_of(" \t") == std::string_view::npos) continue;
+    const auto tree = read_json(row, name);
+    if (!tree) {
+      for (const diagnostic& d : tree.error()) rows.mistake(line, d.column, d.what);
+      continue;
+    }
+    const node* const key = tree->find("key");
+    const node* const placement = tree->find("placement");
+    const auto is_text = [](const node* value) { return value != nullptr && value->kind == node_kind::quoted; };
+    if (!is_text(key) || !is_text(placement)) {
+      rows.mistake(line, 1, R"(must be {"key": "NAME", "placement": "NAME"})");
+      continue;
+    }
+    for (const node& member : tree->children) {
+      const bool is_first = tree->find(member.name) == &member;
+      if (!is_first) {
+        rows.mistake(line, member.name_at.column, quote(member.name) + " stands twice");
+      } else if (member.name != "key" && member.name != "placement") {
+        rows.mistake(line, member.name_at.column, attribute_mistake(member.name));
+      }
+    }
+    const std::size_t at = row.find(key->text);  // most keys stand there as they are
+    const bool is_there = !key->text.empty() && at != std::string_view::npos;
+    rows.take(line, is_there ? row.substr(at, key->text.size()) : rows.keep(key->text), placement->text);
+  }
+}
+
+}  // namespace
+
+diagnostics read_key_file(key_file& file, std::span<const placement> placements) {
+  row_taker rows(file, placements);
+  const std::string_view name = file.name;
+  std::string_view text = *file.text;
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);  // a byte order mark
+  if (name.ends_with(".tsv")) {
+    read_tsv(text, rows);
+  } else if (name.ends_with(".csv")) {
+    read_csv(text, rows);
+  } else if (name.ends_with(".jsonl") || name.ends_with(".ndjson")) {
+    read_json_lines(text, file.name, rows);
+  } else {
+    rows.mistake(1, 1, "has a name that tells no format; let it end with .tsv, .csv or .jsonl");
+  }
+  return rows.take_mistakes();
+}
+
+diagnostics duplicates_in(std::span<const key_file> files, std::span<const assignment> inline_keys) {
+  struct place {
+    const key_file* file;  // null: the configuration
+    std::uint32_t line;
+  };
+  std::unordered_map<std::string_view, place> first;
+  for (const assignment& a : inline_keys) first.emplace(a.key, place{nullptr, 0});
+  diagnostics found;
+  for (const key_file& file : files) {
+    for (std::size_t i = 0; i < file.rows.size() && found.size() < mistakes_max; ++i) {
+      const auto [at, is_new] = first.try_emplace(file.rows[i].key, place{&file, file.lines[i]});
+      if (is_new) continue;
+      const place& other = at->second;
+      const std::string where = other.file == nullptr ? std::string("routing.keys.inline")
+                                                      : fmt::format("{}:{}", other.file->name, other.line);
+      found.push_back({file.name,
+                       file.lines[i],
+                       1,
+                       {},
+                       fmt::format("the key {} stands in {}, too; keep one of them", quote(at->first), where)});
+    }
+  }
+  return found;
+}
+
+}  // namespace cellroute::wire

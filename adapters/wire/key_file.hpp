@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "adapters/wire/diagnostic.hpp"
+#include "cellroute/model/table_spec.hpp"
+#include "cellroute/table/key_rows.hpp"
+
+/// Files of routing keys, a key a line: for tables that a configuration is too slow and too large for.
+///
+///   keys.tsv    key <tab> placement
+///   keys.csv    the first line names the columns, `key,placement`; quotes as in RFC 4180
+///   keys.jsonl  {"key": "acme", "placement": "tier1"} on each line
+///
+/// The name's ending tells which. Empty lines say nothing, and a line may end with CR LF.
+namespace cellroute::wire {
+
+/// The rows of one file. Their keys are views into `text`, or into `unescaped` where the text spells them otherwise.
+struct key_file {
+  key_file() = default;
+  key_file(key_file&&) noexcept = default;  // a copy's views would be those of the original
+  key_file& operator=(key_file&&) noexcept = default;
+
+  std::string name;                         ///< for messages
+  std::unique_ptr<const std::string> text;  ///< at one place for ever: the views lead there
+  std::vector<std::unique_ptr<const std::string>> unescaped;
+  std::vector<key_row> rows;         ///< an outcome is the index of a placement
+  std::vector<std::uint32_t> lines;  ///< where each row stands, counted from 1
+};
+
+/// Reads `file.text` into rows.
+///
+/// Range:  there is a text.
+/// Errors: all at once, at most `mistakes_max`: no placement of that name, a key of 0 or more than 256 bytes, a column
+///         or member that has no meaning, or none yet; a file whose name ends otherwise. A key that stands twice is not
+///         found here: see `duplicates_in`.
+/// Cost:   about 50 ns a row of TSV.
+[[nodiscard]] diagnostics read_key_file(key_file& file, std::span<const placement> placements);
+
+/// Every key that stands twice, in these files or in one of them and in the configuration, with both places. Cost: a
+/// hash set of all keys; to be called once it is known that there is one.
+[[nodiscard]] diagnostics duplicates_in(std::span<const key_file> files, std::span<const assignment> inline_keys);
+
+/// A million rows of configuration are 64 MiB and more; this is for ten million and more.
+inline constexpr std::size_t key_file_bytes_max = std::size_t{4} << 30;
+
+}  // namespace cellroute::wire
