@@ -193,7 +193,7 @@ http1_connection::~http1_connection() {
   next->previous = previous;
   previous->next = next;
   --listener_.open_here_;
-  listener_.count_.open.fetch_sub(1, std::memory_order_relaxed);
+  listener_.count_out();
   listener_.observer_.on_closed(listener_.options_.index);
 }
 

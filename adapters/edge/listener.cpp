@@ -80,13 +80,24 @@ void listener::take(const io::accepted& connection) {
     observer_.on_dropped(options_.index, drop_reason::accept_rate);
     return;
   }
-  if (count_.open.fetch_add(1, std::memory_order_relaxed) >= options_.connections_max) {
-    count_.open.fetch_sub(1, std::memory_order_relaxed);
+  if (!count_in()) {
+    count_out();
     ::close(connection.descriptor);
     observer_.on_dropped(options_.index, drop_reason::connections_max);
     return;
   }
   reactor_.spawn(http1_connection::serve(*this, connection));
+}
+
+/// Counts one more open connection; false where that is too many.
+bool listener::count_in() {
+  if (options_.room != nullptr) options_.room->open.fetch_add(1, std::memory_order_relaxed);
+  return count_.open.fetch_add(1, std::memory_order_relaxed) < options_.connections_max;
+}
+
+void listener::count_out() {
+  if (options_.room != nullptr) options_.room->open.fetch_sub(1, std::memory_order_relaxed);
+  count_.open.fetch_sub(1, std::memory_order_relaxed);
 }
 
 void listener::drain() {

@@ -3,7 +3,6 @@
 #include <atomic>
 #include <cstdint>
 #include <limits>
-#include <vector>
 
 #include "adapters/edge/accept_limit.hpp"
 #include "adapters/edge/exchange.hpp"
@@ -38,16 +37,12 @@ struct connection_count {
 /// How many connections of clients a process has descriptors for, its listeners together. A client that takes the last
 /// descriptor gets nothing but errors: there is none left to reach its cell.
 ///
-/// Threads: any, once it is filled in. A reactor looks before it accepts, so each may be one over.
+/// Threads: any, once `open_max` is set. A reactor looks before it accepts, so each may be one over.
 struct connection_room {
   std::uint64_t open_max = std::numeric_limits<std::uint64_t>::max();
-  std::vector<const connection_count*> counts;
+  alignas(64) std::atomic<std::uint64_t> open{0};
 
-  [[nodiscard]] bool is_full() const {
-    std::uint64_t open = 0;
-    for (const connection_count* count : counts) open += count->open.load(std::memory_order_relaxed);
-    return open >= open_max;
-  }
+  [[nodiscard]] bool is_full() const { return open.load(std::memory_order_relaxed) >= open_max; }
 };
 
 struct listener_options {
@@ -56,7 +51,7 @@ struct listener_options {
   bool half_close = false;                  ///< a FIN before the answer does not mean that the client left
   std::uint32_t connections_max = 100'000;  ///< on all reactors together
   accept_limit* accepts = nullptr;          ///< of all reactors together; outlives the listener; none: no limit
-  const connection_room* room = nullptr;    ///< of all listeners together; outlives them; none: no limit
+  connection_room* room = nullptr;          ///< of all listeners together; outlives them; none: no limit
   http1::head_limits limits;
   duration header_timeout = 10s;      ///< from the first byte of a head to its last; 408 then
   duration keep_alive_timeout = 60s;  ///< between requests; closed silently
@@ -105,6 +100,8 @@ class listener final : public io::tick_listener {
   void accept_waiting();
   void pause();
   void take(const io::accepted& connection);
+  [[nodiscard]] bool count_in();
+  void count_out();
 
   io::reactor& reactor_;
   listener_options options_;

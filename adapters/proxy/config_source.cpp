@@ -62,12 +62,16 @@ void config_source::use(const wire::configuration& c) {
 }
 
 void config_source::follow() {
-  // What cannot be watched is found by the poll.
-  (void)watcher_.watch(policy_.watch ? std::span<const std::string>(files_in_use_) : std::span<const std::string>());
+  std::vector<std::string> files;
+  if (policy_.watch) {
+    files = files_in_use_;
+    files.insert(files.end(), files_refused_.begin(), files_refused_.end());
+  }
+  (void)watcher_.watch(files);  // what cannot be watched is found by the poll
 }
 
 void config_source::demand(std::string lifted) {
-  lifted_ = std::move(lifted);
+  if (!lifted.empty()) lifted_ = std::move(lifted);  // another wish beside it takes nothing back
   is_asked_ = true;
   schedule_->demand(reactor_.now());
 }
@@ -104,7 +108,9 @@ void config_source::begin() {
   thread_ = std::thread([this, how = std::move(how)] {
     result_ = read_all(how);
     result_->is_asked = how.is_asked;
-    process::give_back_memory();  // a table of a million keys took several times its size
+    const bool has_compiled =
+        std::holds_alternative<loaded_configuration>(result_->what) || std::holds_alternative<refused>(result_->what);
+    if (has_compiled) process::give_back_memory();  // a table of a million keys took several times its size
     reactor_.post([this] { take(); });
   });
 }
@@ -117,13 +123,14 @@ config_source::read config_source::read_all(const reading& how) const {
   auto configuration = wire::load(how.file);
   const std::uint64_t content = configuration ? configuration->content : configuration.error().content;
   if (content == how.content_refused && !how.is_asked) return {content, still_refused{}};
-  if (!configuration) return {content, refused{lines_of(configuration.error())}};
+  if (!configuration) return {content, refused{lines_of(configuration.error())}, configuration.error().files};
+  std::vector<std::string> files = wire::files_of(*configuration);
   const generation_number generation{current_.generation() + 1};
   auto table = wire::compile(*configuration, generation, seed_, &memory_);
   if (!table) {
     wire::load_error error;
     error.mistakes = std::move(table).error();
-    return {content, refused{lines_of(error)}};
+    return {content, refused{lines_of(error)}, std::move(files)};
   }
   loaded_configuration loaded{*std::move(configuration), *std::move(table), {}, {}};
   std::vector<std::string> broken;
@@ -133,7 +140,7 @@ config_source::read config_source::read_all(const reading& how) const {
     loaded.moved = diff(old, loaded.table);
     broken = broken_guards(how.guard, loaded.moved, old.keys().size(), loaded.table.keys().size(), how.lifted);
   }
-  if (!broken.empty()) return {content, refused{std::move(broken)}};
+  if (!broken.empty()) return {content, refused{std::move(broken)}, std::move(files)};
   loaded.elapsed = read_clock() - began;
   return {content, std::move(loaded)};
 }
@@ -142,6 +149,7 @@ void config_source::take() {
   thread_.join();
   read got = *std::exchange(result_, {});
   content_loading_ = got.content;
+  if (!std::holds_alternative<still_refused>(got.what)) files_refused_ = std::move(got.files);
   if (auto* const loaded = std::get_if<loaded_configuration>(&got.what)) {
     listener_.on_loaded(std::move(*loaded));
   } else if (auto* const refusal = std::get_if<refused>(&got.what)) {
@@ -168,6 +176,7 @@ void config_source::applied(const wire::configuration& in_use) {
 void config_source::refuse(std::vector<std::string> mistakes) {
   content_refused_ = content_loading_;
   mistakes_ = std::move(mistakes);
+  follow();
   listener_.on_refused(mistakes_);
   end(reload_result::refused);
 }

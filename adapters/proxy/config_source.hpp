@@ -98,6 +98,7 @@ class config_source final : private io::tick_listener, private io::registered {
   struct read {
     std::uint64_t content = 0;
     outcome what;
+    std::vector<std::string> files{};  ///< that were read, where it is refused
     bool is_asked = false;
   };
   struct waiter {
@@ -128,6 +129,7 @@ class config_source final : private io::tick_listener, private io::registered {
   wire::reload_settings policy_;
   wire::guard_settings guard_;
   std::vector<std::string> files_in_use_;
+  std::vector<std::string> files_refused_;  ///< whose change may mend it
   std::uint64_t content_in_use_ = 0;
   std::uint64_t content_loading_ = 0;
   std::optional<std::uint64_t> content_refused_;

@@ -166,10 +166,7 @@ expected<void, start_error> router::start() {
          {"generation", table.generation().value},
          {"keys", std::uint64_t{table.keys().size()}},
          {"placements", std::uint64_t{table.placements().size()}}});
-  for (std::size_t i = 0; i < addresses_.size(); ++i) {
-    event(process::log_level::info, "listening", "requests are taken",
-          {{"listener", std::string_view(listeners_[i].first)}, {"address", io::to_string(addresses_[i])}});
-  }
+  for (const listener_slot& slot : slots_) announce(slot);
   for (const std::string& name : options_.unused_variables) {
     event(process::log_level::warn, "variable_unused", "a variable of the environment is set and has no effect yet",
           {{"variable", std::string_view(name)}});
@@ -200,9 +197,7 @@ expected<void, start_error> router::compile_table() {
     for (const wire::diagnostic& d : compiled.error()) lines += "\n" + to_string(d);
     return unexpected(start_error{"the routing keys make no table:" + lines});
   }
-  for (const wire::listener_settings& l : configuration_.local.listeners) {
-    listeners_.emplace_back(l.name, names_.intern(label_kind::listener, l.name));
-  }
+  for (const wire::listener_settings& l : configuration_.local.listeners) add_slot(l);
   configurations_.emplace(
       snapshot<active_configuration>{1, {*std::move(compiled), request_settings_of(configuration_)}});
   table_memory_.trim();
@@ -230,33 +225,63 @@ expected<void, start_error> router::open_listeners() {
                                                 log_->wants_access(), seeds()));
     if (log_->wants_access()) log_->add_ring(workers_.back()->ring());
   }
-  for (std::size_t i = 0; i < local.listeners.size(); ++i) {
-    const wire::listener_settings& l = local.listeners[i];
-    std::optional<io::socket_address> address = listen_address(l.address);
-    if (!address) return unexpected(start_error{fmt::format("listener {}: {} is no address", l.name, l.address.host)});
-    const auto descriptors = open_descriptors(*address, l.address.host.empty(), worker_count);
-    if (!descriptors) return unexpected(descriptors.error());
-    addresses_.push_back(*address);
-    counts_.push_back(std::make_unique<edge::connection_count>());
-    room_.counts.push_back(counts_.back().get());
-    accepts_.push_back(std::make_unique<edge::accept_limit>(l.limits.accept_rate, l.limits.accept_burst));
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    const auto opened = open_slot(i);
+    if (!opened) return unexpected(opened.error());
     const edge::listener_options options = listener_options_of(i, local);
     for (std::size_t w = 0; w < workers_.size(); ++w) {
-      const int error = workers_[w]->add_listener(options, (*descriptors)[w], *counts_.back(), listeners_[i].second);
-      if (error != 0) return unexpected(listen_failed(*address, error));
+      const int error = workers_[w]->add_listener(options, opened->descriptors[w], *slots_[i].count, slots_[i].label);
+      if (error != 0) return unexpected(listen_failed(slots_[i].address, error));
     }
   }
   return {};
 }
 
+void router::add_slot(const wire::listener_settings& l) {
+  listener_slot slot;
+  slot.name = l.name;
+  slot.wished = l.address;
+  slot.label = names_.intern(label_kind::listener, l.name);
+  slot.trusted_proxies = l.trusted_proxies;
+  slot.count = std::make_unique<edge::connection_count>();
+  slot.accepts = std::make_unique<edge::accept_limit>(l.limits.accept_rate, l.limits.accept_burst);
+  slots_.push_back(std::move(slot));
+}
+
+expected<router::opened_listener, start_error> router::open_slot(std::size_t index) {
+  listener_slot& slot = slots_[index];
+  std::optional<io::socket_address> address = listen_address(slot.wished);
+  if (!address) {
+    return unexpected(start_error{fmt::format("listener {}: {} is no address", slot.name, slot.wished.host)});
+  }
+  auto descriptors = open_descriptors(*address, slot.wished.host.empty(), workers_.size());
+  if (!descriptors) return unexpected(descriptors.error());
+  slot.address = *address;
+  return opened_listener{index, *std::move(descriptors)};
+}
+
+void router::announce(const listener_slot& slot) {
+  event(process::log_level::info, "listening", "requests are taken",
+        {{"listener", std::string_view(slot.name)}, {"address", io::to_string(slot.address)}});
+}
+
+std::vector<io::socket_address> router::addresses() const {
+  std::vector<io::socket_address> found;
+  for (const listener_slot& slot : slots_) {
+    if (slot.is_open) found.push_back(slot.address);
+  }
+  return found;
+}
+
 edge::listener_options router::listener_options_of(std::size_t index, const wire::settings& local) const {
-  const wire::listener_settings& l = local.listeners[index];
+  const listener_slot& slot = slots_[index];
+  const wire::listener_settings& l = *std::ranges::find(local.listeners, slot.name, &wire::listener_settings::name);
   edge::listener_options options;
   options.index = static_cast<std::uint16_t>(index);
-  options.address = addresses_[index];
+  options.address = slot.address;
   options.half_close = l.half_close;
   options.connections_max = l.limits.connections_max;
-  options.accepts = accepts_[index].get();
+  options.accepts = slot.accepts.get();
   options.room = &room_;
   options.limits = limits_of(local.http);
   options.header_timeout = local.http.header_timeout;

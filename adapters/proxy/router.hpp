@@ -63,7 +63,7 @@ class router final : private admin_source, private config_listener, private name
   std::size_t collect_tables() { return configurations_->collect(); }
 
   /// Where listeners listen, in configured order; for port 0.
-  [[nodiscard]] const std::vector<io::socket_address>& addresses() const { return addresses_; }
+  [[nodiscard]] std::vector<io::socket_address> addresses() const;
   [[nodiscard]] const io::socket_address& admin_address() const { return admin_address_; }
   [[nodiscard]] std::string metrics() const override;
 
@@ -101,6 +101,29 @@ class router final : private admin_source, private config_listener, private name
   void resolve_names();
   /// Names of endpoints, without those that are addresses.
   [[nodiscard]] std::set<std::string> host_names(const table_spec& spec) const;
+  /// One listener of all workers. One that was closed keeps its place, since connections know it by its index.
+  struct listener_slot {
+    std::string name;
+    wire::socket_address wished;  ///< as configured
+    io::socket_address address;   ///< as it listens
+    label_id label = 0;
+    std::vector<wire::network_prefix> trusted_proxies;
+    std::unique_ptr<edge::connection_count> count;
+    std::unique_ptr<edge::accept_limit> accepts;
+    bool is_open = true;
+  };
+  /// A listener that the workers are to take.
+  struct opened_listener {
+    std::size_t slot = 0;
+    std::vector<int> descriptors;  ///< one a worker
+  };
+  void add_slot(const wire::listener_settings& l);
+  [[nodiscard]] expected<opened_listener, start_error> open_slot(std::size_t index);
+  /// Opens what `local` has and is not open; on failure nothing is left open.
+  [[nodiscard]] expected<std::vector<opened_listener>, start_error> open_new_listeners(const wire::settings& local);
+  void drop_new_listeners(const std::vector<opened_listener>& opened);
+  void close_old_listeners(const wire::settings& local);
+  void announce(const listener_slot& slot);
   [[nodiscard]] edge::listener_options listener_options_of(std::size_t index, const wire::settings& local) const;
   void sample_rate(time_point now);
   [[nodiscard]] bool has_gateway_names() const;
@@ -122,23 +145,20 @@ class router final : private admin_source, private config_listener, private name
   name_resolver resolver_;
   io::huge_page_resource table_memory_;
   mutable std::optional<published<active_configuration>> configurations_;  // whoever reads it takes part
-  std::vector<std::unique_ptr<edge::connection_count>> counts_;            // of each listener, as the next
-  std::vector<std::unique_ptr<edge::accept_limit>> accepts_;
-  edge::connection_room room_;
+  std::vector<listener_slot> slots_;                                       // by index
+  mutable edge::connection_room room_;
   std::vector<std::unique_ptr<worker>> workers_;
   std::unique_ptr<process::log_writer> log_;
   std::optional<admin_pages> admin_;
   std::unique_ptr<null_observer> admin_observer_;
   edge::connection_count admin_count_;
   std::optional<edge::listener> admin_listener_;
-  std::vector<io::socket_address> addresses_;
   io::socket_address admin_address_;
   bool admin_is_private_ = false;  // only this machine reaches it
   request_rate rate_;              // of the admin's reactor, only kept when it is shown
   drain drain_;
   std::atomic<readiness> state_{readiness::starting};
   wall_time started_at_;
-  std::vector<std::pair<std::string, label_id>> listeners_;  // by index
   std::optional<config_source> config_source_;
   std::optional<loaded_configuration> loaded_;  // waits for its names
   time_point named_at_latest_;

@@ -1,5 +1,6 @@
 // What a router does with a configuration that comes while it runs.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <utility>
@@ -14,15 +15,9 @@ constexpr duration new_names_timeout = 5s;  // how long a change waits for names
 
 constexpr duration table_memory_kept = 3s;  // for the table of a change that follows at once
 
-/// Whether both have the same listeners, whatever is set for each.
-bool have_same_addresses(const std::vector<wire::listener_settings>& a, const std::vector<wire::listener_settings>& b) {
-  return std::ranges::equal(a, b, [](const wire::listener_settings& x, const wire::listener_settings& y) {
-    return x.name == y.name && x.address == y.address;
-  });
-}
-
-/// Puts back what only a restart changes, and names it.
-std::vector<std::string> keep_what_needs_a_restart(const wire::settings& running, wire::settings& wanted) {
+/// Puts back what only a restart changes, and names it. Who stops opens nothing any more.
+std::vector<std::string> keep_what_needs_a_restart(const wire::settings& running, wire::settings& wanted,
+                                                   bool is_stopping) {
   std::vector<std::string> kept;
   const auto keep = [&kept](std::string_view name, const auto& is, auto& wished) {
     if (is == wished) return;
@@ -30,7 +25,7 @@ std::vector<std::string> keep_what_needs_a_restart(const wire::settings& running
     kept.emplace_back(name);
   };
   keep("process.workers", running.process.workers, wanted.process.workers);
-  if (!have_same_addresses(running.listeners, wanted.listeners)) keep("listeners", running.listeners, wanted.listeners);
+  if (is_stopping) keep("listeners", running.listeners, wanted.listeners);
   keep("log.access.output", running.log.access.output, wanted.log.access.output);
   keep("log.access.preset", running.log.access.preset, wanted.log.access.preset);
   keep("metrics.path", running.metrics.path, wanted.metrics.path);
@@ -66,11 +61,11 @@ request_settings router::request_settings_of(const wire::configuration& configur
   made.decision = configuration.local.decision;
   made.key_printing = configuration.local.log.access.routing_key;
   made.key_header = configuration.key.header;
-  for (const auto& [name, label] : listeners_) {
+  for (const listener_slot& slot : slots_) {
     const auto& given = configuration.local.listeners;
-    const auto same = std::ranges::find(given, name, &wire::listener_settings::name);
-    made.listeners.push_back(
-        {name, label, same == given.end() ? std::vector<wire::network_prefix>{} : same->trusted_proxies});
+    const auto same = std::ranges::find(given, slot.name, &wire::listener_settings::name);
+    const bool is_given = slot.is_open && same != given.end();
+    made.listeners.push_back({slot.name, slot.label, is_given ? same->trusted_proxies : slot.trusted_proxies});
   }
   return made;
 }
@@ -106,8 +101,15 @@ void router::apply(loaded_configuration loaded) {
   const std::uint64_t placements = loaded.table.placements().size();
   const std::string version = loaded.table.version();
   wire::settings& local = loaded.configuration.local;
-  const std::vector<std::string> kept = keep_what_needs_a_restart(configuration_.local, local);
+  const bool is_stopping = drain_.state() != drain_state::serving;
+  const std::vector<std::string> kept = keep_what_needs_a_restart(configuration_.local, local, is_stopping);
+  const auto opened = open_new_listeners(local);
+  if (!opened) {
+    config_source_->refuse({opened.error().what});
+    return;
+  }
   if (!configurations_->publish({generation, {std::move(loaded.table), request_settings_of(loaded.configuration)}})) {
+    drop_new_listeners(*opened);
     config_source_->refuse({fmt::format("generation {} was overtaken; have it read again", generation)});
     return;
   }
@@ -131,6 +133,14 @@ void router::apply(loaded_configuration loaded) {
           {{"settings", std::span<const std::string>(kept)}});
   }
   apply_local(local);
+  for (const opened_listener& l : *opened) {
+    listener_slot& slot = slots_[l.slot];
+    for (std::size_t w = 0; w < workers_.size(); ++w) {
+      workers_[w]->open_listener(listener_options_of(l.slot, local), l.descriptors[w], *slot.count, slot.label);
+    }
+    announce(slot);
+  }
+  close_old_listeners(local);
   configuration_ = std::move(loaded.configuration);
   config_source_->applied(configuration_);
 }
@@ -138,12 +148,56 @@ void router::apply(loaded_configuration loaded) {
 void router::apply_local(const wire::settings& local) {
   log_->set_level(level_of(local.log.level));
   drain_.set_policy({local.process.drain_unready_for, local.process.drain_timeout});
-  std::vector<edge::listener_options> options;
-  for (std::size_t i = 0; i < local.listeners.size(); ++i) {
-    accepts_[i]->set(local.listeners[i].limits.accept_rate, local.listeners[i].limits.accept_burst);
-    options.push_back(listener_options_of(i, local));
+  std::vector<std::optional<edge::listener_options>> options(slots_.size());
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    listener_slot& slot = slots_[i];
+    const auto l = std::ranges::find(local.listeners, slot.name, &wire::listener_settings::name);
+    if (!slot.is_open || l == local.listeners.end() || l->address != slot.wished) continue;
+    slot.accepts->set(l->limits.accept_rate, l->limits.accept_burst);
+    slot.trusted_proxies = l->trusted_proxies;
+    options[i] = listener_options_of(i, local);
   }
   for (const auto& w : workers_) w->set_options(options, limits_of(local.http));
+}
+
+expected<std::vector<router::opened_listener>, start_error> router::open_new_listeners(const wire::settings& local) {
+  std::vector<opened_listener> opened;
+  for (const wire::listener_settings& l : local.listeners) {
+    const bool is_there = std::ranges::any_of(slots_, [&l](const listener_slot& slot) {
+      return slot.is_open && slot.name == l.name && slot.wished == l.address;
+    });
+    if (is_there) continue;
+    add_slot(l);
+    auto one = open_slot(slots_.size() - 1);
+    if (!one) {
+      slots_.pop_back();
+      drop_new_listeners(opened);
+      return unexpected(one.error());
+    }
+    opened.push_back(*std::move(one));
+  }
+  return opened;
+}
+
+void router::drop_new_listeners(const std::vector<opened_listener>& opened) {
+  for (const opened_listener& l : opened) {
+    for (const int descriptor : l.descriptors) ::close(descriptor);
+  }
+  slots_.resize(slots_.size() - opened.size());  // they are the last ones
+}
+
+void router::close_old_listeners(const wire::settings& local) {
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    listener_slot& slot = slots_[i];
+    const bool is_wanted = std::ranges::any_of(local.listeners, [&slot](const wire::listener_settings& l) {
+      return l.name == slot.name && l.address == slot.wished;
+    });
+    if (!slot.is_open || is_wanted) continue;
+    slot.is_open = false;
+    for (const auto& w : workers_) w->close_listener(i, local.process.drain_timeout);
+    event(process::log_level::info, "listener_closed", "it takes no new connection; what runs there may finish",
+          {{"listener", std::string_view(slot.name)}, {"address", io::to_string(slot.address)}});
+  }
 }
 
 void router::on_refused(const std::vector<std::string>& mistakes) {

@@ -36,8 +36,24 @@ worker::~worker() {
 int worker::add_listener(edge::listener_options options, int descriptor, edge::connection_count& count,
                          label_id label) {
   listener_labels_.push_back(label);
-  listeners_.push_back(std::make_unique<edge::listener>(reactor_, options, *forwarder_, *this, count));
-  return listeners_.back()->open(descriptor);
+  listeners_.push_back({std::make_unique<edge::listener>(reactor_, options, *forwarder_, *this, count)});
+  return listeners_.back().listener->open(descriptor);
+}
+
+void worker::open_listener(edge::listener_options options, int descriptor, edge::connection_count& count,
+                           label_id label) {
+  reactor_.post([this, options, descriptor, &count, label] {
+    (void)add_listener(options, descriptor, count, label);  // the descriptor listens; what can fail is out of memory
+  });
+}
+
+void worker::close_listener(std::size_t index, duration timeout) {
+  reactor_.post([this, index, timeout] {
+    place& p = listeners_[index];
+    if (!p.listener) return;
+    p.listener->drain();
+    p.cut_at = reactor_.now() + timeout;
+  });
 }
 
 void worker::start() {
@@ -50,13 +66,17 @@ void worker::join() {
 
 void worker::drain() {
   reactor_.post([this] {
-    for (const auto& l : listeners_) l->drain();
+    for (const place& p : listeners_) {
+      if (p.listener) p.listener->drain();
+    }
   });
 }
 
 void worker::cut() {
   reactor_.post([this] {
-    for (const auto& l : listeners_) l->cut();
+    for (const place& p : listeners_) {
+      if (p.listener) p.listener->cut();
+    }
   });
 }
 
@@ -71,9 +91,11 @@ void worker::set_address(std::string host, io::socket_address address) {
   });
 }
 
-void worker::set_options(std::vector<edge::listener_options> options, http1::head_limits limits) {
+void worker::set_options(std::vector<std::optional<edge::listener_options>> options, http1::head_limits limits) {
   reactor_.post([this, options = std::move(options), limits] {
-    for (std::size_t i = 0; i < listeners_.size(); ++i) listeners_[i]->set_options(options[i]);
+    for (std::size_t i = 0; i < listeners_.size(); ++i) {  // new ones come behind, with theirs
+      if (options[i] && listeners_[i].listener) listeners_[i].listener->set_options(*options[i]);
+    }
     directory_.set_limits(limits);
     for (const local_ref<endpoint_state>& e : forwarder_->view().endpoints()) {
       static_cast<pooled_endpoint&>(*e).set_limits(limits);
@@ -99,6 +121,7 @@ void worker::on_paused(std::uint16_t listener) { metrics_.accept_paused(listener
 
 void worker::on_tick(time_point now) {
   forwarder_->refresh();
+  sweep_listeners(now);
   if (now - swept_at_ < sweep_every) return;
   swept_at_ = now;
   for (auto& [placement, counts] : connection_counts_) counts = {};
@@ -113,6 +136,16 @@ void worker::on_tick(time_point now) {
   for (const auto& [placement, counts] : connection_counts_) {
     metrics_.upstream_connections_are(placement, upstream_state::idle, counts.idle);
     metrics_.upstream_connections_are(placement, upstream_state::active, counts.active);
+  }
+}
+
+void worker::sweep_listeners(time_point now) {
+  for (place& p : listeners_) {
+    if (p.cut_at == time_point::max()) continue;
+    if (p.listener && now >= p.cut_at) p.listener->cut();
+    if (p.listener && p.listener->open_count() > 0) continue;
+    p.listener.reset();
+    p.cut_at = time_point::max();
   }
 }
 

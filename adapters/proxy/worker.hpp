@@ -42,8 +42,13 @@ class worker final : public edge::listener_observer, public io::tick_listener {
   void cut();    ///< ends what still runs
   void stop();
   void set_address(std::string host, io::socket_address address);
-  /// By the index of the listener; the limits of heads are those of the cells' answers, too.
-  void set_options(std::vector<edge::listener_options> options, http1::head_limits limits);
+  /// As `add_listener`, while it runs.
+  void open_listener(edge::listener_options options, int descriptor, edge::connection_count& count, label_id label);
+  /// Takes no new connection there; what still runs is cut when `timeout` is over.
+  void close_listener(std::size_t index, duration timeout);
+  /// By the index of the listener, those that are closed aside; the limits of heads are those of the cells' answers,
+  /// too.
+  void set_options(std::vector<std::optional<edge::listener_options>> options, http1::head_limits limits);
   [[nodiscard]] std::size_t open_connections() const { return open_.load(std::memory_order_relaxed); }
   [[nodiscard]] const reactor_metrics& metrics() const { return metrics_; }
   [[nodiscard]] process::access_ring& ring() { return ring_; }
@@ -60,7 +65,14 @@ class worker final : public edge::listener_observer, public io::tick_listener {
   process::access_ring ring_;
   upstream_directory directory_;
   std::optional<forwarder> forwarder_;
-  std::vector<std::unique_ptr<edge::listener>> listeners_;
+  void sweep_listeners(time_point now);
+
+  /// One that was closed keeps its place, so that the index of the others stays.
+  struct place {
+    std::unique_ptr<edge::listener> listener;  // null: it was closed, and no connection is left
+    time_point cut_at = time_point::max();
+  };
+  std::vector<place> listeners_;
   std::vector<label_id> listener_labels_;
   struct upstream_counts {
     std::size_t idle = 0;

@@ -44,6 +44,7 @@ std::vector<std::string> lines_of(const load_error& error) {
 
 expected<configuration, load_error> load(const config_file& from) {
   load_error error;
+  error.files = {from.path};
   const auto text = read_file(from.path);
   if (!text) {
     error.otherwise = fmt::format("{}: {}", from.path, to_string(text.error()));
@@ -64,6 +65,7 @@ expected<configuration, load_error> load(const config_file& from) {
     return unexpected(std::move(error));
   }
   read->local = *std::move(completed);
+  error.files = files_of(*read);
   load_keys(*read, error);
   if (!error.mistakes.empty()) return unexpected(std::move(error));
   read->content = error.content;

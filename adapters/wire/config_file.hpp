@@ -25,11 +25,12 @@ struct config_file {
 
 /// Why a file gives no configuration.
 struct load_error {
-  diagnostics mistakes{};     ///< in it, or in a key file that it names
-  std::string otherwise{};    ///< what else there is: the file itself, or what was said outside of it
-  bool is_missing = false;    ///< there is no such file
-  bool is_override = false;   ///< what was said outside of it
-  std::uint64_t content = 0;  ///< a hash of what was read until then
+  diagnostics mistakes{};            ///< in it, or in a key file that it names
+  std::string otherwise{};           ///< what else there is: the file itself, or what was said outside of it
+  bool is_missing = false;           ///< there is no such file
+  bool is_override = false;          ///< what was said outside of it
+  std::uint64_t content = 0;         ///< a hash of what was read until then
+  std::vector<std::string> files{};  ///< as `files_of`, as far as they are known
 };
 /// A line for the operator for each mistake.
 [[nodiscard]] std::vector<std::string> lines_of(const load_error& error);

@@ -1,9 +1,12 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
+#include <cstdlib>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "cellroute/table/routing_table.hpp"
 #include "tests/system/support/client.hpp"
@@ -82,6 +85,69 @@ TEST_CASE("publish: under load every answer names one generation, they only grow
   publisher.join();
   CHECK(answered == 500);
   CHECK(last > 1);
+}
+
+/// How long tables are flipped: two seconds, or as scripts/soak says.
+std::chrono::seconds flip_time() {
+  const char* const given = std::getenv("CELLROUTE_FLIP_SECONDS");
+  return std::chrono::seconds(given == nullptr ? 2 : std::atoi(given));
+}
+
+TEST_CASE("publish: two tables in turns, 1,000 a second, under load: each answer is of one of them from head to end") {
+  fake_cell one(says{"one"});
+  fake_cell two(says{"two"});
+  const auto yaml_for = [&](std::string keys) {
+    return router_config{.placements = {{"tier1", at(one.port())}, {"tier3", at(two.port())}},
+                         .keys = std::move(keys),
+                         .log = "level: error, access: {output: \"off\"}",
+                         .decision = "route_decision: true",
+                         .workers = 2}
+        .yaml();
+  };
+  const table_spec odd = read_yaml_configuration(yaml_for("acme: tier1")).spec;
+  const table_spec even = read_yaml_configuration(yaml_for("acme: tier3")).spec;
+  router_inside router(yaml_for("acme: tier1"));
+
+  std::atomic<bool> stop{false};
+  std::atomic<std::uint64_t> asked{0};
+  std::atomic<std::uint64_t> wrong{0};
+  std::vector<std::thread> clients;
+  for (int i = 0; i < 4; ++i) {  // both reactors have connections, whichever the kernel chooses
+    clients.emplace_back([&] {
+      client c(router.port());
+      while (!stop) {
+        const auto answer = c.ask(keyed("GET /"));
+        const std::string decision(answer.head.value("X-Route-Decision"));
+        const std::size_t gen = decision.find("gen=");
+        const bool has_gen = answer.complete && answer.head.status() == 200 && gen != std::string::npos;
+        const bool is_odd = has_gen && std::stoull(decision.substr(gen + 4)) % 2 == 1;
+        const std::string placement = is_odd ? "tier1" : "tier3";
+        const bool agrees = has_gen && answer.content == (is_odd ? "one" : "two") &&
+                            answer.head.value("X-Routed-To") == placement &&
+                            decision.find("placement=" + placement) != std::string::npos &&
+                            decision.find("cell=" + placement) != std::string::npos;
+        if (!agrees) ++wrong;
+        ++asked;
+      }
+    });
+  }
+  const steady::time_point begin = steady::now();
+  const steady::time_point end = begin + flip_time();
+  std::uint64_t generation = 1;
+  for (steady::time_point next = begin; next < end; next += std::chrono::milliseconds(1)) {
+    ++generation;
+    auto table = routing_table::compile(generation % 2 == 1 ? odd : even, generation_number{generation}, generation);
+    REQUIRE(table);
+    REQUIRE((*router).publish(*std::move(table)));
+    std::this_thread::sleep_until(next);
+  }
+  const double seconds = std::chrono::duration<double>(steady::now() - begin).count();
+  stop = true;
+  for (std::thread& c : clients) c.join();
+  MESSAGE((generation - 1) << " tables in " << seconds << " s, " << asked.load() << " requests, " << wrong.load()
+                           << " failed or mixed");
+  CHECK(wrong == 0);
+  CHECK(asked > 100);
 }
 
 }  // namespace

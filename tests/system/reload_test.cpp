@@ -19,15 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// What a cell does that answers with its name.
-struct says {
-  std::string name;
-  void operator()(cell_connection& c) const {
-    message request;
-    while (c.read_request(request)) c.answer("200 OK", name);
-  }
-};
-
 router_config config_of(std::uint16_t a, std::uint16_t b, std::string keys) {
   return {.placements = {{"tier1", at(a)}, {"tier3", at(b)}}, .keys = std::move(keys)};
 }
@@ -297,6 +288,19 @@ TEST_CASE("reload: key files count like the configuration itself, and are follow
   CHECK(eventually([&] { return cell_of(router, "visa") == "one"; }));
 }
 
+TEST_CASE("reload: a file that only a refused configuration names is followed, too") {
+  fake_cell one(says{"one"});
+  router_config config = config_of(one.port(), one.port(), "acme: tier1");
+  config.reload = "poll: off";
+  router_process router(config);
+  std::ofstream(router.folder() / "new.tsv") << "visa\tnowhere\n";
+  config.key_files = "new.tsv";
+  router.edit(config);
+  CHECK(eventually([&] { return router.metric("gateway_config_apply_total", {"result=\"rejected\""}) == 1; }));
+  std::ofstream(router.folder() / "new.tsv") << "visa\ttier1\n";
+  CHECK(eventually([&] { return router.metric("gateway_config_keys") == 2; }, 5s));
+}
+
 TEST_CASE("reload: the log tells what moved") {
   fake_cell one(says{"one"});
   router_process router(config_of(one.port(), one.port(), "a: tier1, b: tier1, c: tier3, d: tier3"));
@@ -381,6 +385,67 @@ TEST_CASE("reload: settings count for the next request, on a connection that is 
       CHECK_FALSE(after.head.value(row.field_after).empty());
     }
   }
+}
+
+std::string with_listeners(const router_config& config, std::string_view listeners) {
+  std::string yaml = config.yaml();
+  const std::size_t begin = yaml.find("listeners: ");
+  return yaml.replace(begin, yaml.find('\n', begin) - begin, "listeners: [" + std::string(listeners) + "]");
+}
+
+TEST_CASE("reload: listeners come and go, and what runs on one that goes is finished") {
+  std::atomic<bool> may_answer{false};
+  fake_cell cell([&](cell_connection& c) {
+    message request;
+    while (c.read_request(request)) {
+      if (request.head.target() == "/slow") (void)eventually([&] { return may_answer.load(); });
+      c.answer("200 OK", "here");
+    }
+  });
+  const router_config config = config_of(cell.port(), cell.port(), "acme: tier1");
+  router_process router(config);
+  const std::string web = R"({name: web, address: "127.0.0.1:0"})";
+  router.edit(with_listeners(config, web + R"(, {name: more, address: "127.0.0.1:0"})"));
+  const auto line = router.process().wait_line(R"("listener":"more")");
+  REQUIRE(line);
+  const std::string address = log_line(*line)["address"];
+  const auto port = static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1)));
+  REQUIRE(eventually([&] { return ask(port, keyed("GET /")).status() == 200; }));
+  CHECK(ask(router.port(), keyed("GET /")).status() == 200);
+  CHECK(router.metric("gateway_connections_opened_total", {"listener=\"more\""}) >= 1);
+
+  client idle(port);
+  CHECK(idle.ask(keyed("GET /")).status() == 200);
+  message slow;
+  std::thread asking([&] { slow = ask(port, keyed("GET /slow")); });
+  REQUIRE(eventually([&] { return router.metric("gateway_active_requests") == 1; }));
+  router.edit(with_listeners(config, web));
+  CHECK(router.process().wait_line(R"("event":"listener_closed")"));
+  CHECK(eventually([&] { return !ask(port, keyed("GET /")).complete; }));  // nobody listens there any more
+  CHECK(eventually([&] { return router.metric("gateway_active_connections", {"listener=\"more\""}) == 1; }));
+  may_answer = true;
+  asking.join();
+  CHECK(slow.status() == 200);
+  CHECK(eventually([&] { return router.metric("gateway_active_connections", {"listener=\"more\""}) == 0; }));
+  CHECK(ask(router.port(), keyed("GET /")).status() == 200);
+}
+
+TEST_CASE("reload: a port that cannot be had refuses the whole, and opens none of the others") {
+  fake_cell one(says{"one"});
+  fake_cell two(says{"two"});
+  router_config config = config_of(one.port(), two.port(), "acme: tier1");
+  router_process router(config);
+  config.keys = "acme: tier3";
+  const std::string taken = std::to_string(one.port());
+  router.edit(with_listeners(config, R"({name: web, address: "127.0.0.1:0"}, {name: good, address: "127.0.0.1:0"}, )"
+                                     R"({name: bad, address: "127.0.0.1:)" +
+                                         taken + R"("})"));
+  const auto line = router.process().wait_line(R"("event":"config_rejected")");
+  REQUIRE(line);
+  CHECK(line->find("cannot listen on 127.0.0.1:" + taken) != std::string::npos);
+  CHECK(cell_of(router, "acme") == "one");
+  CHECK(router.metric("gateway_config_generation") == 1);
+  CHECK_FALSE(router.process().find_line(R"("listener":"good")"));
 }
 
 TEST_CASE("reload: what only a restart changes is named, and the rest counts") {

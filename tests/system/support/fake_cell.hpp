@@ -148,4 +148,13 @@ class fake_cell {
   std::thread acceptor_;
 };
 
+/// What a cell does that answers with its name.
+struct says {
+  std::string name;
+  void operator()(cell_connection& c) const {
+    message request;
+    while (c.read_request(request)) c.answer("200 OK", name);
+  }
+};
+
 }  // namespace cellroute::system_test

@@ -174,18 +174,18 @@ TEST_CASE("listener: a drain closes what is idle at once, and takes nothing more
 
 /// Lets time pass until nobody can be taken, looks a few ticks longer, and has one client leave then.
 struct leave_when_full final : io::tick_listener {
-  leave_when_full(io::reactor& r, arrivals& a, connection_count& c) : reactor(r), of(a), elsewhere(c) {}
+  leave_when_full(io::reactor& r, arrivals& a, connection_room& c) : reactor(r), of(a), elsewhere(c) {}
   void on_tick(time_point) override {
     if (of.observer.paused == 0 || ++ticks < 5) return;
     if (ticks == 5) {
       opened_when_full = of.observer.opened;
-      elsewhere.open = 0;
+      elsewhere.open -= 1;
     }
     if (of.observer.opened == 3) reactor.stop();
   }
   io::reactor& reactor;
   arrivals& of;
-  connection_count& elsewhere;
+  connection_room& elsewhere;
   int ticks = 0;
   int opened_when_full = -1;
 };
@@ -193,13 +193,13 @@ struct leave_when_full final : io::tick_listener {
 TEST_CASE("listener: where the room of all listeners is full, clients wait until there is some, and are not dropped") {
   io::reactor r;
   connection_count count;
-  connection_count other_listener;
-  other_listener.open = 1;
-  const connection_room room{3, {&count, &other_listener}};
+  connection_room room;
+  room.open_max = 3;
+  room.open = 1;  // of another listener
   listener_options options;
   options.room = &room;
   arrivals a(r, options, count);
-  leave_when_full leave(r, a, other_listener);
+  leave_when_full leave(r, a, room);
   r.add_tick_listener(leave);
   a.connect(4);
   a.open();
