@@ -1,7 +1,5 @@
 #include "adapters/proxy/config_source.hpp"
 
-#include <sys/epoll.h>
-
 #include <utility>
 
 #include "adapters/process/process_usage.hpp"
@@ -9,10 +7,6 @@
 
 namespace cellroute::proxy {
 namespace {
-
-reload_policy policy_of(const wire::reload_settings& settings) {
-  return {settings.poll, settings.debounce, settings.backoff_on_error};
-}
 
 time_point read_clock() {
   io::loop_clock clock;
@@ -48,7 +42,7 @@ config_source::~config_source() {
 
 void config_source::start(const wire::configuration& in_use) {
   use(in_use);
-  schedule_.emplace(policy_of(policy_), reactor_.now());
+  schedule_.emplace(policy_, reactor_.now());
   if (watcher_.descriptor() >= 0 && reactor_.add(watcher_.descriptor(), *this) != 0) return;
   follow();
   if (policy_.watch) schedule_->notice(reactor_.now());  // it may have changed since it was read
@@ -170,7 +164,7 @@ void config_source::applied(const wire::configuration& in_use) {
   mistakes_.clear();
   follow();
   end(reload_result::applied);
-  schedule_->set_policy(policy_of(policy_), reactor_.now());
+  schedule_->set_policy(policy_, reactor_.now());
 }
 
 void config_source::refuse(std::vector<std::string> mistakes) {

@@ -3,7 +3,6 @@
 #include <coroutine>
 #include <cstdint>
 #include <memory_resource>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>

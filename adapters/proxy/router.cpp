@@ -273,7 +273,7 @@ std::vector<io::socket_address> router::addresses() const {
   return found;
 }
 
-edge::listener_options router::listener_options_of(std::size_t index, const wire::settings& local) const {
+edge::listener_options router::listener_options_of(std::size_t index, const wire::settings& local) {
   const listener_slot& slot = slots_[index];
   const wire::listener_settings& l = *std::ranges::find(local.listeners, slot.name, &wire::listener_settings::name);
   edge::listener_options options;

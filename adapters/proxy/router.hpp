@@ -111,6 +111,11 @@ class router final : private admin_source, private config_listener, private name
     std::unique_ptr<edge::connection_count> count;
     std::unique_ptr<edge::accept_limit> accepts;
     bool is_open = true;
+
+    /// Whether this is the listener that is meant: one with another address is another one.
+    [[nodiscard]] bool is_for(const wire::listener_settings& l) const {
+      return is_open && name == l.name && wished == l.address;
+    }
   };
   /// A listener that the workers are to take.
   struct opened_listener {
@@ -124,7 +129,7 @@ class router final : private admin_source, private config_listener, private name
   void drop_new_listeners(const std::vector<opened_listener>& opened);
   void close_old_listeners(const wire::settings& local);
   void announce(const listener_slot& slot);
-  [[nodiscard]] edge::listener_options listener_options_of(std::size_t index, const wire::settings& local) const;
+  [[nodiscard]] edge::listener_options listener_options_of(std::size_t index, const wire::settings& local);
   void sample_rate(time_point now);
   [[nodiscard]] bool has_gateway_names() const;
   void wait_for_signal();
@@ -146,7 +151,7 @@ class router final : private admin_source, private config_listener, private name
   io::huge_page_resource table_memory_;
   mutable std::optional<published<active_configuration>> configurations_;  // whoever reads it takes part
   std::vector<listener_slot> slots_;                                       // by index
-  mutable edge::connection_room room_;
+  edge::connection_room room_;
   std::vector<std::unique_ptr<worker>> workers_;
   std::unique_ptr<process::log_writer> log_;
   std::optional<admin_pages> admin_;

@@ -151,8 +151,8 @@ void router::apply_local(const wire::settings& local) {
   std::vector<std::optional<edge::listener_options>> options(slots_.size());
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     listener_slot& slot = slots_[i];
-    const auto l = std::ranges::find(local.listeners, slot.name, &wire::listener_settings::name);
-    if (!slot.is_open || l == local.listeners.end() || l->address != slot.wished) continue;
+    const auto l = std::ranges::find_if(local.listeners, [&slot](const auto& each) { return slot.is_for(each); });
+    if (l == local.listeners.end()) continue;
     slot.accepts->set(l->limits.accept_rate, l->limits.accept_burst);
     slot.trusted_proxies = l->trusted_proxies;
     options[i] = listener_options_of(i, local);
@@ -163,9 +163,7 @@ void router::apply_local(const wire::settings& local) {
 expected<std::vector<router::opened_listener>, start_error> router::open_new_listeners(const wire::settings& local) {
   std::vector<opened_listener> opened;
   for (const wire::listener_settings& l : local.listeners) {
-    const bool is_there = std::ranges::any_of(slots_, [&l](const listener_slot& slot) {
-      return slot.is_open && slot.name == l.name && slot.wished == l.address;
-    });
+    const bool is_there = std::ranges::any_of(slots_, [&l](const listener_slot& slot) { return slot.is_for(l); });
     if (is_there) continue;
     add_slot(l);
     auto one = open_slot(slots_.size() - 1);
@@ -189,9 +187,7 @@ void router::drop_new_listeners(const std::vector<opened_listener>& opened) {
 void router::close_old_listeners(const wire::settings& local) {
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     listener_slot& slot = slots_[i];
-    const bool is_wanted = std::ranges::any_of(local.listeners, [&slot](const wire::listener_settings& l) {
-      return l.name == slot.name && l.address == slot.wished;
-    });
+    const bool is_wanted = std::ranges::any_of(local.listeners, [&slot](const auto& l) { return slot.is_for(l); });
     if (!slot.is_open || is_wanted) continue;
     slot.is_open = false;
     for (const auto& w : workers_) w->close_listener(i, local.process.drain_timeout);

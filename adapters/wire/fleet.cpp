@@ -48,7 +48,7 @@ void read_inline_keys(section& keys, std::vector<assignment>& out) {
       section attributes(row, path(), keys.mistakes());
       attributes.text("placement", placement);
       attributes.require("placement", "placement: tier1");
-      attributes.later({"rate", "burst", "concurrency", "weight", "state"});
+      attributes.later(later_row_attributes);
     } else if ((row.kind == node_kind::plain || row.kind == node_kind::quoted) && !row.text.empty()) {
       placement = row.text;
     } else {

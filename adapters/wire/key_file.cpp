@@ -12,12 +12,8 @@
 namespace cellroute::wire {
 namespace {
 
-/// What a row may say beside key and placement, once the parts are built that act on it.
-constexpr std::string_view later_attributes[] = {"rate",  "burst", "concurrency", "weight",
-                                                 "state", "moved", "read_only",   "max_request_body"};
-
 bool is_later(std::string_view attribute) {
-  return std::ranges::find(later_attributes, attribute) != std::end(later_attributes);
+  return std::ranges::find(later_row_attributes, attribute) != std::end(later_row_attributes);
 }
 
 std::string attribute_mistake(std::string_view name) {

@@ -21,6 +21,9 @@
 /// The name's ending tells which. Empty lines say nothing, and a line may end with CR LF.
 namespace cellroute::wire {
 
+/// What a row may say beside key and placement, once the parts are built that act on it.
+inline constexpr std::string_view later_row_attributes[] = {"rate", "burst", "concurrency", "weight", "state"};
+
 /// The rows of one file. Their keys are views into `text`, or into `unescaped` where the text spells them otherwise.
 struct key_file {
   key_file() = default;

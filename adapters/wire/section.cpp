@@ -151,7 +151,7 @@ void section::require(std::string_view name, std::string_view example) {
   mistakes_.add(at_.at, path(name), fmt::format("is missing; add one, such as {}", example));
 }
 
-void section::later(names not_yet) {
+void section::later(std::span<const std::string_view> not_yet) {
   for (const std::string_view name : not_yet) {
     not_yet_.push_back(name);
     if (const node* found = at_.find(name)) mistakes_.add(found->name_at, path(name), "not supported yet; remove it");

@@ -197,7 +197,8 @@ class section {
   /// Says that a key must be there.
   void require(std::string_view name, std::string_view example);
   /// Keys that the schema has and that no part acts on yet: refused by name, never ignored.
-  void later(names not_yet);
+  void later(names not_yet) { later(std::span(not_yet.begin(), not_yet.size())); }
+  void later(std::span<const std::string_view> not_yet);
 
   /// For what is not a plain field: the value below a key, or null; naming the key makes it known.
   [[nodiscard]] const node* find(std::string_view name);

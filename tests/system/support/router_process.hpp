@@ -26,31 +26,14 @@
 #include <vector>
 
 #include "adapters/wire/node.hpp"
+#include "tests/support/scratch_folder.hpp"
 #include "tests/system/support/client.hpp"
 #include "tests/system/support/descriptor.hpp"
 #include "tests/system/support/waiting.hpp"
 
 namespace cellroute::system_test {
 
-/// A folder that goes when the test is over.
-class scratch_folder {
- public:
-  scratch_folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "cellroute-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  scratch_folder(const scratch_folder&) = delete;
-  scratch_folder& operator=(const scratch_folder&) = delete;
-  ~scratch_folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
+using support::scratch_folder;
 
 [[nodiscard]] inline std::string read_text(const std::filesystem::path& file) {
   std::ifstream input(file, std::ios::binary);

@@ -2,30 +2,22 @@
 
 #include <doctest/doctest.h>
 
-#include <unistd.h>
-
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "tests/support/scratch_folder.hpp"
 
 namespace cellroute::process {
 namespace {
 
 namespace fs = std::filesystem;
 
-/// A folder of its own, gone at the end.
-class scratch_folder {
+/// A folder to change, as its users would.
+class changing_folder {
  public:
-  scratch_folder() {
-    std::string name = (fs::temp_directory_path() / "cellroute-watch-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = fs::canonical(name);
-  }
-  scratch_folder(const scratch_folder&) = delete;
-  scratch_folder& operator=(const scratch_folder&) = delete;
-  ~scratch_folder() { fs::remove_all(path_); }
-
   [[nodiscard]] std::string operator/(std::string_view name) const { return (path_ / name).string(); }
   void write(std::string_view name, std::string_view text) const { std::ofstream(*this / name) << text; }
   void make_folder(std::string_view name) const { fs::create_directories(path_ / name); }
@@ -33,11 +25,12 @@ class scratch_folder {
   void rename(std::string_view from, std::string_view to) const { fs::rename(path_ / from, path_ / to); }
 
  private:
-  fs::path path_;
+  support::scratch_folder scratch_;
+  fs::path path_ = fs::canonical(scratch_.path());  // the places are compared with it, and hold no link
 };
 
 /// The places relative to the folder, `folder|name` each.
-std::vector<std::string> places_below(const scratch_folder& folder, std::string_view name) {
+std::vector<std::string> places_below(const changing_folder& folder, std::string_view name) {
   std::vector<std::string> found;
   for (const place& p : places_on_path(folder / name)) {
     const std::string relative = fs::path(p.folder).lexically_relative(folder / "").string();
@@ -48,7 +41,7 @@ std::vector<std::string> places_below(const scratch_folder& folder, std::string_
 
 TEST_CASE("file watcher: the places on a path are the file's and those of the links that lead to it") {
   using list = std::vector<std::string>;
-  const scratch_folder folder;
+  const changing_folder folder;
   folder.make_folder("a/b");
   folder.write("a/b/plain.yaml", "");
   folder.make_folder("map/..2024");
@@ -67,7 +60,7 @@ TEST_CASE("file watcher: the places on a path are the file's and those of the li
 }
 
 TEST_CASE("file watcher: what is told, and what is not") {
-  const scratch_folder folder;
+  const changing_folder folder;
   folder.write("c.yaml", "1");
   file_watcher watcher;
   const std::vector<std::string> files{folder / "c.yaml"};
@@ -100,7 +93,7 @@ TEST_CASE("file watcher: what is told, and what is not") {
 }
 
 TEST_CASE("file watcher: the swap of a ConfigMap is told, and the next one, too") {
-  const scratch_folder folder;
+  const changing_folder folder;
   for (const std::string_view generation : {"..1", "..2", "..3"}) {
     folder.make_folder(generation);
     folder.write(std::string(generation) + "/c.yaml", generation);
@@ -120,7 +113,7 @@ TEST_CASE("file watcher: the swap of a ConfigMap is told, and the next one, too"
 }
 
 TEST_CASE("file watcher: a folder that is not there cannot be watched; one that goes is told") {
-  const scratch_folder folder;
+  const changing_folder folder;
   file_watcher watcher;
   const std::vector<std::string> files{folder / "gone/c.yaml"};
   CHECK_FALSE(watcher.watch(files));

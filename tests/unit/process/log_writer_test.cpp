@@ -19,27 +19,14 @@
 #include <utility>
 #include <vector>
 
+#include "tests/support/scratch_folder.hpp"
+
 namespace cellroute::process {
 namespace {
 
+using support::scratch_folder;
+
 wall_time fixed_now() { return wall_time(1'767'528'000'000ms); }
-
-/// A folder that goes when the test ends.
-class scratch_folder {
- public:
-  scratch_folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "cellroute-log-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  scratch_folder(const scratch_folder&) = delete;
-  scratch_folder& operator=(const scratch_folder&) = delete;
-  ~scratch_folder() { std::filesystem::remove_all(path_); }
-  [[nodiscard]] std::string file(std::string_view name) const { return (path_ / name).string(); }
-
- private:
-  std::filesystem::path path_;
-};
 
 /// Both ends of a pipe.
 struct pipe_pair {

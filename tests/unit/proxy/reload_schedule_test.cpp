@@ -39,7 +39,7 @@ const schedule_case schedule_cases[] = {
     {"a refusal puts no poll off", "a@100 .@100 bad@110 .@5109 .@5110", "100 5110"},
 };
 
-std::string reads_of(std::string_view happens, const reload_policy& policy) {
+std::string reads_of(std::string_view happens, const wire::reload_settings& policy) {
   reload_schedule schedule(policy, time_point{});
   std::istringstream words{std::string(happens)};
   std::string reads;
@@ -63,7 +63,7 @@ TEST_CASE("reload schedule: when a configuration is read again") {
 }
 
 TEST_CASE("reload schedule: without a poll only changes and wishes count") {
-  reload_policy policy;
+  wire::reload_settings policy;
   policy.poll.reset();
   CHECK(reads_of(".@5000 .@100000 c@200000 .@200250", policy) == "200250");
 }
