@@ -1,5 +1,9 @@
 #include "adapters/proxy/config_source.hpp"
 
+#include <fmt/format.h>
+
+#include <new>
+#include <system_error>
 #include <utility>
 
 #include "adapters/process/process_usage.hpp"
@@ -98,15 +102,24 @@ void config_source::begin() {
               std::exchange(lifted_, {}),
               std::exchange(is_asked_, false)};
   follow();  // before it is read: what changes from now on is read again
+  was_asked_ = how.is_asked;
   if (thread_.joinable()) thread_.join();
-  thread_ = std::thread([this, how = std::move(how)] {
-    result_ = read_all(how);
-    result_->is_asked = how.is_asked;
-    const bool has_compiled =
-        std::holds_alternative<loaded_configuration>(result_->what) || std::holds_alternative<refused>(result_->what);
-    if (has_compiled) process::give_back_memory();  // a table of a million keys took several times its size
+  try {
+    thread_ = std::thread([this, how = std::move(how)] {
+      try {
+        result_ = read_all(how);
+      } catch (const std::bad_alloc&) {
+        result_ = read{how.content_in_use, refused{{"there is not enough memory to read it"}, true}};
+      }
+      const bool has_compiled =
+          std::holds_alternative<loaded_configuration>(result_->what) || std::holds_alternative<refused>(result_->what);
+      if (has_compiled) process::give_back_memory();  // a table of a million keys took several times its size
+      reactor_.post([this] { take(); });
+    });
+  } catch (const std::system_error& error) {
+    result_ = read{content_in_use_, refused{{fmt::format("no thread can be had to read it: {}", error.what())}, true}};
     reactor_.post([this] { take(); });
-  });
+  }
 }
 
 /// On a thread of its own.
@@ -140,20 +153,20 @@ config_source::read config_source::read_all(const reading& how) const {
 }
 
 void config_source::take() {
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
   read got = *std::exchange(result_, {});
   content_loading_ = got.content;
   if (!std::holds_alternative<still_refused>(got.what)) files_refused_ = std::move(got.files);
   if (auto* const loaded = std::get_if<loaded_configuration>(&got.what)) {
     listener_.on_loaded(std::move(*loaded));
   } else if (auto* const refusal = std::get_if<refused>(&got.what)) {
-    refuse(std::move(refusal->mistakes));
+    refuse(std::move(*refusal));
   } else if (std::holds_alternative<still_refused>(got.what)) {
     end(reload_result::refused);
   } else {
     mistakes_.clear();
     content_refused_.reset();
-    if (got.is_asked) listener_.on_unchanged();
+    if (was_asked_) listener_.on_unchanged();
     end(reload_result::unchanged);
   }
 }
@@ -167,11 +180,15 @@ void config_source::applied(const wire::configuration& in_use) {
   schedule_->set_policy(policy_, reactor_.now());
 }
 
-void config_source::refuse(std::vector<std::string> mistakes) {
-  content_refused_ = content_loading_;
-  mistakes_ = std::move(mistakes);
+void config_source::refuse_for_now(std::string why) { refuse({{std::move(why)}, true}); }
+
+void config_source::refuse(refused refusal) {
+  const bool is_told = !was_asked_ && refusal.may_pass && refusal.mistakes == mistakes_;
+  content_refused_.reset();
+  if (!refusal.may_pass) content_refused_ = content_loading_;
+  mistakes_ = std::move(refusal.mistakes);
   follow();
-  listener_.on_refused(mistakes_);
+  if (!is_told) listener_.on_refused(mistakes_);
   end(reload_result::refused);
 }
 

@@ -51,7 +51,8 @@ class config_listener {
 };
 
 /// Follows a configuration file: notices that it may have changed, reads it on a thread of its own, and hands over what
-/// is new. What was refused is not told again until it changes or somebody asks.
+/// is new. What was refused is not told again until it changes or somebody asks; where the reason was not in it (no
+/// memory, a port that another program has) each poll tries again.
 ///
 /// Threads: the reactor's. Outlived by all that it is given, and outlives the reactor's run.
 class config_source final : private io::tick_listener, private io::registered {
@@ -71,8 +72,8 @@ class config_source final : private io::tick_listener, private io::registered {
 
   /// What was handed over is current; its settings count from now on.
   void applied(const wire::configuration& in_use);
-  /// What was handed over cannot be made current.
-  void refuse(std::vector<std::string> mistakes);
+  /// What was handed over cannot be made current now, for a reason that is not in it: it is tried again.
+  void refuse_for_now(std::string why);
 
   /// Why the file as it is now is not what is current; empty where it is.
   [[nodiscard]] const std::vector<std::string>& mistakes() const { return mistakes_; }
@@ -82,6 +83,7 @@ class config_source final : private io::tick_listener, private io::registered {
   struct still_refused {};
   struct refused {
     std::vector<std::string> mistakes;
+    bool may_pass = false;  ///< the reason is not in the files: the same content may be good later
   };
   using outcome = std::variant<unchanged, still_refused, refused, loaded_configuration>;
   /// What a reading is made with; a copy of its own, for its thread.
@@ -98,7 +100,6 @@ class config_source final : private io::tick_listener, private io::registered {
     std::uint64_t content = 0;
     outcome what;
     std::vector<std::string> files{};  ///< that were read, where it is refused
-    bool is_asked = false;
   };
   struct waiter {
     explicit waiter(config_source& owner) : of(owner) {}
@@ -115,6 +116,7 @@ class config_source final : private io::tick_listener, private io::registered {
   void begin();
   [[nodiscard]] read read_all(const reading& how) const;
   void take();
+  void refuse(refused refusal);
   void end(reload_result result);
 
   io::reactor& reactor_;
@@ -135,6 +137,7 @@ class config_source final : private io::tick_listener, private io::registered {
   std::vector<std::string> mistakes_;
   std::string lifted_;
   bool is_asked_ = false;
+  bool was_asked_ = false;  ///< for what is being read
   reload_report report_;
   std::uint64_t begun_ = 0;
   std::uint64_t ended_ = 0;

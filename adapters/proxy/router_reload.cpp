@@ -105,12 +105,12 @@ void router::apply(loaded_configuration loaded) {
   const std::vector<std::string> kept = keep_what_needs_a_restart(configuration_.local, local, is_stopping);
   const auto opened = open_new_listeners(local);
   if (!opened) {
-    config_source_->refuse({opened.error().what});
+    config_source_->refuse_for_now(opened.error().what);
     return;
   }
   if (!configurations_->publish({generation, {std::move(loaded.table), request_settings_of(loaded.configuration)}})) {
     drop_new_listeners(*opened);
-    config_source_->refuse({fmt::format("generation {} was overtaken; have it read again", generation)});
+    config_source_->refuse_for_now(fmt::format("generation {} was overtaken; have it read again", generation));
     return;
   }
   ++applied_count_;

@@ -6,9 +6,11 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "tests/system/support/fake_cell.hpp"
@@ -446,6 +448,25 @@ TEST_CASE("reload: a port that cannot be had refuses the whole, and opens none o
   CHECK(cell_of(router, "acme") == "one");
   CHECK(router.metric("gateway_config_generation") == 1);
   CHECK_FALSE(router.process().find_line(R"("listener":"good")"));
+}
+
+TEST_CASE("reload: a port that is free again is taken without being asked, and told of once before") {
+  fake_cell one(says{"one"});
+  fake_cell two(says{"two"});
+  router_config config = config_of(one.port(), two.port(), "acme: tier1");
+  config.reload = "poll: 100ms, backoff_on_error: 0s";
+  router_process router(config);
+  std::optional<fake_cell<says>> holder(std::in_place, says{"holder"});
+  config.keys = "acme: tier3";
+  router.edit(with_listeners(config, R"({name: web, address: "127.0.0.1:0"}, {name: more, address: "127.0.0.1:)" +
+                                         std::to_string(holder->port()) + R"("}, )"));
+  REQUIRE(router.process().wait_line(R"("event":"config_rejected")"));
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));  // some polls that try again
+  CHECK(router.metric("gateway_config_apply_total", {R"(result="rejected")"}) == 1);
+  CHECK(cell_of(router, "acme") == "one");
+  holder.reset();
+  CHECK(eventually([&] { return cell_of(router, "acme") == "two"; }));
+  CHECK(router.admin("/debug/config").content.find("\"rejected\":{") == std::string::npos);
 }
 
 TEST_CASE("reload: what only a restart changes is named, and the rest counts") {
