@@ -13,6 +13,7 @@
 #include <system_error>
 #include <unordered_set>
 
+#include "adapters/wire/field_names.hpp"
 #include "adapters/wire/fleet.hpp"
 #include "adapters/wire/schema.hpp"
 #include "cellroute/match/routing_key.hpp"
@@ -199,6 +200,13 @@ struct file_closer {
 
 }  // namespace
 
+void read_sections(configuration& c, mistake_list& mistakes) {
+  section top(c.source, "", mistakes);
+  top.fixed("apiVersion", "cellroute/v1");
+  read_fleet(top, c.spec, c.key, c.key_files);
+  describe(top, c.local);
+}
+
 expected<configuration, diagnostics> read_configuration(std::string_view text, std::string_view file_name) {
   configuration c;
   c.file = file_name;
@@ -208,12 +216,7 @@ expected<configuration, diagnostics> read_configuration(std::string_view text, s
   diagnostics given_twice = take_duplicates(c.source, file_name);
 
   mistake_list mistakes(file_name);
-  {
-    section top(c.source, "", mistakes);
-    top.fixed("apiVersion", "cellroute/v1");
-    read_fleet(top, c.spec, c.key, c.key_files);
-    describe(top, c.local);
-  }
+  read_sections(c, mistakes);
   diagnostics& found = mistakes.found();
   if (c.source.kind == node_kind::map) run_rules(c, found);
   std::ranges::move(given_twice, std::back_inserter(found));

@@ -85,11 +85,13 @@ section::~section() {
 }
 
 const node* section::find(std::string_view name) {
+  note(name, field_kind::value);
   if (std::ranges::find(known_, name) == known_.end()) known_.push_back(name);
   return at_.find(name);
 }
 
 const node* section::map_at(std::string_view name) {
+  note(name, field_kind::map);
   const node* found = find(name);
   if (found == nullptr || found->kind == node_kind::map) return found;
   mistakes_.add(found->at, path(name), "must be a map of keys and values");
@@ -97,6 +99,7 @@ const node* section::map_at(std::string_view name) {
 }
 
 const node* section::list_at(std::string_view name) {
+  note(name, field_kind::list);
   const node* found = find(name);
   if (found == nullptr || found->kind == node_kind::list) return found;
   mistakes_.add(found->at, path(name), "must be a list");
@@ -138,6 +141,7 @@ void section::text(std::string_view name, std::string& out) {
 }
 
 void section::fixed_list(std::string_view name, std::string_view value, names not_yet) {
+  note(name, field_kind::fixed);
   const node* items = list_at(name);
   if (items == nullptr) return;
   if (items->children.empty()) mistakes_.add(items->at, path(name), "must have at least one item");

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <initializer_list>
 #include <limits>
 #include <optional>
@@ -30,17 +31,33 @@ struct range {
 
 using names = std::initializer_list<std::string_view>;
 
+/// What a reading asks for under a name: a value, one that has no choice yet, or what holds further names or items.
+enum class field_kind : std::uint8_t { value, fixed, map, list };
+
+/// Is told every name that a reading asks for.
+class field_listener {
+ public:
+  virtual void on_field(std::string path, field_kind kind) = 0;
+
+ protected:
+  ~field_listener() = default;
+};
+
 /// Collects mistakes of one file.
 class mistake_list {
  public:
-  explicit mistake_list(std::string_view file_name) : file_(file_name) {}
+  /// `fields`, where somebody listens, outlives it.
+  explicit mistake_list(std::string_view file_name, field_listener* fields = nullptr)
+      : file_(file_name), fields_(fields) {}
   void add(position at, std::string path, std::string what) {
     found_.push_back({file_, at.line, at.column, std::move(path), std::move(what)});
   }
   [[nodiscard]] diagnostics& found() { return found_; }
+  [[nodiscard]] field_listener* fields() const { return fields_; }
 
  private:
   std::string file_;
+  field_listener* fields_;
   diagnostics found_;
 };
 
@@ -131,6 +148,7 @@ class section {
   }
   /// A key that has one value only until more is built.
   void fixed(std::string_view name, std::string_view value, names not_yet = {}) {
+    note(name, field_kind::fixed);
     if (parse_count(value) && !is_bare(name, parse_count)) return;
     if (parse_flag(value) && !is_bare(name, parse_flag)) return;
     choose(name, {value}, not_yet);
@@ -168,6 +186,7 @@ class section {
   /// A list that is not empty, or a word that stands for the empty one.
   template <class T>
   void list_or(std::string_view name, std::string_view word, std::vector<T>& out, parsed<T> (*read)(std::string_view)) {
+    note(name, field_kind::list);
     const node* found = find(name);
     if (found == nullptr) return;
     if (found->text == word && found->kind != node_kind::null) return out.clear();
@@ -177,6 +196,7 @@ class section {
   /// A map with a description of its own.
   template <class T>
   void map(std::string_view name, T& out) {
+    note(name, field_kind::map);
     const node* found = find(name);
     if (found == nullptr) return;
     section inner(*found, path(name), mistakes_);
@@ -210,6 +230,7 @@ class section {
   [[nodiscard]] std::string item_path(std::string_view name, std::size_t index) const;
   [[nodiscard]] mistake_list& mistakes() { return mistakes_; }
   void refuse(std::string_view name, std::string_view value, std::string_view must_be);
+  void refuse_at(position at, std::string where, std::string_view value, std::string_view must_be);
 
  private:
   static constexpr std::string_view or_off = ", or off";
@@ -220,7 +241,9 @@ class section {
     for (const named<E>& s : spellings) found.push_back(s.name);
     return found;
   }
-  void refuse_at(position at, std::string where, std::string_view value, std::string_view must_be);
+  void note(std::string_view name, field_kind kind) {
+    if (mistakes_.fields() != nullptr) mistakes_.fields()->on_field(path(name), kind);
+  }
   std::optional<std::size_t> choose(std::string_view name, const std::vector<std::string_view>& allowed, names not_yet);
   std::optional<std::size_t> choose_at(const node& value, const std::string& where,
                                        const std::vector<std::string_view>& allowed, names not_yet);

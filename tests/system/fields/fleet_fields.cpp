@@ -1,0 +1,53 @@
+// The fleet sections but for what `policy.` has: version, key, routing, cells, placements.
+#include <string>
+
+#include "tests/system/fields/field_case.hpp"
+#include "tests/system/fields/field_run.hpp"
+
+namespace cellroute::system_test {
+namespace {
+
+std::string routed_to(field_run& run, std::string_view key) { return run.get_as(key).head.value("X-Routed-To"); }
+
+const field_case cases[] = {
+    {"apiVersion", "cellroute/v1", "cellroute/v2", nullptr, "", "must be cellroute/v1, not \"cellroute/v2\""},
+    {"version", "\"7\"", "\"8\"",
+     [](field_run& run) { return log_line(run.admin("GET /debug/config").content)["version"]; }, "7", "8"},
+
+    {"key.sources[].header.name", "X-Routing-Key", "X-Tenant",
+     [](field_run& run) { return run.status_of(request("GET /", "X-Routing-Key: acme\r\n")); }, "200", "400"},
+    {"key.on_missing", "400", "default", nullptr, "", "default is not supported yet; use 400"},
+    {"key.on_unknown", "default", "reject",
+     [](field_run& run) { return run.status_of(request("GET /", "X-Routing-Key: nobody\r\n")); }, "200", "404"},
+
+    {"routing.default_placement", "tier3", "tier1", [](field_run& run) { return routed_to(run, "nobody"); }, "tier3",
+     "tier1"},
+    {"routing.keys.inline.*", "tier1", "tier3", [](field_run& run) { return routed_to(run, "acme"); }, "tier1",
+     "tier3"},
+    {"routing.keys.inline.*.placement", "tier1", "tier3", [](field_run& run) { return routed_to(run, "acme"); },
+     "tier1", "tier3"},
+    {"routing.keys.files", "", "[keys.tsv]", [](field_run& run) { return routed_to(run, "filed"); }, "tier3", "tier1"},
+
+    {"cells.*.endpoints[].url", "\"http://127.0.0.1:$one\"", "\"http://127.0.0.1:$two\"",
+     [](field_run& run) { return run.cells_of("celled"); }, "one", "two"},
+    {"cells.*.endpoints[].id", "a", "b", [](field_run& run) { return run.access_field("endpoint", "celled"); }, "a",
+     "b"},
+    {"cells.*.endpoints[].weight", "1", "0", [](field_run& run) { return run.cells_of("celled"); }, "one, two", "two",
+     R"(cells: {c1: {endpoints: [{url: "http://127.0.0.1:$one"}, {url: "http://127.0.0.1:$two"}]}})"},
+
+    {"placements.*.kind", "shared", "dedicated", [](field_run& run) { return run.get().head.value("X-Route-Reason"); },
+     "tier", "dedicated"},
+    {"placements.*.cell", "c1", "c2", [](field_run& run) { return run.cells_of("acme"); }, "one", "two",
+     "placements: {tier1: {endpoints: }}"},
+    {"placements.*.endpoints[].url", "\"http://127.0.0.1:$one\"", "\"http://127.0.0.1:$two\"",
+     [](field_run& run) { return run.cells_of("acme"); }, "one", "two"},
+    {"placements.*.endpoints[].id", "a", "b", [](field_run& run) { return run.access_field("endpoint"); }, "a", "b"},
+    {"placements.*.endpoints[].weight", "1", "0", [](field_run& run) { return run.cells_of("acme"); }, "one, two",
+     "two", R"(placements: {tier1: {endpoints: [{url: "http://127.0.0.1:$one"}, {url: "http://127.0.0.1:$two"}]}})"},
+};
+
+}  // namespace
+
+std::span<const field_case> fleet_field_cases() { return cases; }
+
+}  // namespace cellroute::system_test

@@ -1,0 +1,119 @@
+// The local sections but for listeners and HTTP: process, decision, log, metrics, admin, reload, guard.
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <string>
+
+#include "tests/system/fields/field_case.hpp"
+#include "tests/system/fields/field_run.hpp"
+
+namespace cellroute::system_test {
+namespace {
+
+/// Each worker has a socket of its own that listens.
+std::string sockets_that_listen(field_run& run) {
+  char local[16];
+  std::snprintf(local, sizeof local, ":%04X", run.web());
+  std::ifstream table("/proc/net/tcp");
+  int count = 0;
+  for (std::string line; std::getline(table, line);) {
+    const std::size_t at = line.find(local);
+    count += at != std::string::npos && line.substr(at + 5, 13) == " 00000000:000" && line.find(" 0A ") != line.npos;
+  }
+  return std::to_string(count);
+}
+
+std::string ends_within_look(field_run& run) {
+  run.process().signal(SIGTERM);
+  return run.process().wait_exit(look) ? "ended" : "running";
+}
+
+std::string ends_with_a_request(field_run& run) {
+  client c = run.connect();
+  c.send(keyed("GET /silent"));
+  (void)eventually([&] { return run.first_cell().requests().size() == 1; });
+  return ends_within_look(run);
+}
+
+std::string output_has(field_run& run, std::string_view text) {
+  (void)run.get("/", "X-Request-Id: seen\r\n");
+  run.process().signal(SIGTERM);
+  (void)run.process().wait_exit();
+  return run.process().whole_output().find(text) != std::string::npos ? "yes" : "no";
+}
+
+std::string after_an_edit(field_run& run) {
+  run.edit("routing: {keys: {inline: {more: tier1}}}");
+  return run.applied_within_look();
+}
+
+std::string after_a_refusal(field_run& run) {
+  run.edit("routing: {keys: {inline: {more: nowhere}}}");
+  if (!run.process().wait_line("config_rejected")) return "not refused";
+  run.edit("routing: {keys: {inline: {more: tier1}}}");
+  return run.applied_within_look();
+}
+
+std::string reload_of(field_run& run, std::string_view yaml) {
+  run.edit(yaml);
+  return run.reload();
+}
+
+constexpr std::string_view nobody_watches = "reload: {watch: false, poll: off}";
+// Percentages count from there on.
+constexpr std::string_view a_thousand_keys =
+    "{reload: {watch: false, poll: off}, routing: {keys: {files: [thousand.tsv]}}}";
+
+const field_case cases[] = {
+    {"process.workers", "1", "2", sockets_that_listen, "1", "2"},
+    {"process.drain.unready_for", "0s", "20s", ends_within_look, "ended", "running"},
+    {"process.drain.timeout", "50ms", "20s", ends_with_a_request, "ended", "running"},
+
+    {"decision.headers", "always", "never",
+     [](field_run& run) { return std::string(run.get().head.has("X-Routed-To") ? "shown" : "hidden"); }, "shown",
+     "hidden"},
+    {"decision.route_decision", "false", "true",
+     [](field_run& run) { return std::string(run.get().head.has("X-Route-Decision") ? "shown" : "hidden"); }, "hidden",
+     "shown"},
+    {"decision.log", "true", "false", [](field_run& run) { return run.access_field("placement_key"); }, "tier1", ""},
+
+    {"log.level", "info", "error", [](field_run& run) { return output_has(run, "config_applied"); }, "yes", "no"},
+    {"log.access.output", "stdout", "off", [](field_run& run) { return output_has(run, "\"request_id\":\"seen\""); },
+     "yes", "no"},
+    {"log.access.preset", "default", "m1", [](field_run& run) { return run.access_field("listener"); }, "web",
+     "<none>"},
+    {"log.access.routing_key", "plain", "off", [](field_run& run) { return run.access_field("routing_key"); }, "acme",
+     ""},
+
+    {"metrics.path", "/metrics", "/m",
+     [](field_run& run) { return std::to_string(run.admin("GET /metrics").status()); }, "200", "404"},
+    {"metrics.compat", "[]", "[gateway]",
+     [](field_run& run) {
+       const bool is_there = run.admin("GET /metrics").content.find("gateway_rps") != std::string::npos;
+       return std::string(is_there ? "there" : "absent");
+     },
+     "absent", "there"},
+    {"admin.address", "\"127.0.0.1:$admin\"", "\"127.0.0.2:$admin\"",
+     [](field_run& run) { return field_run::host_that_listens(run.admin_port()); }, "127.0.0.1", "127.0.0.2"},
+
+    {"reload.watch", "true", "false", after_an_edit, "applied", "not yet", "reload: {poll: off, debounce: 0s}"},
+    {"reload.poll", "100ms", "off", after_an_edit, "applied", "not yet", "reload: {watch: false}"},
+    {"reload.debounce", "0s", "20s", after_an_edit, "applied", "not yet", "reload: {poll: off}"},
+    {"reload.backoff_on_error", "0s", "20s", after_a_refusal, "applied", "not yet",
+     "reload: {poll: off, debounce: 0s}"},
+
+    {"guard.max_moved_percent", "off", "1",
+     [](field_run& run) { return reload_of(run, "routing: {keys: {files: [moved.tsv]}}"); }, "applied", "refused",
+     a_thousand_keys},
+    {"guard.max_removed_percent", "off", "1",
+     [](field_run& run) { return reload_of(run, "routing: {keys: {files: [keys.tsv]}}"); }, "applied", "refused",
+     a_thousand_keys},
+    {"guard.min_keys", "0", "2", [](field_run& run) { return reload_of(run, "routing: {keys: {inline: {acme: }}}"); },
+     "applied", "refused", nobody_watches},
+};
+
+}  // namespace
+
+std::span<const field_case> local_field_cases() { return cases; }
+
+}  // namespace cellroute::system_test
