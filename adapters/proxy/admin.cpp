@@ -207,7 +207,7 @@ io::task<admin_pages::page> admin_pages::reload(const edge::exchange& x, std::st
 io::task<void> admin_pages::serve(edge::exchange& x) {
   const std::string_view target = x.request.target;
   const std::string_view path = target.substr(0, target.find('?'));
-  const bool wants_reload = x.refused.status == 0 && path == "/v1/reload";
+  const bool wants_reload = x.refused.status == 0 && (path == "/v1/reload" || path == "/admin/runtime/reload");
   page p;
   if (wants_reload) {
     const std::string_view query = path.size() < target.size() ? target.substr(path.size() + 1) : std::string_view();

@@ -186,6 +186,8 @@ struct reload_case {
 
 const reload_case reload_cases[] = {
     {"what came of it", "POST", "/v1/reload", true, false, 200, "{\"result\":\"applied\",\"generation\":4}\n"},
+    {"by the name that other gateways have for it", "POST", "/admin/runtime/reload", true, false, 200,
+     "{\"result\":\"applied\",\"generation\":4}\n"},
     {"with a guard lifted", "POST", "/v1/reload?override=min_keys", true, false, 200, "\"result\":\"applied\""},
     {"no such guard", "POST", "/v1/reload?override=keys", true, false, 400, "\"code\":\"malformed_request\""},
     {"two guards", "POST", "/v1/reload?override=min_keys&override=max_moved_percent", true, false, 400,
