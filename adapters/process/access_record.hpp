@@ -4,6 +4,7 @@
 #include <optional>
 #include <string_view>
 
+#include "adapters/io/address.hpp"
 #include "cellroute/base/time.hpp"
 
 namespace cellroute::process {
@@ -17,8 +18,9 @@ struct access_record {
   std::string_view request_id;
   std::string_view method;
   std::string_view path;   ///< the target up to its first `?`
-  std::string_view query;  ///< what follows it; printed only where `access_layout` says so
+  std::string_view query;  ///< what follows it; an extra field of `access_layout`
   std::string_view routing_key;
+  bool is_key_hashed = false;  ///< `routing_key` is the key's hash
   std::string_view placement_key;
   std::string_view route_reason;
   std::string_view upstream_url;  ///< `http://host:port` of the last attempt
@@ -35,7 +37,9 @@ struct access_record {
   std::string_view listener;
   std::string_view protocol;  ///< as the client spoke it: `HTTP/1.1`
   std::string_view host;
-  std::string_view client_ip;
+  bool is_secure = false;      ///< the client's connection is encrypted
+  std::string_view client_ip;  ///< as trusted proxies tell it, or the peer's
+  io::socket_address peer;     ///< the other end of the client's connection
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
   std::string_view user_agent;

@@ -35,7 +35,10 @@ struct packed_record {
   std::uint64_t generation = 0;
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
+  io::socket_address peer;
   std::uint16_t status_code = 0;
+  bool is_secure = false;
+  bool is_key_hashed = false;
   std::array<std::uint16_t, texts.size()> lengths{};
 };
 constexpr std::size_t alignment = alignof(packed_record);
@@ -106,7 +109,10 @@ bool access_ring::push(const access_record& record) noexcept {
   packed.generation = record.generation;
   packed.bytes_in = record.bytes_in;
   packed.bytes_out = record.bytes_out;
+  packed.peer = record.peer;
   packed.status_code = record.status_code;
+  packed.is_secure = record.is_secure;
+  packed.is_key_hashed = record.is_key_hashed;
 
   char* to = at(written + skipped);
   std::memcpy(to, &packed, sizeof packed);
@@ -139,7 +145,10 @@ std::optional<access_record> access_ring::front() noexcept {
 
   access_record record;
   record.timestamp = packed.timestamp;
+  record.peer = packed.peer;
   record.status_code = packed.status_code;
+  record.is_secure = packed.is_secure;
+  record.is_key_hashed = packed.is_key_hashed;
   record.elapsed = packed.elapsed;
   record.attempts = packed.attempts;
   record.generation = packed.generation;

@@ -53,6 +53,7 @@ forwarding::~forwarding() {
   record.path = target.substr(0, question);
   if (question != std::string_view::npos) record.query = target.substr(question + 1);
   if (rules_.settings.decision.log) record.routing_key = printed_key(key_, rules_.settings.key_printing, key_hash);
+  record.is_key_hashed = rules_.settings.key_printing == wire::key_printing::hash;
   if (decision_ && rules_.settings.decision.log) {
     record.placement_key = placement_->id;
     record.route_reason = to_string(decision_->why);
@@ -72,6 +73,8 @@ forwarding::~forwarding() {
   record.host = x_.request.authority;
   record.bytes_in = bytes_in_;
   record.bytes_out = bytes_out_;
+  record.is_secure = x_.facts.secure;
+  record.peer = x_.facts.peer;
   std::array<char, 46> client_text;
   record.client_ip = client_address(x_.request.fields, x_.facts.peer, listener().trusted_proxies, client_text);
   if (const field* f = find_field(x_.request.fields, field_name::user_agent)) record.user_agent = f->value;

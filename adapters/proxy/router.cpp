@@ -38,6 +38,24 @@ std::string output_of(const wire::configuration& configuration) {
   return "stdout";
 }
 
+process::access_preset preset_of(wire::access_preset preset) {
+  switch (preset) {
+    case wire::access_preset::standard:
+      return process::access_preset::standard;
+    case wire::access_preset::m1:
+      return process::access_preset::m1;
+    case wire::access_preset::homebrew:
+      return process::access_preset::homebrew;
+    case wire::access_preset::spec:
+      return process::access_preset::spec;
+    case wire::access_preset::ecs:
+      return process::access_preset::ecs;
+    case wire::access_preset::otel:
+      return process::access_preset::otel;
+  }
+  return process::access_preset::standard;
+}
+
 start_error listen_failed(const io::socket_address& address, int error) {
   const std::string_view advice = error == EADDRINUSE ? "end the process that listens there, or choose another address"
                                   : error == EACCES   ? "ports below 1024 need a privilege: choose another"
@@ -92,6 +110,10 @@ process::log_level router::level_of(wire::log_level level) {
       return process::log_level::error;
   }
   return process::log_level::info;
+}
+
+process::access_layout router::layout_of(const wire::access_settings& access) {
+  return process::access_layout(preset_of(access.preset), access.fields);
 }
 
 http1::head_limits router::limits_of(const wire::http_settings& http) {
@@ -179,9 +201,7 @@ expected<void, start_error> router::start() {
 expected<void, start_error> router::open_log() {
   process::log_settings settings;
   settings.output = output_of(configuration_);
-  settings.layout.preset = configuration_.local.log.access.preset == wire::access_preset::m1
-                               ? process::access_preset::m1
-                               : process::access_preset::full;
+  settings.layout = layout_of(configuration_.local.log.access);
   settings.level = level_of(configuration_.local.log.level);
   settings.now = &read_wall_clock;
   auto opened = process::log_writer::open(std::move(settings));

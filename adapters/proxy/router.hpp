@@ -71,6 +71,7 @@ class router final : private admin_source, private config_listener, private name
   class null_observer;
   [[nodiscard]] static wall_time read_wall_clock();
   [[nodiscard]] static process::log_level level_of(wire::log_level level);
+  [[nodiscard]] static process::access_layout layout_of(const wire::access_settings& access);
   [[nodiscard]] static http1::head_limits limits_of(const wire::http_settings& http);
 
   [[nodiscard]] readiness ready() const override { return state_.load(std::memory_order_relaxed); }

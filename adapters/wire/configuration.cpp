@@ -13,6 +13,7 @@
 #include <system_error>
 #include <unordered_set>
 
+#include "adapters/wire/access_fields.hpp"
 #include "adapters/wire/field_names.hpp"
 #include "adapters/wire/fleet.hpp"
 #include "adapters/wire/schema.hpp"
@@ -123,8 +124,26 @@ void key_and_request_id_have_headers_of_their_own(const configuration& c, violat
       {"key.sources[0].header.name", "is the header of the request id, too; choose another for one of them"});
 }
 
+void access_fields_are_of_their_preset(const configuration& c, violations& found) {
+  const access_settings& access = c.local.log.access;
+  const std::span<const std::string_view> known = access_field_names(access.preset);
+  for (std::size_t i = 0; i < access.fields.size(); ++i) {
+    const std::string& name = access.fields[i];
+    const std::string path = fmt::format("log.access.fields[{}]", i);
+    const auto first = std::ranges::find(access.fields, name);
+    if (const auto at = static_cast<std::size_t>(first - access.fields.begin()); at != i) {
+      found.push_back({path, fmt::format("{} is fields[{}], too; name it once", quote(name), at)});
+    } else if (std::ranges::find(known, name) == known.end()) {
+      std::string hint = suggestion(name, known);
+      if (hint.empty()) hint = fmt::format("; it has {}", fmt::join(known, ", "));
+      found.push_back({path, fmt::format("{} is no field of this preset{}", quote(name), hint)});
+    }
+  }
+}
+
 constexpr local_rule local_rules[] = {listeners_have_names_of_their_own, addresses_do_not_collide,
-                                      one_field_fits_into_a_head, key_and_request_id_have_headers_of_their_own};
+                                      one_field_fits_into_a_head, key_and_request_id_have_headers_of_their_own,
+                                      access_fields_are_of_their_preset};
 
 /// A field that could not be read leaves a gap that a rule would complain about again: the first complaint is enough.
 class first_complaints {
@@ -145,6 +164,8 @@ class first_complaints {
     // What a placement leads to depends on its kind.
     const bool is_target = path.ends_with(".cell") || path.ends_with(".endpoints");
     if (is_target && at_.contains(std::string(places_.outer(path)) + ".kind")) return true;
+    // Which fields there are depends on the preset.
+    if (path.starts_with("log.access.fields[") && at_.contains("log.access.preset")) return true;
     for (; !path.empty(); path = places_.outer(path)) {
       if (at_.contains(std::string(path))) return true;
     }

@@ -322,6 +322,8 @@ std::string to_string(const access_output& output) {
   return "";
 }
 
+parsed<std::string> parse_access_field(std::string_view text) { return std::string(text); }
+
 parsed<std::string> parse_key_file_name(std::string_view text) {
   for (const std::string_view ending : {".tsv", ".csv", ".jsonl", ".ndjson"}) {
     if (text.size() > ending.size() && text.ends_with(ending)) return std::string(text);

@@ -68,6 +68,9 @@ struct origin {
 [[nodiscard]] parsed<access_output> parse_access_output(std::string_view text);
 [[nodiscard]] std::string to_string(const access_output& output);
 
+/// The name of a field of the access log. Any text: which there are is known with the preset.
+[[nodiscard]] parsed<std::string> parse_access_field(std::string_view text);
+
 /// The name of a file of routing keys; its ending tells the format.
 [[nodiscard]] parsed<std::string> parse_key_file_name(std::string_view text);
 

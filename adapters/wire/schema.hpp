@@ -15,8 +15,9 @@ inline constexpr named<decision_headers> decision_headers_names[] = {{"always", 
                                                                      {"never", decision_headers::never}};
 inline constexpr named<log_level> log_level_names[] = {
     {"debug", log_level::debug}, {"info", log_level::info}, {"warn", log_level::warn}, {"error", log_level::error}};
-inline constexpr named<access_preset> access_preset_names[] = {{"default", access_preset::standard},
-                                                               {"m1", access_preset::m1}};
+inline constexpr named<access_preset> access_preset_names[] = {
+    {"default", access_preset::standard}, {"m1", access_preset::m1},   {"homebrew", access_preset::homebrew},
+    {"spec", access_preset::spec},        {"ecs", access_preset::ecs}, {"otel", access_preset::otel}};
 inline constexpr named<key_printing> key_printing_names[] = {
     {"plain", key_printing::plain}, {"hash", key_printing::hash}, {"off", key_printing::off}};
 inline constexpr named<metrics_dialect> metrics_dialect_names[] = {{"gateway", metrics_dialect::gateway}};
@@ -189,7 +190,8 @@ void describe(auto& v, decision_settings& decision) {
 
 void describe(auto& v, access_settings& access) {
   v.parse("output", access.output, parse_access_output);
-  v.choice("preset", access.preset, access_preset_names, {"homebrew", "spec", "ecs", "otel"});
+  v.choice("preset", access.preset, access_preset_names);
+  v.list_or("fields", "default", access.fields, parse_access_field);
   v.choice("routing_key", access.routing_key, key_printing_names);
   v.later({"sampling"});
 }

@@ -25,7 +25,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }
 
 /// The word that was probably meant, or nothing.
-std::string_view nearest(std::string_view word, const std::vector<std::string_view>& words) {
+std::string_view nearest(std::string_view word, std::span<const std::string_view> words) {
   if (word.size() > 40) return {};
   std::string_view best;
   std::size_t best_distance = std::max<std::size_t>(1, word.size() / 3) + 1;
@@ -40,11 +40,6 @@ std::string_view nearest(std::string_view word, const std::vector<std::string_vi
 }
 
 std::string joined(const std::vector<std::string_view>& words) { return fmt::format("{}", fmt::join(words, ", ")); }
-
-std::string suggestion(std::string_view word, const std::vector<std::string_view>& words) {
-  const std::string_view meant = nearest(word, words);
-  return meant.empty() ? "" : fmt::format("; did you mean {}?", meant);
-}
 
 /// What the operator wrote, short enough for a line, and without a password.
 std::string shown(std::string_view value) {
@@ -62,6 +57,11 @@ std::string shown(std::string_view value) {
 }
 
 }  // namespace
+
+std::string suggestion(std::string_view word, std::span<const std::string_view> words) {
+  const std::string_view meant = nearest(word, words);
+  return meant.empty() ? "" : fmt::format("; did you mean {}?", meant);
+}
 
 section::section(const node& at, std::string path, mistake_list& mistakes)
     : at_(at), path_(std::move(path)), mistakes_(mistakes), is_map_(at.kind == node_kind::map) {

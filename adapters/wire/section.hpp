@@ -43,6 +43,9 @@ class field_listener {
   ~field_listener() = default;
 };
 
+/// `; did you mean NAME?` for the word that was probably meant; nothing where none is near.
+[[nodiscard]] std::string suggestion(std::string_view word, std::span<const std::string_view> words);
+
 /// Collects mistakes of one file.
 class mistake_list {
  public:

@@ -71,7 +71,7 @@ struct decision_settings {
 };
 
 enum class log_level { debug, info, warn, error };
-enum class access_preset { m1, standard };
+enum class access_preset { standard, m1, homebrew, spec, ecs, otel };
 enum class access_sink { standard_output, standard_error, off, file };
 enum class key_printing { plain, hash, off };
 
@@ -83,7 +83,8 @@ struct access_output {
 
 struct access_settings {
   access_output output;
-  access_preset preset = access_preset::standard;
+  access_preset preset = access_preset::standard;  ///< whose names a line has
+  std::vector<std::string> fields;                 ///< of the preset, in this order; empty: as the preset has them
   key_printing routing_key = key_printing::plain;
   friend bool operator==(const access_settings&, const access_settings&) = default;
 };

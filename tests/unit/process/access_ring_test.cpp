@@ -6,6 +6,7 @@
 #include <array>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "adapters/process/access_log.hpp"
 
@@ -36,6 +37,9 @@ struct full_record {
     record.attempts = static_cast<std::uint32_t>(seed + 2);
     record.generation = seed + 3;
     record.bytes_in = seed + 4;
+    record.peer = {{static_cast<std::uint8_t>(seed), 2, 3, 4}, static_cast<std::uint16_t>(seed + 8), seed % 2 == 0};
+    record.is_secure = seed % 3 == 0;
+    record.is_key_hashed = seed % 5 == 0;
     record.bytes_out = seed + 5;
     if (seed % 2 == 0) record.upstream_elapsed = duration(seed + 6);
     if (seed % 3 == 0) record.ttfb = duration(seed);
@@ -46,7 +50,11 @@ struct full_record {
 /// All that a record says, for comparison.
 std::string said(const access_record& record) {
   std::string text;
-  append_access_line(text, record, {.query = true});
+  for (const access_preset preset : {access_preset::standard, access_preset::otel}) {
+    std::vector<std::string> every;
+    for (const access_field& field : access_fields(preset)) every.emplace_back(field.name);
+    append_access_line(text, record, access_layout(preset, every));
+  }
   return text + std::to_string(record.timestamp.time_since_epoch().count()) + ' ' +
          std::to_string(record.elapsed.count()) + ' ' + std::to_string(record.upstream_elapsed.value_or(-2ns).count()) +
          ' ' + std::to_string(record.ttfb.value_or(-2ns).count()) + ' ' +

@@ -102,7 +102,7 @@ TEST_CASE("log writer: stopping it writes all that was pushed before, ring by ri
   access_ring first;
   access_ring second;
   {
-    const auto log = open_log(folder.file("log"), {.layout = {.preset = access_preset::m1}});
+    const auto log = open_log(folder.file("log"), {.layout = access_layout(access_preset::m1)});
     log->add_ring(first);
     log->add_ring(second);
     for (int i = 0; i < 1000; ++i) {
@@ -222,8 +222,8 @@ TEST_CASE("log writer: when writing works again, that is said, and a line that w
   const pipe_pair complaints;
   access_ring ring;
   {
-    const auto log =
-        open_log(folder.file("log"), {.layout = {.preset = access_preset::m1}, .report_descriptor = complaints.writer});
+    const auto log = open_log(folder.file("log"),
+                              {.layout = access_layout(access_preset::m1), .report_descriptor = complaints.writer});
     log->add_ring(ring);
     {
       const file_size_limit limit(100);  // within the first line
@@ -295,7 +295,7 @@ TEST_CASE("log writer: a reader that reads slowly gets every line whole") {
   std::string text;
   std::thread slow;
   {
-    const auto log = open_log(folder.file("fifo"), {.layout = {.preset = access_preset::m1}, .stop_timeout = 60s});
+    const auto log = open_log(folder.file("fifo"), {.layout = access_layout(access_preset::m1), .stop_timeout = 60s});
     slow = std::thread([&] {
       char piece[777];
       for (ssize_t size = 1; size > 0;) {
@@ -315,7 +315,7 @@ TEST_CASE("log writer: a reader that reads slowly gets every line whole") {
     record.method = "GET";
     record.path = path;
     record.status_code = 200;
-    append_access_line(expected, record, {.preset = access_preset::m1});
+    append_access_line(expected, record, access_layout(access_preset::m1));
   }
   CHECK((text == expected));
 }

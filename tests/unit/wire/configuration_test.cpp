@@ -149,6 +149,17 @@ const field_case field_cases[] = {
      [](configuration& c) { c.local.log.access.output = {access_sink::off, ""}; }},
     {"log: preset", "log: {access: {preset: m1}}",
      [](configuration& c) { c.local.log.access.preset = access_preset::m1; }},
+    {"log: names of homebrew", "log: {access: {preset: homebrew}}",
+     [](configuration& c) { c.local.log.access.preset = access_preset::homebrew; }},
+    {"log: names of the specification", "log: {access: {preset: spec}}",
+     [](configuration& c) { c.local.log.access.preset = access_preset::spec; }},
+    {"log: names of Elastic", "log: {access: {preset: ecs, fields: default}}",
+     [](configuration& c) { c.local.log.access.preset = access_preset::ecs; }},
+    {"log: some names of OpenTelemetry", "log: {access: {fields: [url.query, url.path], preset: otel}}",
+     [](configuration& c) {
+       c.local.log.access.preset = access_preset::otel;
+       c.local.log.access.fields = {"url.query", "url.path"};
+     }},
     {"log: keys as hashes", "log: {access: {routing_key: hash}}",
      [](configuration& c) { c.local.log.access.routing_key = key_printing::hash; }},
     {"log: no keys, as a boolean", "log: {access: {routing_key: false}}",
