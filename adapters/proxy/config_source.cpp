@@ -2,20 +2,29 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <new>
 #include <system_error>
 #include <utility>
 
+#include "adapters/process/file_activity.hpp"
 #include "adapters/process/process_usage.hpp"
 #include "adapters/proxy/config_guard.hpp"
 
 namespace cellroute::proxy {
 namespace {
 
-time_point read_clock() {
+constexpr duration unsettled_at_most = 10s;  // a writer that never rests cannot put it off for ever
+
+io::loop_clock read_clock() {
   io::loop_clock clock;
   clock.read();
-  return clock.now;
+  return clock;
+}
+
+bool is_any_being_written(const std::vector<std::string>& files, duration quiet) {
+  return std::ranges::any_of(
+      files, [quiet](const std::string& f) { return process::is_being_written(f, quiet, read_clock().wall); });
 }
 
 }  // namespace
@@ -89,6 +98,7 @@ void config_source::on_events(std::uint32_t) {
 }
 
 void config_source::on_tick(time_point now) {
+  take();
   if (schedule_ && schedule_->begin(now)) begin();
 }
 
@@ -100,9 +110,12 @@ void config_source::begin() {
               content_refused_,
               guard_,
               std::exchange(lifted_, {}),
-              std::exchange(is_asked_, false)};
+              std::exchange(is_asked_, false),
+              {}};
   follow();  // before it is read: what changes from now on is read again
   was_asked_ = how.is_asked;
+  const bool is_late = unsettled_since_ && reactor_.now() - *unsettled_since_ > unsettled_at_most;
+  if (!was_asked_ && !is_late) how.quiet = policy_.debounce;
   if (thread_.joinable()) thread_.join();
   try {
     thread_ = std::thread([this, how = std::move(how)] {
@@ -114,30 +127,37 @@ void config_source::begin() {
       const bool has_compiled =
           std::holds_alternative<loaded_configuration>(result_->what) || std::holds_alternative<refused>(result_->what);
       if (has_compiled) process::give_back_memory();  // a table of a million keys took several times its size
-      reactor_.post([this] { take(); });
+      has_result_.store(true, std::memory_order_release);
+      try {
+        reactor_.post([this] { take(); });
+      } catch (const std::bad_alloc&) {  // then the next tick finds it
+      }
     });
   } catch (const std::system_error& error) {
     result_ = read{content_in_use_, refused{{fmt::format("no thread can be had to read it: {}", error.what())}, true}};
-    reactor_.post([this] { take(); });
+    has_result_.store(true, std::memory_order_release);
   }
 }
 
 /// On a thread of its own.
 config_source::read config_source::read_all(const reading& how) const {
-  const time_point began = read_clock();
+  const time_point began = read_clock().now;
   // The usual case reads the files and nothing else.
   if (wire::content_of(how.files_in_use) == how.content_in_use) return {how.content_in_use, unchanged{}};
+  if (how.quiet && is_any_being_written(how.files_in_use, *how.quiet)) return {how.content_in_use, unsettled{}};
   auto configuration = wire::load(how.file);
+  // Files that it names for the first time, too, and whoever began to write meanwhile.
+  const std::vector<std::string> files = configuration ? wire::files_of(*configuration) : configuration.error().files;
+  if (how.quiet && is_any_being_written(files, *how.quiet)) return {how.content_in_use, unsettled{}};
   const std::uint64_t content = configuration ? configuration->content : configuration.error().content;
   if (content == how.content_refused && !how.is_asked) return {content, still_refused{}};
-  if (!configuration) return {content, refused{lines_of(configuration.error())}, configuration.error().files};
-  std::vector<std::string> files = wire::files_of(*configuration);
+  if (!configuration) return {content, refused{lines_of(configuration.error())}, files};
   const generation_number generation{current_.generation() + 1};
   auto table = wire::compile(*configuration, generation, seed_, &memory_);
   if (!table) {
     wire::load_error error;
     error.mistakes = std::move(table).error();
-    return {content, refused{lines_of(error)}, std::move(files)};
+    return {content, refused{lines_of(error)}, files};
   }
   loaded_configuration loaded{*std::move(configuration), *std::move(table), {}, {}};
   std::vector<std::string> broken;
@@ -147,14 +167,22 @@ config_source::read config_source::read_all(const reading& how) const {
     loaded.moved = diff(old, loaded.table);
     broken = broken_guards(how.guard, loaded.moved, old.keys().size(), loaded.table.keys().size(), how.lifted);
   }
-  if (!broken.empty()) return {content, refused{std::move(broken)}, std::move(files)};
-  loaded.elapsed = read_clock() - began;
+  if (!broken.empty()) return {content, refused{std::move(broken)}, files};
+  loaded.elapsed = read_clock().now - began;
   return {content, std::move(loaded)};
 }
 
 void config_source::take() {
+  if (!has_result_.exchange(false, std::memory_order_acquire)) return;
   if (thread_.joinable()) thread_.join();
   read got = *std::exchange(result_, {});
+  if (std::holds_alternative<unsettled>(got.what)) {
+    if (!unsettled_since_) unsettled_since_ = reactor_.now();
+    end(reload_result::unchanged);
+    if (schedule_->state() == reload_state::idle) schedule_->notice(reactor_.now());
+    return;
+  }
+  unsettled_since_.reset();
   content_loading_ = got.content;
   if (!std::holds_alternative<still_refused>(got.what)) files_refused_ = std::move(got.files);
   if (auto* const loaded = std::get_if<loaded_configuration>(&got.what)) {

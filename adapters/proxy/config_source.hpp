@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <coroutine>
 #include <cstdint>
 #include <memory_resource>
@@ -51,8 +52,9 @@ class config_listener {
 };
 
 /// Follows a configuration file: notices that it may have changed, reads it on a thread of its own, and hands over what
-/// is new. What was refused is not told again until it changes or somebody asks; where the reason was not in it (no
-/// memory, a port that another program has) each poll tries again.
+/// is new. While somebody writes one of the files nothing of it counts, for ten seconds at most. What was refused is
+/// not told again until it changes or somebody asks; where the reason was not in it (no memory, a port that another
+/// program has) each poll tries again.
 ///
 /// Threads: the reactor's. Outlived by all that it is given, and outlives the reactor's run.
 class config_source final : private io::tick_listener, private io::registered {
@@ -80,12 +82,13 @@ class config_source final : private io::tick_listener, private io::registered {
 
  private:
   struct unchanged {};
+  struct unsettled {};  ///< somebody writes it now
   struct still_refused {};
   struct refused {
     std::vector<std::string> mistakes;
     bool may_pass = false;  ///< the reason is not in the files: the same content may be good later
   };
-  using outcome = std::variant<unchanged, still_refused, refused, loaded_configuration>;
+  using outcome = std::variant<unchanged, unsettled, still_refused, refused, loaded_configuration>;
   /// What a reading is made with; a copy of its own, for its thread.
   struct reading {
     wire::config_file file;
@@ -95,6 +98,7 @@ class config_source final : private io::tick_listener, private io::registered {
     wire::guard_settings guard;
     std::string lifted;
     bool is_asked = false;
+    std::optional<duration> quiet;  ///< for how long nobody has written it; none: as it is
   };
   struct read {
     std::uint64_t content = 0;
@@ -115,6 +119,7 @@ class config_source final : private io::tick_listener, private io::registered {
   void follow();
   void begin();
   [[nodiscard]] read read_all(const reading& how) const;
+  /// Takes what the thread has brought, if it has.
   void take();
   void refuse(refused refusal);
   void end(reload_result result);
@@ -138,11 +143,13 @@ class config_source final : private io::tick_listener, private io::registered {
   std::string lifted_;
   bool is_asked_ = false;
   bool was_asked_ = false;  ///< for what is being read
+  std::optional<time_point> unsettled_since_;
   reload_report report_;
   std::uint64_t begun_ = 0;
   std::uint64_t ended_ = 0;
   std::vector<std::coroutine_handle<>> waiting_;
   std::optional<read> result_;  // written by the thread, read when it has ended
+  std::atomic<bool> has_result_{false};
   std::thread thread_;
 };
 

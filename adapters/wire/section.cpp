@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <exception>
 #include <numeric>
 
 namespace cellroute::wire {
@@ -71,8 +72,8 @@ section::section(const node& at, std::string path, mistake_list& mistakes)
       at.kind == node_kind::null ? "is empty; give it keys or remove it" : "must be a map of keys and values");
 }
 
-section::~section() {
-  if (!is_map_) return;
+section::~section() noexcept(false) {
+  if (!is_map_ || std::uncaught_exceptions() > 0) return;
   const std::vector<std::string_view> built = known_;
   known_.insert(known_.end(), not_yet_.begin(), not_yet_.end());
   for (const node& member : at_.children) {

@@ -72,7 +72,7 @@ class mistake_list {
 class section {
  public:
   section(const node& at, std::string path, mistake_list& mistakes);
-  ~section();
+  ~section() noexcept(false);  ///< tells of unknown keys; memory may end there as elsewhere
   section(const section&) = delete;
   section& operator=(const section&) = delete;
 

@@ -1,6 +1,7 @@
 // A configuration that changes while requests are on their way.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -121,6 +122,54 @@ TEST_CASE("reload: twenty writes in a tenth of a second are one reload") {
   std::this_thread::sleep_for(400ms);
   CHECK(router.metric("gateway_config_generation") == 2);
   CHECK(router.metric("gateway_config_apply_total", {"result=\"applied\""}) == 2);  // the start's is one
+}
+
+/// How somebody writes a file slowly.
+struct slow_writer {
+  std::string_view says;
+  void (*write)(const fs::path& file, std::string_view text);
+};
+
+void append(const fs::path& file, std::string_view text) { std::ofstream(file, std::ios::app) << text; }
+
+const slow_writer slow_writers[] = {
+    {"a file that stays open, with rests longer than the debounce",
+     [](const fs::path& file, std::string_view text) {
+       std::ofstream open(file);
+       for (; !text.empty(); text.remove_prefix(std::min<std::size_t>(text.size(), 100))) {
+         open << text.substr(0, 100) << std::flush;
+         std::this_thread::sleep_for(300ms);
+       }
+     }},
+    {"a file that is opened for each piece, for longer than the debounce is put off",
+     [](const fs::path& file, std::string_view text) {
+       fs::remove(file);
+       for (; !text.empty(); text.remove_prefix(std::min<std::size_t>(text.size(), 25))) {
+         append(file, text.substr(0, 25));
+         std::this_thread::sleep_for(80ms);
+       }
+     }},
+};
+
+TEST_CASE("reload: a file that is being written is not used, though its first half would be good") {
+  fake_cell one(says{"one"});
+  fake_cell two(says{"two"});
+  for (const slow_writer& row : slow_writers) {
+    CAPTURE(row.says);
+    router_config config = config_of(one.port(), two.port(), "");
+    config.key_files = "keys.tsv";
+    config.reload = "poll: 100ms";
+    config.files = {{"keys.tsv", "acme\ttier1\n"}};
+    router_process router(config);
+    std::string rows;  // cut anywhere at a line's end it is a good file, without acme
+    for (int i = 0; i < 80; ++i) rows += "key" + std::to_string(i) + "\ttier3\n";
+    row.write(router.folder() / "keys.tsv", rows + "acme\ttier1\n");
+    REQUIRE(router.reaches_generation(2));
+    std::this_thread::sleep_for(500ms);
+    CHECK(router.metric("gateway_config_generation") == 2);
+    CHECK(router.metric("gateway_config_keys") == 81);
+    CHECK_FALSE(router.process().find_line("config_rejected"));
+  }
 }
 
 TEST_CASE("reload: touching the file, or writing what it holds, changes nothing") {

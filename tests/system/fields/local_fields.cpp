@@ -82,8 +82,8 @@ const field_case cases[] = {
      "yes", "no"},
     {"log.access.preset", "default", "m1", [](field_run& run) { return run.access_field("listener"); }, "web",
      "<none>"},
-    {"log.access.fields", "default", "[request_id, query]",
-     [](field_run& run) { return run.access_field("method"); }, "GET", "<none>"},
+    {"log.access.fields", "default", "[request_id, query]", [](field_run& run) { return run.access_field("method"); },
+     "GET", "<none>"},
     {"log.access.routing_key", "plain", "off", [](field_run& run) { return run.access_field("routing_key"); }, "acme",
      ""},
 
