@@ -167,6 +167,7 @@ constexpr access_field standard_fields[] = {
     {"ttfb_ms", if_measured<&record::ttfb>},
     {"queue_ms", if_measured<&record::queue>},
     {"proxy_error", as_it_is<&record::proxy_error>},
+    {"sampled", as_it_is<&record::sampled>},
 };
 constexpr std::size_t first_fields = 10;
 
@@ -235,6 +236,7 @@ constexpr access_field ecs_fields[] = {
     {"cellroute.config.generation", as_it_is<&record::generation>},
     {"cellroute.route", as_it_is<&record::route>},
     {"cellroute.listener", as_it_is<&record::listener>},
+    {"cellroute.sampled", as_it_is<&record::sampled>},
 };
 
 /// Source: OpenTelemetry semantic conventions for HTTP, the stable attributes of a server's span, and the stable metric
@@ -273,6 +275,7 @@ constexpr access_field otel_fields[] = {
     {"cellroute.listener", as_it_is<&record::listener>},
     {"cellroute.bytes.in", as_it_is<&record::bytes_in>},
     {"cellroute.bytes.out", as_it_is<&record::bytes_out>},
+    {"cellroute.sampled", as_it_is<&record::sampled>},
 };
 
 }  // namespace

@@ -48,6 +48,7 @@ struct access_record {
   std::optional<duration> ttfb{};              ///< request head complete to first byte of the answer sent
   std::optional<duration> queue{};             ///< waited for a permit or a connection
   std::string_view proxy_error;                ///< the token that `Proxy-Status` carries
+  std::string_view sampled;                    ///< why this line was chosen
 };
 
 }  // namespace cellroute::process

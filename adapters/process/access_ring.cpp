@@ -10,14 +10,14 @@ namespace {
 
 using text_member = std::string_view access_record::*;
 
-constexpr std::array<text_member, 20> texts = {
+constexpr std::array<text_member, 21> texts = {
     &access_record::request_id,   &access_record::method,       &access_record::path,
     &access_record::query,        &access_record::routing_key,  &access_record::placement_key,
     &access_record::route_reason, &access_record::upstream_url, &access_record::failover_reason,
     &access_record::cell,         &access_record::endpoint,     &access_record::key_source,
     &access_record::route,        &access_record::listener,     &access_record::protocol,
     &access_record::host,         &access_record::client_ip,    &access_record::user_agent,
-    &access_record::referer,      &access_record::proxy_error,
+    &access_record::referer,      &access_record::proxy_error,  &access_record::sampled,
 };
 
 constexpr std::string_view cut_mark = "…";

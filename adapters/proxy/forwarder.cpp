@@ -13,7 +13,8 @@ forwarder::forwarder(const io::loop_clock& clock, published<active_configuration
       names_(names),
       metrics_(metrics),
       log_(log),
-      ids_(seed) {
+      ids_(seed),
+      chance_(mix(seed)) {
   for (std::size_t i = 0; i < reason_labels_.size() && i <= static_cast<std::size_t>(reason::route); ++i) {
     reason_labels_[i] = names_.intern(label_kind::reason, to_string(static_cast<reason>(i)));
   }

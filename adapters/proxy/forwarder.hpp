@@ -46,6 +46,7 @@ class forwarder final : public edge::exchange_handler {
   process::access_ring* log_;  // null: no access log
   http_date date_;
   random_numbers ids_;
+  random_numbers chance_;  // of the log's sampling
   local_ref<route_view> view_;
   std::array<label_id, 16> reason_labels_{};
   std::size_t active_ = 0;

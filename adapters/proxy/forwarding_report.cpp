@@ -42,6 +42,9 @@ forwarding::~forwarding() {
     f_.metrics_.retried(placement_->label, *retried_, failure_ ? retry_result::failed : retry_result::answered);
   }
   if (f_.log_ == nullptr) return;
+  const sampling_decision sampled = rules_.sampling.decide(status_, elapsed, key_, f_.chance_);
+  f_.metrics_.access_sampled(sampled);
+  if (sampled == sampling_decision::dropped) return;
 
   std::array<char, 16> key_hash;
   process::access_record record;
@@ -82,6 +85,7 @@ forwarding::~forwarding() {
   record.upstream_elapsed = upstream_elapsed_;
   record.ttfb = ttfb_;
   if (failure_) record.proxy_error = outcome_of(*failure_).error;
+  record.sampled = to_string(sampled);
   f_.log_->push(record);
 }
 

@@ -93,6 +93,22 @@ std::string_view to_string(upstream_error error) {
   return {};
 }
 
+std::string_view to_string(sampling_decision decision) {
+  switch (decision) {
+    case sampling_decision::ratio:
+      return "ratio";
+    case sampling_decision::status:
+      return "status";
+    case sampling_decision::slow:
+      return "slow";
+    case sampling_decision::key:
+      return "key";
+    case sampling_decision::dropped:
+      return "dropped";
+  }
+  return {};
+}
+
 std::string_view to_string(drop_reason reason) {
   switch (reason) {
     case drop_reason::connection_limit:

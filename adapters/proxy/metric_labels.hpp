@@ -89,6 +89,11 @@ enum class upstream_error : std::uint8_t {
 };
 [[nodiscard]] std::string_view to_string(upstream_error error);
 
+/// Whether a request is logged, and why: `ratio` is chance.
+enum class sampling_decision : std::uint8_t { ratio, status, slow, key, dropped };
+inline constexpr std::size_t sampling_decisions = 5;
+[[nodiscard]] std::string_view to_string(sampling_decision decision);
+
 /// Why an accepted connection was closed at once.
 enum class drop_reason : std::uint8_t { connection_limit, accept_rate, draining };
 [[nodiscard]] std::string_view to_string(drop_reason reason);

@@ -60,6 +60,7 @@ class metrics_page {
   void write_requests(bool with_status);
   void write_upstreams();
   void write_connections();
+  void write_sampling();
   void write_process(const router_facts& facts);
   void write_gateway_names(const router_facts& facts);
 
@@ -190,6 +191,16 @@ void metrics_page::write_connections() {
                          [&](const listener_labels::labels& l) { return std::array{listener(l[0])}; });
 }
 
+void metrics_page::write_sampling() {
+  text_.family("gateway_access_log_sampled_total", metric_type::counter,
+               "Requests by whether they are logged, and why: by chance (ratio), always, or not.");
+  for (std::size_t i = 0; i < sampling_decisions; ++i) {
+    std::uint64_t sum = 0;
+    for (const reactor_metrics* reactor : reactors_) sum += reactor->sampled_[i].value();
+    text_.sample({{"decision", word<sampling_decision>(static_cast<std::uint32_t>(i))}}, sum);
+  }
+}
+
 void metrics_page::write_process(const router_facts& facts) {
   const auto seconds = [](auto time) { return static_cast<double>(duration(time).count()) / 1e9; };
 
@@ -284,6 +295,7 @@ std::string render_metrics(std::span<const reactor_metrics* const> reactors, con
   page.write_requests(facts.has_gateway_names);
   page.write_upstreams();
   page.write_connections();
+  page.write_sampling();
   page.write_process(facts);
   if (facts.has_gateway_names) page.write_gateway_names(facts);
   return text;

@@ -23,6 +23,7 @@ request_rules::request_rules(request_settings given)
       request_id(settings.http.request_id),
       allowed_methods(list_of(settings.http.methods)),
       key_missing_message(std::string(outcome_of(failure::key_missing).message) + ": send it in " +
-                          settings.key_header) {}
+                          settings.key_header),
+      sampling(settings.sampling) {}
 
 }  // namespace cellroute::proxy

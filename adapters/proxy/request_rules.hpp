@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "adapters/proxy/access_sampling.hpp"
 #include "adapters/proxy/head_edits.hpp"
 #include "adapters/proxy/metric_labels.hpp"
 #include "adapters/wire/settings.hpp"
@@ -24,6 +25,7 @@ struct request_settings {
   wire::http_settings http;
   wire::decision_settings decision;
   wire::key_printing key_printing = wire::key_printing::plain;
+  wire::sampling_settings sampling;
   std::string key_header = "X-Routing-Key";
   std::vector<listener_facts> listeners;  ///< by their index
 };
@@ -46,6 +48,7 @@ class request_rules {
   const request_id_rule request_id;   ///< views into `settings`
   const std::string allowed_methods;  ///< the value of Allow
   const std::string key_missing_message;
+  const access_sampling sampling;
 };
 
 }  // namespace cellroute::proxy

@@ -56,6 +56,8 @@ class reactor_metrics {
   void route_hit(label_id route, label_id reason) noexcept;
   void retried(label_id placement, retry_reason reason, retry_result result) noexcept;
 
+  void access_sampled(sampling_decision decision) noexcept { sampled_[static_cast<std::size_t>(decision)].add(); }
+
   void connection_opened(label_id listener, protocol_label protocol) noexcept;
   void connection_closed(label_id listener, protocol_label protocol) noexcept;
   void connection_dropped(label_id listener, drop_reason reason) noexcept;
@@ -83,6 +85,7 @@ class reactor_metrics {
   process::series_table<process::counter> connections_dropped_;
   process::series_table<process::counter> accept_pauses_;
   process::series_table<process::gauge> upstream_connections_;
+  std::array<process::counter, sampling_decisions> sampled_;
 };
 
 /// Requests a second over the last ten seconds, or since the first sample while that is shorter ago.

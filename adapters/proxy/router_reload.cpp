@@ -60,6 +60,7 @@ request_settings router::request_settings_of(const wire::configuration& configur
   made.http = configuration.local.http;
   made.decision = configuration.local.decision;
   made.key_printing = configuration.local.log.access.routing_key;
+  made.sampling = configuration.local.log.access.sampling;
   made.key_header = configuration.key.header;
   for (const listener_slot& slot : slots_) {
     const auto& given = configuration.local.listeners;

@@ -12,7 +12,8 @@ constexpr std::string_view standard_fields[] = {
     "route_reason", "upstream_url", "status_code", "duration_ms", "failover_reason", "cell",
     "endpoint",     "attempts",     "generation",  "key_source",  "route",           "listener",
     "protocol",     "host",         "query",       "client_ip",   "bytes_in",        "bytes_out",
-    "user_agent",   "referer",      "upstream_ms", "ttfb_ms",     "queue_ms",        "proxy_error"};
+    "user_agent",   "referer",      "upstream_ms", "ttfb_ms",     "queue_ms",        "proxy_error",
+    "sampled"};
 
 constexpr std::string_view homebrew_fields[] = {"time",    "method",      "path",      "protocol",
                                                 "status",  "duration_ms", "remote_ip", "user_agent",
@@ -54,7 +55,8 @@ constexpr std::string_view ecs_fields[] = {"@timestamp",
                                            "cellroute.attempts",
                                            "cellroute.config.generation",
                                            "cellroute.route",
-                                           "cellroute.listener"};
+                                           "cellroute.listener",
+                                           "cellroute.sampled"};
 
 constexpr std::string_view otel_fields[] = {"timestamp",
                                             "http.request.method",
@@ -88,7 +90,8 @@ constexpr std::string_view otel_fields[] = {"timestamp",
                                             "cellroute.config.generation",
                                             "cellroute.listener",
                                             "cellroute.bytes.in",
-                                            "cellroute.bytes.out"};
+                                            "cellroute.bytes.out",
+                                            "cellroute.sampled"};
 
 }  // namespace
 

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <optional>
 
+#include "cellroute/match/routing_key.hpp"
 #include "cellroute/table/host_syntax.hpp"
 
 namespace cellroute::wire {
@@ -109,6 +111,24 @@ parsed<quantity> split(std::string_view text) {
   return quantity{*number, text.substr(size)};
 }
 
+/// A number of few digits, without sign or exponent; nothing for any other text.
+std::optional<double> parse_decimal(std::string_view text, std::size_t fraction_max) {
+  const std::size_t point = text.find('.');
+  const std::string_view fraction = point == std::string_view::npos ? "0" : text.substr(point + 1);
+  const bool has_shape = parse_count(text.substr(0, point)).has_value() && !fraction.empty() &&
+                         fraction.size() <= fraction_max && std::ranges::all_of(fraction, is_digit);
+  if (!has_shape) return std::nullopt;
+  double number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+std::string print_decimal(double number) {
+  std::array<char, 64> text{};
+  const auto written = std::to_chars(text.begin(), text.end(), number, std::chars_format::fixed);
+  return {text.begin(), written.ptr};
+}
+
 struct host_and_port {
   std::string host;
   std::string_view port;
@@ -150,23 +170,20 @@ parsed<std::uint64_t> parse_count(std::string_view text) {
 }
 
 parsed<double> parse_percent(std::string_view text) {
-  const std::size_t point = text.find('.');
-  const std::string_view fraction = point == std::string_view::npos ? "0" : text.substr(point + 1);
-  const bool has_shape = parse_count(text.substr(0, point)).has_value() && !fraction.empty() && fraction.size() <= 3 &&
-                         std::ranges::all_of(fraction, is_digit);
-  double percent = 0;
-  if (has_shape) std::from_chars(text.data(), text.data() + text.size(), percent);
-  if (!has_shape || percent > 100) {
-    return must_be("must be a number from 0 to 100, with up to three digits behind the point");
-  }
-  return percent;
+  const std::optional<double> percent = parse_decimal(text, 3);
+  if (percent && *percent <= 100) return *percent;
+  return must_be("must be a number from 0 to 100, with up to three digits behind the point");
 }
 
-std::string print_percent(double percent) {
-  std::array<char, 32> text{};
-  const auto written = std::to_chars(text.begin(), text.end(), percent);
-  return {text.begin(), written.ptr};
+std::string print_percent(double percent) { return print_decimal(percent); }
+
+parsed<double> parse_ratio(std::string_view text) {
+  const std::optional<double> ratio = parse_decimal(text, 6);
+  if (ratio && *ratio <= 1) return *ratio;
+  return must_be("must be a number from 0 to 1, with up to six digits behind the point");
 }
+
+std::string print_ratio(double ratio) { return print_decimal(ratio); }
 
 parsed<duration> parse_duration(std::string_view text) {
   constexpr std::uint64_t longest = std::uint64_t{3650} * duration_units[0].factor;
@@ -323,6 +340,24 @@ std::string to_string(const access_output& output) {
 }
 
 parsed<std::string> parse_access_field(std::string_view text) { return std::string(text); }
+
+parsed<status_range> parse_status_range(std::string_view text) {
+  const bool is_class = text.size() == 3 && text.ends_with("xx");
+  const auto number = parse_count(is_class ? text.substr(0, 1) : text);
+  const std::uint64_t low = number ? *number * (is_class ? 100 : 1) : 0;
+  if (low < 100 || low > 599) return must_be("must be a status such as 404, or a class such as 5xx");
+  return status_range{static_cast<std::uint16_t>(low), static_cast<std::uint16_t>(low + (is_class ? 99 : 0))};
+}
+
+std::string to_string(const status_range& range) {
+  return range.low == range.high ? std::to_string(range.low) : std::to_string(range.low / 100) + "xx";
+}
+
+parsed<std::string> parse_routing_key(std::string_view text) {
+  const auto key = read_named_key(text);
+  if (key && *key == text) return std::string(text);
+  return must_be("must be a routing key: up to 256 bytes, no comma or control character, no space around it");
+}
 
 parsed<std::string> parse_key_file_name(std::string_view text) {
   for (const std::string_view ending : {".tsv", ".csv", ".jsonl", ".ndjson"}) {

@@ -33,6 +33,10 @@ using parsed = expected<T, std::string_view>;
 [[nodiscard]] parsed<double> parse_percent(std::string_view text);
 [[nodiscard]] std::string print_percent(double percent);
 
+/// A share from 0 to 1, with up to six digits behind the point: `0.1`, `1.0`.
+[[nodiscard]] parsed<double> parse_ratio(std::string_view text);
+[[nodiscard]] std::string print_ratio(double ratio);
+
 /// `true`, `on`, `false`, `off`.
 [[nodiscard]] parsed<bool> parse_flag(std::string_view text);
 
@@ -70,6 +74,13 @@ struct origin {
 
 /// The name of a field of the access log. Any text: which there are is known with the preset.
 [[nodiscard]] parsed<std::string> parse_access_field(std::string_view text);
+
+/// A status such as `404`, or a class of them such as `5xx`.
+[[nodiscard]] parsed<status_range> parse_status_range(std::string_view text);
+[[nodiscard]] std::string to_string(const status_range& range);
+
+/// A routing key that requests can have. Errors: what a header cannot carry as one key.
+[[nodiscard]] parsed<std::string> parse_routing_key(std::string_view text);
 
 /// The name of a file of routing keys; its ending tells the format.
 [[nodiscard]] parsed<std::string> parse_key_file_name(std::string_view text);

@@ -188,12 +188,24 @@ void describe(auto& v, decision_settings& decision) {
   v.flag("log", decision.log);
 }
 
+void describe(auto& v, always_logged& always) {
+  v.list("status", always.statuses, parse_status_range);
+  v.time_or_off("slower_than", always.slower_than);
+  v.list("keys", always.keys, parse_routing_key);
+  v.later({"failover"});
+}
+
+void describe(auto& v, sampling_settings& sampling) {
+  v.ratio("ratio", sampling.ratio);
+  v.map("always", sampling.always);
+}
+
 void describe(auto& v, access_settings& access) {
   v.parse("output", access.output, parse_access_output);
   v.choice("preset", access.preset, access_preset_names);
   v.list_or("fields", "default", access.fields, parse_access_field);
+  v.map("sampling", access.sampling);
   v.choice("routing_key", access.routing_key, key_printing_names);
-  v.later({"sampling"});
 }
 
 void describe(auto& v, log_settings& log) {

@@ -131,6 +131,9 @@ class section {
       refuse(name, *value, std::string(percent.error()) + std::string(or_off));
     }
   }
+  void ratio(std::string_view name, double& out) {
+    if (is_bare(name, parse_ratio)) parse(name, out, parse_ratio);
+  }
   /// One of the spellings; those of `not_yet` are known, but not built.
   template <class E, std::size_t N>
   void choice(std::string_view name, E& out, const named<E> (&spellings)[N], names not_yet = {}) {

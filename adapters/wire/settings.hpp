@@ -81,10 +81,32 @@ struct access_output {
   friend bool operator==(const access_output&, const access_output&) = default;
 };
 
+/// A status of HTTP, or a class of them.
+struct status_range {
+  std::uint16_t low = 0;
+  std::uint16_t high = 0;
+  friend bool operator==(const status_range&, const status_range&) = default;
+};
+
+/// Requests that are logged whatever chance says.
+struct always_logged {
+  std::vector<status_range> statuses;
+  std::optional<duration> slower_than;
+  std::vector<std::string> keys;
+  friend bool operator==(const always_logged&, const always_logged&) = default;
+};
+
+struct sampling_settings {
+  double ratio = 1;  ///< the share of requests that is logged, by chance
+  always_logged always;
+  friend bool operator==(const sampling_settings&, const sampling_settings&) = default;
+};
+
 struct access_settings {
   access_output output;
   access_preset preset = access_preset::standard;  ///< whose names a line has
   std::vector<std::string> fields;                 ///< of the preset, in this order; empty: as the preset has them
+  sampling_settings sampling;
   key_printing routing_key = key_printing::plain;
   friend bool operator==(const access_settings&, const access_settings&) = default;
 };

@@ -53,5 +53,50 @@ TEST_CASE("access log: presets and chosen fields") {
   }
 }
 
+std::size_t lines_that_hold(router_process& router, std::string_view text) {
+  std::size_t count = 0;
+  for (const std::string& line : router.process().lines()) count += line.find(text) != std::string::npos;
+  return count;
+}
+
+TEST_CASE("access log: a tenth of the requests is logged, each failure, and each change of that by an edit") {
+  fake_cell cell([](cell_connection& c) {
+    message request;
+    while (c.read_request(request)) {
+      c.answer(request.head.target() == "/fails" ? "503 Service Unavailable" : "200 OK", "x");
+    }
+  });
+  router_config config{.placements = {{"tier1", at(cell.port())}},
+                       .log = "access: {sampling: {ratio: 0.1, always: {status: [5xx]}}}"};
+  router_process router(config);
+  client c(router.port());
+  constexpr int requests = 5000;
+  constexpr int failures = 50;
+  for (int i = 0; i < requests; ++i) REQUIRE(c.ask(keyed("GET /fine")).status() == 200);
+  for (int i = 0; i < failures; ++i) REQUIRE(c.ask(keyed("GET /fails")).status() == 503);
+  const auto sampled = [&router](const std::string& decision) {
+    return router.metric("gateway_access_log_sampled_total", {"decision=\"" + decision + "\""});
+  };
+  CHECK(sampled("status") == failures);
+  CHECK(sampled("ratio") + sampled("dropped") == requests);
+  MESSAGE(sampled("ratio") << " of " << requests << " by chance");
+  CHECK(sampled("ratio") > 0.08 * requests);
+  CHECK(sampled("ratio") < 0.12 * requests);
+  CHECK(eventually([&] { return lines_that_hold(router, R"("sampled":"status")") == failures; }));
+  CHECK(eventually(
+      [&] { return lines_that_hold(router, R"("sampled":"ratio")") == static_cast<std::size_t>(sampled("ratio")); }));
+
+  const double before = sampled("dropped");
+  config.log = "access: {sampling: {ratio: 0, always: {keys: [acme]}}}";
+  router.edit(config);
+  REQUIRE(router.reaches_generation(2));
+  CHECK(c.ask(keyed("GET /fails")).status() == 503);
+  CHECK(c.ask(request("GET /nobodys", "X-Routing-Key: visa\r\n")).status() == 200);
+  CHECK(sampled("key") == 1);
+  CHECK(sampled("dropped") == before + 1);
+  CHECK(router.process().wait_line(R"("sampled":"key")"));
+  CHECK(lines_that_hold(router, "/nobodys") == 0);
+}
+
 }  // namespace
 }  // namespace cellroute::system_test

@@ -35,12 +35,14 @@ std::string ends_with_a_request(field_run& run) {
   return ends_within_look(run);
 }
 
-std::string output_has(field_run& run, std::string_view text) {
-  (void)run.get("/", "X-Request-Id: seen\r\n");
+std::string output_has(field_run& run, std::string_view text, std::string_view target = "/") {
+  (void)run.get(target, "X-Request-Id: seen\r\n");
   run.process().signal(SIGTERM);
   (void)run.process().wait_exit();
   return run.process().whole_output().find(text) != std::string::npos ? "yes" : "no";
 }
+
+std::string is_logged(field_run& run) { return output_has(run, "\"request_id\":\"seen\"", "/later"); }
 
 std::string after_an_edit(field_run& run) {
   run.edit("routing: {keys: {inline: {more: tier1}}}");
@@ -59,6 +61,7 @@ std::string reload_of(field_run& run, std::string_view yaml) {
   return run.reload();
 }
 
+constexpr std::string_view nothing_by_chance = "log: {access: {sampling: {ratio: 0}}}";
 constexpr std::string_view nobody_watches = "reload: {watch: false, poll: off}";
 // Percentages count from there on.
 constexpr std::string_view a_thousand_keys =
@@ -84,6 +87,10 @@ const field_case cases[] = {
      "<none>"},
     {"log.access.fields", "default", "[request_id, query]", [](field_run& run) { return run.access_field("method"); },
      "GET", "<none>"},
+    {"log.access.sampling.ratio", "1.0", "0", is_logged, "yes", "no"},
+    {"log.access.sampling.always.status", "[404]", "[404, 2xx]", is_logged, "no", "yes", nothing_by_chance},
+    {"log.access.sampling.always.slower_than", "off", "100ms", is_logged, "no", "yes", nothing_by_chance},
+    {"log.access.sampling.always.keys", "[visa]", "[visa, acme]", is_logged, "no", "yes", nothing_by_chance},
     {"log.access.routing_key", "plain", "off", [](field_run& run) { return run.access_field("routing_key"); }, "acme",
      ""},
 

@@ -76,6 +76,9 @@ struct router_config {
   std::string drain = "unready_for: 0s, timeout: 2s";
   std::string reload{};
   std::string guard{};
+  std::string metrics{};
+  std::string admin = "address: \"127.0.0.1:0\"";
+  std::string process{};  ///< further keys of the process, each with a comma before it
   int workers = 1;
   rlim_t descriptors_max = 0;                                ///< 0: as many as this process may have
   std::vector<std::pair<std::string, std::string>> files{};  ///< beside the configuration: name and content
@@ -84,15 +87,16 @@ struct router_config {
   std::vector<std::string> environment{};                    ///< NAME=VALUE
 
   [[nodiscard]] std::string yaml() const {
-    std::string text = "process: {workers: " + std::to_string(workers) + ", drain: {" + drain + "}}\n" +
-                       "listeners: [{name: web, address: \"127.0.0.1:0\"" + listener + "}]\n" +
-                       "admin: {address: \"127.0.0.1:0\"}\nlog: {" + log + "}\n";
+    std::string text = "process: {workers: " + std::to_string(workers) + ", drain: {" + drain + "}" + process + "}\n" +
+                       "listeners: [{name: web, address: \"127.0.0.1:0\"" + listener + "}]\n" + "admin: {" + admin +
+                       "}\nlog: {" + log + "}\n";
     const auto section = [&text](std::string_view name, const std::string& inside) {
       if (!inside.empty()) text += std::string(name) + ": {" + inside + "}\n";
     };
     section("http", http);
     section("reload", reload);
     section("guard", guard);
+    section("metrics", metrics);
     section("decision", decision);
     section("key", key);
     section("defaults", defaults);

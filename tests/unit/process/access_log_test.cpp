@@ -47,6 +47,7 @@ access_record usual_record() {
   record.user_agent = "curl/7.88.1";
   record.upstream_elapsed = 900us;
   record.ttfb = 1100us;
+  record.sampled = "ratio";
   return record;
 }
 
@@ -64,7 +65,7 @@ TEST_CASE("access log: the default preset goes on where m1 ends") {
       R"(,"failover_reason":"","cell":"c1","endpoint":"c1-a","attempts":1,"generation":7,"key_source":"header",)"
       R"("route":"","listener":"public","protocol":"HTTP/1.1","host":"app.example.com","client_ip":"192.0.2.7",)"
       R"("bytes_in":0,"bytes_out":1024,"user_agent":"curl/7.88.1","referer":"","upstream_ms":0.900,"ttfb_ms":1.100,)"
-      R"("queue_ms":null,"proxy_error":""})"
+      R"("queue_ms":null,"proxy_error":"","sampled":"ratio"})"
       "\n";
   CHECK(line(usual_record()) == m1.substr(0, m1.size() - 2) + further);
 }
@@ -98,7 +99,7 @@ TEST_CASE("access log: preset ecs has the names of the Elastic Common Schema") {
         R"("cellroute.placement":"tier1","cellroute.cell":"c1","cellroute.endpoint":"c1-a",)"
         R"("cellroute.upstream.url":"http://127.0.0.1:9001","cellroute.reason":"tier",)"
         R"("cellroute.failover.reason":"","cellroute.attempts":1,"cellroute.config.generation":7,)"
-        R"("cellroute.route":"","cellroute.listener":"public"})"
+        R"("cellroute.route":"","cellroute.listener":"public","cellroute.sampled":"ratio"})"
         "\n");
 }
 
@@ -114,7 +115,7 @@ TEST_CASE("access log: preset otel has the names of OpenTelemetry; a duration is
         R"("cellroute.key.source":"header","cellroute.placement":"tier1","cellroute.cell":"c1",)"
         R"("cellroute.endpoint":"c1-a","cellroute.upstream.url":"http://127.0.0.1:9001","cellroute.reason":"tier",)"
         R"("cellroute.failover.reason":"","cellroute.config.generation":7,"cellroute.listener":"public",)"
-        R"("cellroute.bytes.in":0,"cellroute.bytes.out":1024})"
+        R"("cellroute.bytes.in":0,"cellroute.bytes.out":1024,"cellroute.sampled":"ratio"})"
         "\n");
 }
 
@@ -202,13 +203,14 @@ TEST_CASE("access log: a refused request has the same shape, with nothing in it"
   record.path = "/";
   record.status_code = 400;
   record.proxy_error = "http_request_error";
-  CHECK(line(record) ==
-        R"({"timestamp":"2026-01-04T12:00:00.000Z","request_id":"","method":"GET","path":"/","routing_key":"",)"
-        R"("placement_key":"","route_reason":"","upstream_url":"","status_code":400,"duration_ms":0.000,)"
-        R"("failover_reason":"","cell":"","endpoint":"","attempts":0,"generation":0,"key_source":"","route":"",)"
-        R"("listener":"","protocol":"","host":"","client_ip":"","bytes_in":0,"bytes_out":0,"user_agent":"",)"
-        R"("referer":"","upstream_ms":null,"ttfb_ms":null,"queue_ms":null,"proxy_error":"http_request_error"})"
-        "\n");
+  CHECK(
+      line(record) ==
+      R"({"timestamp":"2026-01-04T12:00:00.000Z","request_id":"","method":"GET","path":"/","routing_key":"",)"
+      R"("placement_key":"","route_reason":"","upstream_url":"","status_code":400,"duration_ms":0.000,)"
+      R"("failover_reason":"","cell":"","endpoint":"","attempts":0,"generation":0,"key_source":"","route":"",)"
+      R"("listener":"","protocol":"","host":"","client_ip":"","bytes_in":0,"bytes_out":0,"user_agent":"",)"
+      R"("referer":"","upstream_ms":null,"ttfb_ms":null,"queue_ms":null,"proxy_error":"http_request_error","sampled":""})"
+      "\n");
 }
 
 TEST_CASE("access log: the query is written only where it is chosen by name") {

@@ -15,7 +15,7 @@ namespace {
 
 /// A record in which every field differs from every other.
 struct full_record {
-  std::array<std::string, 20> texts;
+  std::array<std::string, 21> texts;
   access_record record;
 
   explicit full_record(std::size_t seed) {
@@ -26,7 +26,7 @@ struct full_record {
                             &access_record::cell,         &access_record::endpoint,     &access_record::key_source,
                             &access_record::route,        &access_record::listener,     &access_record::protocol,
                             &access_record::host,         &access_record::client_ip,    &access_record::user_agent,
-                            &access_record::referer,      &access_record::proxy_error}) {
+                            &access_record::referer,      &access_record::proxy_error,  &access_record::sampled}) {
       texts[next] = std::to_string(seed) + std::string(next + seed % 7, static_cast<char>('a' + next));
       record.*text = texts[next];
       ++next;

@@ -104,6 +104,22 @@ TEST_CASE("router metrics: a finished request is counted and timed") {
   CHECK(lines_of(text, "gateway_request_duration_seconds_bucket").size() == 15);
 }
 
+TEST_CASE("router metrics: whether requests are logged is counted by reason, over all reactors") {
+  const known_names known;
+  reactor_metrics one;
+  reactor_metrics two;
+  one.access_sampled(sampling_decision::dropped);
+  one.access_sampled(sampling_decision::dropped);
+  two.access_sampled(sampling_decision::dropped);
+  two.access_sampled(sampling_decision::slow);
+  CHECK(lines_of(render(known.names, {&one, &two}), "gateway_access_log_sampled_total") ==
+        lines{R"(gateway_access_log_sampled_total{decision="ratio"} 0)",
+              R"(gateway_access_log_sampled_total{decision="status"} 0)",
+              R"(gateway_access_log_sampled_total{decision="slow"} 1)",
+              R"(gateway_access_log_sampled_total{decision="key"} 0)",
+              R"(gateway_access_log_sampled_total{decision="dropped"} 3)"});
+}
+
 TEST_CASE("router metrics: a request that met no placement has empty labels") {
   const known_names known;
   reactor_metrics reactor;
@@ -317,6 +333,7 @@ TEST_CASE("router metrics: facts of the process") {
   facts.usage = {.resident_bytes = 9'000'000, .open_fds = 12, .max_fds = 1024, .cpu_seconds = 0.25};
   const std::string text = render(label_names(), {}, facts);
   lines samples = lines_of(text, "gateway");
+  std::erase_if(samples, [](const std::string& line) { return line.starts_with("gateway_access_log_sampled"); });
   for (std::string& line : lines_of(text, "process")) samples.push_back(std::move(line));
   CHECK(samples == lines{
                        R"(gateway_build_info{version="0.1.0",commit="abc1234"} 1)",
