@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include "adapters/wire/regex_compiler.hpp"
 #include "cellroute/base/hash.hpp"
 
 namespace cellroute::wire {
@@ -76,7 +77,7 @@ expected<routing_table, diagnostics> compile(configuration& loaded, generation_n
                                              std::pmr::memory_resource* resource) {
   std::vector<std::span<const key_row>> parts;
   for (const key_file& file : loaded.keys) parts.emplace_back(file.rows);
-  auto table = routing_table::compile(loaded.spec, generation, seed, resource, parts);
+  auto table = routing_table::compile(loaded.spec, generation, seed, resource, parts, by_re2);
   if (!table) {
     diagnostics found = duplicates_in(loaded.keys, loaded.spec.assignments);
     if (!found.empty()) return unexpected(std::move(found));

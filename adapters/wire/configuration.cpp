@@ -16,6 +16,7 @@
 #include "adapters/wire/access_fields.hpp"
 #include "adapters/wire/field_names.hpp"
 #include "adapters/wire/fleet.hpp"
+#include "adapters/wire/regex_compiler.hpp"
 #include "adapters/wire/schema.hpp"
 #include "cellroute/match/routing_key.hpp"
 #include "cellroute/table/validate.hpp"
@@ -194,7 +195,7 @@ void append_located(diagnostics& out, const configuration& c, const path_index& 
 }
 
 void run_rules(const configuration& c, diagnostics& found) {
-  violations broken = validate(c.spec);
+  violations broken = validate(c.spec, by_re2);
   for (const local_rule check : local_rules) check(c, broken);
   for (violation& v : broken) v.path = as_written(std::move(v.path));
   if (broken.empty()) return;

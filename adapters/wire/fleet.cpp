@@ -58,9 +58,22 @@ void read_inline_keys(section& keys, std::vector<assignment>& out) {
   }
 }
 
+/// A list of maps that may be empty.
+template <class T>
+void read_rows(section& in, std::string_view name, std::vector<T>& out) {
+  const node* rows = in.list_at(name);
+  if (rows != nullptr && !rows->children.empty()) in.maps(name, out);
+}
+
+template <class T>
+void print_rows(printer& out, std::string_view name, std::vector<T> rows) {
+  if (!rows.empty()) out.maps(name, rows);
+}
+
 void read_routing(section& routing, table_spec& spec, std::vector<std::string>& key_files) {
   routing.text("default_placement", spec.default_placement.value);
-  routing.later({"rules", "canary", "override", "on_invalid_row"});
+  read_rows(routing, "rules", spec.rules);
+  routing.later({"canary", "override", "on_invalid_row"});
   const node* found = routing.map_at("keys");
   if (found == nullptr) return;
   section keys(*found, routing.path("keys"), routing.mistakes());
@@ -196,6 +209,7 @@ node print_fleet(const table_spec& spec, const key_settings& key, const std::vec
   keys.add("inline", std::move(rows).take());
   if (!key_files.empty()) keys.list("files", key_files, parse_key_file_name);
   routing.add("keys", std::move(keys).take());
+  print_rows(routing, "rules", spec.rules);
   top.add("routing", std::move(routing).take());
 
   printer cells;

@@ -18,6 +18,12 @@ class printer {
   printer() { at_.kind = node_kind::map; }
 
   void text(std::string_view name, const std::string& value) { put(name, node_kind::quoted, value); }
+  void text_if(std::string_view name, const std::optional<std::string>& value) {
+    if (value) text(name, *value);
+  }
+  void text_if(std::string_view name, const std::string& value) {
+    if (!value.empty()) text(name, value);
+  }
   void flag(std::string_view name, bool value) { put(name, node_kind::plain, value ? "true" : "false"); }
   void count(std::string_view name, std::uint64_t value, range = {}) {
     put(name, node_kind::plain, std::to_string(value));
@@ -94,6 +100,13 @@ class printer {
       items.push_back(std::move(inner).take());
     }
     add_list(name, std::move(items));
+  }
+  template <class T>
+  void counts(std::string_view name, const std::vector<T>& values, range allowed) {
+    if (values.empty()) return;
+    printer inner;
+    for (const T& each : values) inner.count(each.name, each.count, allowed);
+    add(name, std::move(inner).take());
   }
   void require(std::string_view, std::string_view) {}
   void later(names) {}

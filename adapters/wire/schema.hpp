@@ -101,6 +101,35 @@ void describe(auto& v, endpoint_view& e) {
   v.later({"zone"});
 }
 
+struct key_match_view {
+  std::optional<std::string>& prefix;
+  std::optional<std::string>& regex;
+};
+
+void describe(auto& v, key_match_view& match) {
+  v.text_if("prefix", match.prefix);
+  v.text_if("regex", match.regex);
+}
+
+/// A placement's share of a rule, as `counts` has it.
+struct share_view {
+  std::string name;
+  std::uint64_t count = 0;
+};
+
+void describe(auto& v, key_rule& rule) {
+  key_match_view match{rule.prefix, rule.regex};
+  std::vector<share_view> shares;
+  for (const placement_share& s : rule.hash) shares.push_back({s.placement.value, s.weight});
+  v.map("match", match);
+  v.text_if("placement", rule.placement);
+  v.counts("hash", shares, weight_allowed);
+  rule.hash.clear();
+  for (share_view& s : shares) {
+    rule.hash.push_back({placement_id{std::move(s.name)}, static_cast<std::uint32_t>(s.count)});
+  }
+}
+
 struct key_header_view {
   std::string name;
 };

@@ -77,6 +77,14 @@ class section {
   section& operator=(const section&) = delete;
 
   void text(std::string_view name, std::string& out);
+  /// A text that may be absent, which is not the same as an empty one.
+  void text_if(std::string_view name, std::optional<std::string>& out) {
+    std::string value;
+    text(name, value);
+    if (!value.empty()) out = std::move(value);
+  }
+  /// The same, where the empty one stands for none.
+  void text_if(std::string_view name, std::string& out) { text(name, out); }
   void flag(std::string_view name, bool& out) {
     if (is_bare(name, parse_flag)) parse(name, out, parse_flag);
   }
@@ -218,6 +226,28 @@ class section {
     for (std::size_t i = 0; i < items->children.size(); ++i) {
       section inner(items->children[i], item_path(name, i), mistakes_);
       describe(inner, out.emplace_back());
+    }
+  }
+  /// A map of names that the operator chose, each with a number; at least one.
+  template <class T>
+  void counts(std::string_view name, std::vector<T>& out, range allowed) {
+    const node* found = map_at(name);
+    if (found == nullptr) return;
+    if (found->children.empty()) mistakes_.add(found->at, path(name), "must have at least one item");
+    out.clear();
+    for (const node& member : found->children) {
+      const std::string where = join_path(path(name), member.name);
+      const auto value = scalar_of(member, where);
+      if (!value) continue;
+      const auto count = parse_count(*value);
+      if (count && member.kind == node_kind::quoted) {
+        mistakes_.add(member.at, where, "is a text; write " + member.text + " without quotes");
+      } else if (!count || *count < allowed.low || *count > allowed.high) {
+        refuse_at(member.at, where, *value,
+                  "must be a number from " + plain_number(allowed.low) + " to " + plain_number(allowed.high));
+      } else {
+        out.push_back(T{member.name, *count});
+      }
     }
   }
   /// Says that a key must be there.

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "cellroute/model/cell.hpp"
+#include "cellroute/model/key_rule.hpp"
 #include "cellroute/model/placement.hpp"
 
 namespace cellroute {
@@ -24,6 +25,7 @@ struct table_spec {
   std::vector<cell> cells;
   std::vector<placement> placements;
   std::vector<assignment> assignments;
+  std::vector<key_rule> rules;  ///< for keys without an assignment; the first that matches counts
   placement_id default_placement;
   unknown_key_policy on_unknown = unknown_key_policy::use_default;
   friend bool operator==(const table_spec&, const table_spec&) = default;

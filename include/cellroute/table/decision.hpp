@@ -10,7 +10,7 @@
 namespace cellroute {
 
 /// The part of a request that the routing key was read from.
-enum class key_source { header };
+enum class key_source : std::uint8_t { header };
 
 [[nodiscard]] constexpr std::string_view to_string(key_source source) {
   switch (source) {
@@ -21,7 +21,7 @@ enum class key_source { header };
 }
 
 /// Why that placement. The words are those of `X-Route-Reason`.
-enum class reason {
+enum class reason : std::uint8_t {
   dedicated,  ///< the key is assigned to a placement of its own
   tier,       ///< the key is assigned to a shared placement
   default_,   ///< the key has no assignment
@@ -57,24 +57,12 @@ enum class reason {
   return {};
 }
 
-/// What decided: the table of keys, for the reasons that only tell what kind of placement it led to; else the reason
-/// itself.
-[[nodiscard]] constexpr std::string_view rule_of(reason why) {
-  switch (why) {
-    case reason::dedicated:
-    case reason::tier:
-    case reason::shard:
-      return "table";
-    case reason::default_:
-    case reason::hash:
-    case reason::canary:
-    case reason::override_:
-    case reason::replay:
-    case reason::route:
-      return to_string(why);
-  }
-  return {};
-}
+/// What decided: the table, or one of what steers keys beside it.
+enum class decider : std::uint8_t {
+  table,
+  default_,
+  rule,  ///< one of `rules`
+};
 
 /// The outcome of routing one request. Response headers, log line and explanation are printings of this.
 ///
@@ -86,6 +74,8 @@ struct decision {
   std::uint16_t placement = 0;
   std::uint16_t cell = 0;
   reason why = reason::default_;
+  decider by = decider::default_;
+  std::uint16_t row = 0;  ///< which of the rules decided, where one did
   generation_number generation;
   friend bool operator==(const decision&, const decision&) = default;
 };
@@ -97,6 +87,27 @@ struct decision {
 
 /// The value of `X-Route-Reason`.
 [[nodiscard]] constexpr std::string_view route_reason(const decision& made) { return to_string(made.why); }
+
+/// Writes what decided: `table`, `default`, or the place in the configuration: `rules[1]`.
+template <text_sink Sink>
+void write_decider(Sink& sink, const decision& made) {
+  const auto row = [&](std::string_view list) {
+    sink.append(list);
+    sink.append(std::string_view("["));
+    append_number(sink, made.row);
+    sink.append(std::string_view("]"));
+  };
+  switch (made.by) {
+    case decider::table:
+      sink.append(std::string_view("table"));
+      return;
+    case decider::default_:
+      sink.append(std::string_view("default"));
+      return;
+    case decider::rule:
+      return row("rules");
+  }
+}
 
 /// Writes the value of `X-Route-Decision`, the whole story in one line (the router adds which attempt was answered):
 /// `key=acme;src=header.X-Routing-Key;gen=4711;rule=table;placement=tier1;cell=c3`. Bytes of the key that could end the
@@ -113,7 +124,7 @@ void write_route_decision(Sink& sink, const decision& made, const checked_fleet&
   text(";gen=");
   append_number(sink, made.generation.value);
   text(";rule=");
-  text(rule_of(made.why));
+  write_decider(sink, made);
   text(";placement=");
   text(fleet.placements()[made.placement].id.value);
   text(";cell=");
@@ -133,7 +144,7 @@ void write_explanation(Sink& sink, const decision& made, const checked_fleet& fl
   text(" ");
   append_escaped(sink, made.source_name);
   text("\nrule        ");
-  text(rule_of(made.why));
+  write_decider(sink, made);
   text("\nplacement   ");
   text(to.id.value);
   text(", ");
@@ -168,7 +179,9 @@ void write_explanation_json(Sink& sink, const decision& made, const checked_flee
   member("{\"key\":", made.key);
   member(",\"source\":", to_string(made.source));
   member(",\"source_name\":", made.source_name);
-  member(",\"rule\":", rule_of(made.why));
+  text(",\"rule\":\"");
+  write_decider(sink, made);
+  text("\"");
   member(",\"placement\":", to.id.value);
   member(",\"kind\":", to_string(to.kind));
   member(",\"reason\":", to_string(made.why));

@@ -12,11 +12,13 @@
 #include <vector>
 
 #include "cellroute/base/expected.hpp"
+#include "cellroute/match/key_pattern.hpp"
 #include "cellroute/match/routing_key.hpp"
 #include "cellroute/model/ids.hpp"
 #include "cellroute/model/table_spec.hpp"
 #include "cellroute/table/checked_fleet.hpp"
 #include "cellroute/table/decision.hpp"
+#include "cellroute/table/key_rules.hpp"
 #include "cellroute/table/key_table.hpp"
 #include "cellroute/table/validate.hpp"
 
@@ -49,14 +51,15 @@ class routing_table {
   /// Checks and compiles a spec. The keys lie in memory of `resource`, which outlives the table.
   ///
   /// `more` are keys from elsewhere than the spec, in parts; their outcomes are indices of its placements, and their
-  /// texts are needed until this returns. `seed` should be random where strangers choose keys.
+  /// texts are needed until this returns. `seed` should be random where strangers choose keys. `patterns` compiles the
+  /// regular expressions of the rules.
   /// Errors: everything that is wrong, as `validate` tells it.
   /// Cost:   about 100 ns an assignment.
   [[nodiscard]] static expected<routing_table, violations> compile(
       const table_spec& spec, generation_number generation, std::uint64_t seed,
       std::pmr::memory_resource* resource = std::pmr::get_default_resource(),
-      std::span<const std::span<const key_row>> more = {}) {
-    if (violations found = validate(spec); !found.empty()) return unexpected(std::move(found));
+      std::span<const std::span<const key_row>> more = {}, const pattern_compiler& patterns = without_patterns) {
+    if (violations found = validate(spec, patterns); !found.empty()) return unexpected(std::move(found));
     std::unordered_map<std::string_view, std::uint16_t> index;
     std::vector<std::string_view> outcomes;
     for (const placement& p : spec.placements) {
@@ -73,13 +76,13 @@ class routing_table {
     // What the rules let through can fail here by its size alone.
     if (!keys)
       return unexpected(violations{{"routing.keys", "cannot be built: " + std::string(to_string(keys.error().what))}});
-    return routing_table(spec, generation, *std::move(keys));
+    return routing_table(spec, generation, *std::move(keys), patterns);
   }
 
   /// Where a key leads. The decision's views are those that came in.
   ///
   /// Errors: `unknown_key`, if the spec rejects keys without an assignment.
-  /// Cost:   one look-up; nothing allocates.
+  /// Cost:   one look-up; nothing allocates. A key that is not in the table asks the rules, where there are any.
   [[nodiscard]] expected<decision, route_error> route(std::string_view key,
                                                       const key_origin& origin = {}) const noexcept {
     return decide(key, keys_.find(key), origin);
@@ -117,36 +120,69 @@ class routing_table {
     std::uint16_t placement = 0;
     std::uint16_t cell = 0;
     reason why = reason::default_;
+    decider by = decider::default_;
+    std::uint16_t row = 0;
   };
 
-  routing_table(const table_spec& spec, generation_number generation, key_table keys)
+  routing_table(const table_spec& spec, generation_number generation, key_table keys, const pattern_compiler& patterns)
       : keys_(std::move(keys)),
         fleet_(spec),
         version_(spec.version),
         generation_(generation),
-        default_placement_(fleet_.find_placement(spec.default_placement.value)) {
+        default_placement_(fleet_.find_placement(spec.default_placement.value)),
+        rules_(spec.rules, fleet_, patterns),
+        is_steered_(!rules_.is_empty()) {
     for (std::size_t i = 0; i < fleet_.placements().size(); ++i) {
       const bool is_dedicated = fleet_.placements()[i].kind == placement_kind::dedicated;
       targets_.push_back({.placement = static_cast<std::uint16_t>(i),
                           .cell = fleet_.cell_of(i),
-                          .why = is_dedicated ? reason::dedicated : reason::tier});
+                          .why = is_dedicated ? reason::dedicated : reason::tier,
+                          .by = decider::table});
     }
     if (spec.on_unknown == unknown_key_policy::use_default && default_placement_) {
       unknown_ = targets_[*default_placement_];
       unknown_->why = reason::default_;
+      unknown_->by = decider::default_;
     }
   }
 
   [[nodiscard]] expected<decision, route_error> decide(std::string_view key, std::optional<std::uint16_t> outcome,
                                                        const key_origin& origin) const noexcept {
+    if (is_steered_) [[unlikely]]
+      return decide_steered(key, outcome, origin);
     if (!outcome && !unknown_) return unexpected(route_error::unknown_key);
-    const target& to = outcome ? targets_[*outcome] : *unknown_;
+    return made_of(key, outcome ? targets_[*outcome] : *unknown_, origin);
+  }
+
+  /// With whatever else than the table may have a say.
+  [[nodiscard]] expected<decision, route_error> decide_steered(std::string_view key,
+                                                               std::optional<std::uint16_t> outcome,
+                                                               const key_origin& origin) const noexcept {
+    std::optional<target> to = outcome ? targets_[*outcome] : find_by_rules(key);
+    if (!to) to = unknown_;
+    if (!to) return unexpected(route_error::unknown_key);
+    return made_of(key, *to, origin);
+  }
+
+  [[nodiscard]] std::optional<target> find_by_rules(std::string_view key) const noexcept {
+    const auto found = rules_.find(key);
+    if (!found) return std::nullopt;
+    target to = targets_[found->placement];
+    if (found->is_by_hash) to.why = reason::hash;
+    to.by = decider::rule;
+    to.row = found->rule;
+    return to;
+  }
+
+  [[nodiscard]] decision made_of(std::string_view key, const target& to, const key_origin& origin) const noexcept {
     return decision{.key = key,
                     .source = origin.source,
                     .source_name = origin.name,
                     .placement = to.placement,
                     .cell = to.cell,
                     .why = to.why,
+                    .by = to.by,
+                    .row = to.row,
                     .generation = generation_};
   }
 
@@ -155,6 +191,8 @@ class routing_table {
   std::string version_;
   generation_number generation_;
   std::optional<std::uint16_t> default_placement_;
+  key_rules rules_;
+  bool is_steered_ = false;        // something else than the table and the default has a say
   std::vector<target> targets_;    // by outcome
   std::optional<target> unknown_;  // of keys without an assignment; empty: rejected
 };

@@ -67,6 +67,7 @@ struct router_config {
   std::vector<std::pair<std::string, std::string>> placements;  ///< the last one is the default placement
   std::string keys = "acme: tier1";
   std::string key_files{};  ///< names, with commas
+  std::string routing{};    ///< further keys of it, each with a comma before it
   std::string key{};
   std::string defaults{};
   std::string listener{};  ///< further keys of the listener, each with a comma before it
@@ -101,7 +102,7 @@ struct router_config {
     section("key", key);
     section("defaults", defaults);
     text += "routing: {default_placement: " + placements.back().first + ", keys: {inline: {" + keys + "}" +
-            (key_files.empty() ? "" : ", files: [" + key_files + "]") + "}}\nplacements:\n";
+            (key_files.empty() ? "" : ", files: [" + key_files + "]") + "}" + routing + "}\nplacements:\n";
     for (const auto& [name, inside] : placements) text += "  " + name + ": {" + inside + "}\n";
     return text;
   }

@@ -20,6 +20,7 @@ decision made(std::string_view key, std::uint16_t placement, reason why) {
           .placement = placement,
           .cell = fleet.cell_of(placement),
           .why = why,
+          .by = why == reason::default_ ? decider::default_ : decider::table,
           .generation = generation_number(4711)};
 }
 
@@ -49,19 +50,25 @@ const printed_case header_cases[] = {
 struct word_case {
   reason why;
   std::string_view word;
-  std::string_view rule;
 };
 
 const word_case word_cases[] = {
-    {reason::dedicated, "dedicated", "table"},
-    {reason::tier, "tier", "table"},
-    {reason::default_, "default", "default"},
-    {reason::shard, "shard", "table"},
-    {reason::hash, "hash", "hash"},
-    {reason::canary, "canary", "canary"},
-    {reason::override_, "override", "override"},
-    {reason::replay, "replay", "replay"},
-    {reason::route, "route", "route"},
+    {reason::dedicated, "dedicated"}, {reason::tier, "tier"},     {reason::default_, "default"},
+    {reason::shard, "shard"},         {reason::hash, "hash"},     {reason::canary, "canary"},
+    {reason::override_, "override"},  {reason::replay, "replay"}, {reason::route, "route"},
+};
+
+struct decider_case {
+  decider by;
+  std::uint16_t row;
+  std::string_view expected;
+};
+
+const decider_case decider_cases[] = {
+    {decider::table, 0, "table"},
+    {decider::default_, 0, "default"},
+    {decider::rule, 1, "rules[1]"},
+    {decider::rule, 65535, "rules[65535]"},
 };
 
 }  // namespace
@@ -69,8 +76,16 @@ const word_case word_cases[] = {
 TEST_CASE("decision: the words of the wire") {
   for (const word_case& row : word_cases) {
     CHECK(to_string(row.why) == row.word);
-    CHECK(rule_of(row.why) == row.rule);
     CHECK(route_reason(made("acme", 0, row.why)) == row.word);
+  }
+  for (const decider_case& row : decider_cases) {
+    decision d = made("acme", 0, reason::tier);
+    d.by = row.by;
+    d.row = row.row;
+    std::string out;
+    write_decider(out, d);
+    CHECK(out == row.expected);
+    CHECK(in_header(d).find(";rule=" + out + ";") != std::string::npos);
   }
   CHECK(to_string(key_source::header) == "header");
   CHECK(routed_to(made("visa", 2, reason::dedicated), fleet) == "visa");

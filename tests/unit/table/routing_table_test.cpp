@@ -85,6 +85,7 @@ TEST_CASE("routing table: a decision carries the key, its origin and the generat
                            .placement = 0,
                            .cell = 0,
                            .why = reason::tier,
+                           .by = decider::table,
                            .generation = generation_number(12)}));
   CHECK(made->key.data() == key.data());
 }

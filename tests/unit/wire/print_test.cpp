@@ -58,6 +58,10 @@ routing:
   keys:
     files: ["a b.tsv", "off.csv"]
     inline: {"123": "true", "null": "true", "x": "x-y", "a: b": "true", "# c": "off", "é\"\\\n": "5s", "- x": "null"}
+  rules:
+    - {match: {prefix: "off"}, hash: {"true": 60, "null": 0, x-y: 1000000}}
+    - {match: {regex: "^(?P<n>5s|x-y)\\.\"#"}, placement: "{n}"}
+    - {placement: "off"}
 placements:
   "true": {cell: "null"}
   "null": {cell: "null"}
