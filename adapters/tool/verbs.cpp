@@ -98,7 +98,7 @@ outcome check(const request& asked, const surroundings& around) {
   if (!read) return result;
   const wire::diagnostics warnings = wire::find_warnings(*read);
   const table_spec& spec = read->spec;
-  std::size_t key_count = spec.assignments.size();
+  std::size_t key_count = read->inline_keys.rows.size();
   for (const wire::key_file& file : read->keys) key_count += file.rows.size();
   const wire::node tree = asked.print ? wire::to_tree(*read) : wire::node{};
   // Whether a key stands in two files is seen when they become one table.

@@ -46,7 +46,7 @@ std::vector<std::string> lines_of(const load_error& error) {
 expected<configuration, load_error> load(const config_file& from) {
   load_error error;
   error.files = {from.path};
-  const auto text = read_file(from.path);
+  auto text = read_file(from.path);
   if (!text) {
     error.otherwise = fmt::format("{}: {}", from.path, to_string(text.error()));
     error.is_missing = text.error() == file_error::missing;
@@ -54,7 +54,7 @@ expected<configuration, load_error> load(const config_file& from) {
     return unexpected(std::move(error));
   }
   add_content(error.content, *text);
-  auto read = read_configuration(*text, from.path);
+  auto read = read_configuration(std::make_unique<const std::string>(*std::move(text)), from.path);
   if (!read) {
     error.mistakes = std::move(read).error();
     return unexpected(std::move(error));
@@ -75,18 +75,20 @@ expected<configuration, load_error> load(const config_file& from) {
 
 expected<routing_table, diagnostics> compile(configuration& loaded, generation_number generation, std::uint64_t seed,
                                              std::pmr::memory_resource* resource) {
-  std::vector<std::span<const key_row>> parts;
+  std::vector<std::span<const key_row>> parts{loaded.inline_keys.rows};
   for (const key_file& file : loaded.keys) parts.emplace_back(file.rows);
   auto table = routing_table::compile(loaded.spec, generation, seed, resource, parts, by_re2);
   if (!table) {
-    diagnostics found = duplicates_in(loaded.keys, loaded.spec.assignments);
+    diagnostics found = keys_given_twice(loaded.inline_keys, loaded.file).found;
+    std::ranges::move(duplicates_in(loaded.keys, loaded.inline_keys.rows), std::back_inserter(found));
     if (!found.empty()) return unexpected(std::move(found));
     for (violation& v : table.error()) found.push_back(locate(loaded, std::move(v.path), std::move(v.what)));
     return unexpected(std::move(found));
   }
   loaded.source = node();
-  loaded.spec.assignments = std::vector<assignment>();  // `= {}` would keep the memory
-  loaded.keys = std::vector<key_file>();
+  loaded.inline_keys = inline_keys();
+  loaded.text.reset();
+  loaded.keys = std::vector<key_file>();  // `= {}` would keep the memory
   return *std::move(table);
 }
 

@@ -40,8 +40,7 @@ struct load_error {
 /// Errors and cost: as `read_configuration` and `read_key_file`.
 [[nodiscard]] expected<configuration, load_error> load(const config_file& from);
 
-/// Compiles what was loaded, and frees what is in the table then: the keys, and the text as a tree, which take ten
-/// times as much.
+/// Compiles what was loaded, and frees what is in the table then: the rows with their texts, and the tree.
 ///
 /// Errors: a key that stands twice; size.
 [[nodiscard]] expected<routing_table, diagnostics> compile(

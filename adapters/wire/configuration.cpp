@@ -205,10 +205,11 @@ void run_rules(const configuration& c, diagnostics& found) {
   append_located(found, c, places, std::move(broken));
 }
 
-void sort_and_cut(diagnostics& found) {
+/// `more` were not even kept.
+void sort_and_cut(diagnostics& found, std::size_t more = 0) {
   sort_by_place(found);
   if (found.size() <= mistakes_max) return;
-  const std::size_t more = found.size() - mistakes_max;
+  more += found.size() - mistakes_max;
   found.resize(mistakes_max);
   diagnostic last = found.back();
   last.path.clear();
@@ -225,14 +226,18 @@ struct file_closer {
 void read_sections(configuration& c, mistake_list& mistakes) {
   section top(c.source, "", mistakes);
   top.fixed("apiVersion", "cellroute/v1");
-  read_fleet(top, c.spec, c.key, c.key_files);
+  read_fleet(top, c);
   describe(top, c.local);
 }
 
-expected<configuration, diagnostics> read_configuration(std::string_view text, std::string_view file_name) {
+expected<configuration, diagnostics> read_configuration(std::unique_ptr<const std::string> text,
+                                                        std::string_view file_name) {
   configuration c;
   c.file = file_name;
-  auto tree = read_tree(text, file_name);
+  c.text = std::move(text);
+  c.inline_keys.text = without_mark(*c.text);
+  inline_row_reader rows(c.inline_keys);
+  auto tree = read_tree(*c.text, file_name, &rows);
   if (!tree) return unexpected(std::move(tree).error());
   c.source = *std::move(tree);
   diagnostics given_twice = take_duplicates(c.source, file_name);
@@ -241,10 +246,16 @@ expected<configuration, diagnostics> read_configuration(std::string_view text, s
   read_sections(c, mistakes);
   diagnostics& found = mistakes.found();
   if (c.source.kind == node_kind::map) run_rules(c, found);
+  row_mistakes of_rows = bind_rows(c.inline_keys, c.spec.placements, file_name);
+  std::ranges::move(of_rows.found, std::back_inserter(found));
   std::ranges::move(given_twice, std::back_inserter(found));
   if (found.empty()) return c;
-  sort_and_cut(found);
+  sort_and_cut(found, of_rows.more);
   return unexpected(std::move(found));
+}
+
+expected<configuration, diagnostics> read_configuration(std::string_view text, std::string_view file_name) {
+  return read_configuration(std::make_unique<const std::string>(text), file_name);
 }
 
 std::string path_from_file(const configuration& c, const std::string& written) {
@@ -255,20 +266,29 @@ bool is_loopback(const socket_address& address) { return address.host.starts_wit
 
 diagnostics find_warnings(const configuration& c) {
   violations doubtful;
-  for (const assignment& a : c.spec.assignments) {
-    const auto as_sent = read_named_key(a.key);
-    if (a.key.find(',') != std::string::npos) {
-      doubtful.push_back({join_path("routing.keys.inline", a.key),
-                          "no request reaches a key with a comma: a header with a list is answered 400"});
-    } else if (!as_sent || *as_sent != a.key) {
-      doubtful.push_back({join_path("routing.keys.inline", a.key),
-                          "no request reaches a key with control characters or with spaces around it"});
+  std::vector<std::size_t> rows;
+  std::vector<std::string_view> said;
+  for (std::size_t i = 0; i < c.inline_keys.rows.size(); ++i) {
+    const std::string_view key = c.inline_keys.rows[i].key;
+    const auto as_sent = read_named_key(key);
+    if (key.find(',') != std::string_view::npos) {
+      said.push_back("no request reaches a key with a comma: a header with a list is answered 400");
+    } else if (!as_sent || *as_sent != key) {
+      said.push_back("no request reaches a key with control characters or with spaces around it");
+    } else {
+      continue;
     }
+    rows.push_back(i);
   }
   if (!is_loopback(c.local.admin.address)) {
     doubtful.push_back({"admin.address", "more than this machine may reach it, and nobody is asked for a password"});
   }
   diagnostics found;
+  const std::vector<position> at = places_of(c.inline_keys, rows);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    found.push_back(
+        {c.file, at[i].line, at[i].column, row_path(c.inline_keys.rows[rows[i]].key), std::string(said[i])});
+  }
   if (!doubtful.empty()) append_located(found, c, path_index(c.source), std::move(doubtful));
   sort_and_cut(found);
   return found;

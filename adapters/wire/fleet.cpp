@@ -37,24 +37,25 @@ void read_key(section& key, key_settings& out, unknown_key_policy& on_unknown) {
 }
 
 /// A row is a placement's name, or a map once it has attributes.
-void read_inline_keys(section& keys, std::vector<assignment>& out) {
+void read_inline_keys(section& keys, inline_keys& out) {
   const node* rows = keys.map_at("inline");
   if (rows == nullptr) return;
-  out.reserve(rows->children.size());
   for (const node& row : rows->children) {
-    std::string placement;
+    const node* placement = nullptr;
     const auto path = [&] { return join_path(keys.path("inline"), row.name); };
     if (row.kind == node_kind::map) {
       section attributes(row, path(), keys.mistakes());
-      attributes.text("placement", placement);
+      std::string name;
+      attributes.text("placement", name);
       attributes.require("placement", "placement: tier1");
       attributes.later(later_row_attributes);
+      if (!name.empty()) placement = row.find("placement");
     } else if ((row.kind == node_kind::plain || row.kind == node_kind::quoted) && !row.text.empty()) {
-      placement = row.text;
+      placement = &row;
     } else {
       keys.mistakes().add(row.at, path(), "must be the name of a placement");
     }
-    if (!placement.empty()) out.push_back({row.name, placement_id{std::move(placement)}});
+    if (placement != nullptr) add_row(out, row.name, placement->text, row.name_at);
   }
 }
 
@@ -70,15 +71,15 @@ void print_rows(printer& out, std::string_view name, std::vector<T> rows) {
   if (!rows.empty()) out.maps(name, rows);
 }
 
-void read_routing(section& routing, table_spec& spec, std::vector<std::string>& key_files) {
-  routing.text("default_placement", spec.default_placement.value);
-  read_rows(routing, "rules", spec.rules);
+void read_routing(section& routing, configuration& c) {
+  routing.text("default_placement", c.spec.default_placement.value);
+  read_rows(routing, "rules", c.spec.rules);
   routing.later({"canary", "override", "on_invalid_row"});
   const node* found = routing.map_at("keys");
   if (found == nullptr) return;
   section keys(*found, routing.path("keys"), routing.mistakes());
-  read_inline_keys(keys, spec.assignments);
-  keys.list("files", key_files, parse_key_file_name);
+  read_inline_keys(keys, c.inline_keys);
+  keys.list("files", c.key_files, parse_key_file_name);
 }
 
 std::vector<endpoint> read_endpoints(section& parent) {
@@ -165,7 +166,8 @@ bool is_own_cell(const cell& c, const table_spec& spec) {
 
 }  // namespace
 
-void read_fleet(section& top, table_spec& spec, key_settings& key, std::vector<std::string>& key_files) {
+void read_fleet(section& top, configuration& c) {
+  table_spec& spec = c.spec;
   top.text("version", spec.version);
   const auto read = [&top](std::string_view name, auto inner) {
     if (const node* found = top.map_at(name)) {
@@ -174,8 +176,8 @@ void read_fleet(section& top, table_spec& spec, key_settings& key, std::vector<s
     }
   };
   upstream_policy defaults;
-  read("key", [&](section& in) { read_key(in, key, spec.on_unknown); });
-  read("routing", [&](section& in) { read_routing(in, spec, key_files); });
+  read("key", [&](section& in) { read_key(in, c.key, spec.on_unknown); });
+  read("routing", [&](section& in) { read_routing(in, c); });
   read("defaults", [&](section& in) {
     describe(in, defaults);
     in.later({"upstream_tls"});
@@ -185,14 +187,15 @@ void read_fleet(section& top, table_spec& spec, key_settings& key, std::vector<s
   top.later({"routes", "overload"});
 }
 
-node print_fleet(const table_spec& spec, const key_settings& key, const std::vector<std::string>& key_files) {
+node print_fleet(const configuration& c) {
+  const table_spec& spec = c.spec;
   printer top;
   std::string version = spec.version;
   if (!version.empty()) top.text("version", version);
 
   printer key_part;
   printer source;
-  key_header_view header{key.header};
+  key_header_view header{c.key.header};
   source.map("header", header);
   unknown_key_policy on_unknown = spec.on_unknown;
   key_part.add_list("sources", {std::move(source).take()});
@@ -204,20 +207,22 @@ node print_fleet(const table_spec& spec, const key_settings& key, const std::vec
   std::string default_placement = spec.default_placement.value;
   if (!default_placement.empty()) routing.text("default_placement", default_placement);
   printer rows;
-  for (const assignment& a : spec.assignments) rows.put(a.key, node_kind::quoted, a.placement.value);
+  for (const key_row& row : c.inline_keys.rows) {
+    rows.put(row.key, node_kind::quoted, spec.placements[row.outcome].id.value);
+  }
   printer keys;
   keys.add("inline", std::move(rows).take());
-  if (!key_files.empty()) keys.list("files", key_files, parse_key_file_name);
+  if (!c.key_files.empty()) keys.list("files", c.key_files, parse_key_file_name);
   routing.add("keys", std::move(keys).take());
   print_rows(routing, "rules", spec.rules);
   top.add("routing", std::move(routing).take());
 
   printer cells;
-  for (const cell& c : spec.cells) {
-    if (is_own_cell(c, spec)) continue;
+  for (const cell& each : spec.cells) {
+    if (is_own_cell(each, spec)) continue;
     printer one;
-    one.add(print_endpoints(c.endpoints));
-    cells.add(c.id.value, std::move(one).take());
+    one.add(print_endpoints(each.endpoints));
+    cells.add(each.id.value, std::move(one).take());
   }
   if (!cells.is_empty()) top.add("cells", std::move(cells).take());
 

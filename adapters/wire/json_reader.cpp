@@ -1,5 +1,9 @@
 #include <fmt/format.h>
 
+#include <optional>
+#include <span>
+
+#include "adapters/wire/text_scan.hpp"
 #include "adapters/wire/tree_builder.hpp"
 
 namespace cellroute::wire {
@@ -29,12 +33,15 @@ void append_utf8(std::string& out, std::uint32_t code_point) {
 /// Recursive descent by RFC 8259; its depth is bounded by the builder, which fails one level past `depth_max`.
 class json_reader {
  public:
-  json_reader(std::string_view text, std::string_view file_name) : text_(text), tree_(text, file_name) {}
+  json_reader(std::string_view text, std::string_view file_name, row_reader* rows)
+      : text_(text), tree_(text, file_name), rows_(rows) {
+    if (rows_ != nullptr) path_ = rows_->path();
+  }
 
   expected<node, diagnostics> read() && {
     skip_space();
     if (at_ < text_.size()) {
-      value();
+      value(rows_ != nullptr ? 0 : elsewhere);
       skip_space();
       if (at_ < text_.size()) fail("there is more behind the end of the document; remove it");
     }
@@ -42,10 +49,11 @@ class json_reader {
   }
 
  private:
-  void value() {
-    if (peek() == '{') return container('}', node_kind::map);
-    if (peek() == '[') return container(']', node_kind::list);
-    if (peek() == '"') return string(node_kind::quoted);
+  /// `depth` is how many keys of the rows' path lead here, and none else.
+  void value(std::size_t depth) {
+    if (peek() == '{') return container('}', node_kind::map, depth);
+    if (peek() == '[') return container(']', node_kind::list, elsewhere);
+    if (peek() == '"') return string();
     if (peek() == '-' || is_digit(peek())) return number();
     for (const std::string_view word : {"true", "false", "null"}) {
       if (!text_.substr(at_).starts_with(word)) continue;
@@ -56,7 +64,8 @@ class json_reader {
     fail("this is not JSON: expected a value; text stands in double quotes");
   }
 
-  void container(char closing, node_kind kind) {
+  void container(char closing, node_kind kind, std::size_t depth) {
+    const bool has_rows = depth == path_.size() && rows_ != nullptr;
     tree_.begin(at_, kind);
     ++at_;
     skip_space();
@@ -65,8 +74,10 @@ class json_reader {
       return tree_.end();
     }
     while (!tree_.has_failed()) {
-      if (kind == node_kind::map) key();
-      if (!tree_.has_failed()) value();
+      if (!has_rows || !take_row()) {
+        const std::size_t inner = kind == node_kind::map ? key(depth) : elsewhere;
+        if (!tree_.has_failed()) value(inner);
+      }
       skip_space();
       if (peek() == closing) {
         ++at_;
@@ -79,31 +90,66 @@ class json_reader {
     }
   }
 
-  void key() {
-    if (peek() != '"') return fail("this is not JSON: expected a key in double quotes");
-    string(node_kind::quoted);
-    skip_space();
-    if (!take(':')) return fail("this is not JSON: expected `:` behind the key");
-    skip_space();
+  /// How many keys of the rows' path lead to the value of this one.
+  std::size_t key(std::size_t depth) {
+    const std::size_t start = at_;
+    if (peek() != '"') {
+      fail("this is not JSON: expected a key in double quotes");
+      return elsewhere;
+    }
+    string();
+    const std::string_view written = text_.substr(start, at_ - start);
+    if (!take_colon()) fail("this is not JSON: expected `:` behind the key");
+    const bool is_on_path = depth < path_.size() && written.size() == path_[depth].size() + 2 &&
+                            written.substr(1, path_[depth].size()) == path_[depth];
+    return is_on_path ? depth + 1 : elsewhere;
   }
 
-  void string(node_kind kind) {
+  void string() {
     const std::size_t start = at_++;
     std::string decoded;
-    while (peek() != '"' && !tree_.has_failed()) {
+    for (;;) {
+      const std::size_t plain = at_;
+      at_ = find_text_end(text_, at_);
+      decoded += text_.substr(plain, at_ - plain);
       if (at_ == text_.size()) return fail_at(start, "this text never ends; close it with a double quote");
-      if (static_cast<unsigned char>(peek()) < 0x20) {
-        return fail("a control character stands in a text; write it as an escape such as \\n");
-      }
-      if (peek() == '\\') {
-        escape(decoded);
-      } else {
-        decoded += text_[at_++];
-      }
+      if (peek() == '"') break;
+      if (peek() != '\\') return fail("a control character stands in a text; write it as an escape such as \\n");
+      escape(decoded);
+      if (tree_.has_failed()) return;
     }
-    if (tree_.has_failed()) return;
     ++at_;
-    tree_.scalar(start, kind, std::move(decoded));
+    tree_.scalar(start, node_kind::quoted, std::move(decoded));
+  }
+
+  /// Hands over a member in the form of a row. Whatever else stands here is left for the way that all values go, which
+  /// tells what is wrong with it.
+  bool take_row() {
+    const std::size_t start = at_;
+    const auto key = plain_text();
+    const auto value = key && take_colon() ? row_value() : std::nullopt;
+    if (value && !value->empty() && rows_->take(*key, *value)) return true;
+    at_ = start;
+    return false;
+  }
+
+  std::optional<std::string_view> row_value() {
+    if (peek() == '"') return plain_text();
+    if (!take('{')) return std::nullopt;
+    skip_space();
+    if (plain_text() != rows_->member() || !take_colon()) return std::nullopt;
+    const auto value = plain_text();
+    skip_space();
+    return take('}') ? value : std::nullopt;
+  }
+
+  std::optional<std::string_view> plain_text() { return take_plain_text(text_, at_); }
+
+  bool take_colon() {
+    skip_space();
+    if (!take(':')) return false;
+    skip_space();
+    return true;
   }
 
   void escape(std::string& decoded) {
@@ -174,22 +220,24 @@ class json_reader {
     return true;
   }
 
-  void skip_space() {
-    while (at_ < text_.size() && std::string_view(" \t\r\n").find(text_[at_]) != std::string_view::npos) ++at_;
-  }
+  void skip_space() { at_ = skip_json_space(text_, at_); }
 
   void fail(std::string what) { fail_at(at_, std::move(what)); }
   void fail_at(std::size_t offset, std::string what) { tree_.fail(offset, std::move(what)); }
 
+  static constexpr std::size_t elsewhere = std::size_t(-1);
+
   std::string_view text_;
   std::size_t at_ = 0;
   tree_builder tree_;
+  row_reader* rows_;
+  std::span<const std::string_view> path_;
 };
 
 }  // namespace
 
-expected<node, diagnostics> read_json(std::string_view text, std::string_view file_name) {
-  return json_reader(text, file_name).read();
+expected<node, diagnostics> read_json(std::string_view text, std::string_view file_name, row_reader* rows) {
+  return json_reader(text, file_name, rows).read();
 }
 
 }  // namespace cellroute::wire

@@ -7,7 +7,9 @@
 #include <optional>
 #include <utility>
 
+#include "adapters/wire/name_list.hpp"
 #include "adapters/wire/node.hpp"
+#include "adapters/wire/text_scan.hpp"
 
 namespace cellroute::wire {
 namespace {
@@ -25,9 +27,8 @@ std::string attribute_mistake(std::string_view name) {
 class row_taker {
  public:
   row_taker(key_file& file, std::span<const placement> placements) : file_(file) {
-    for (std::size_t i = 0; i < placements.size(); ++i) {
-      index_.emplace(placements[i].id.value, static_cast<std::uint16_t>(i));
-    }
+    for (const placement& p : placements)
+      (void)placements_.add(p.id.value);  // an index is the number: none is there twice
   }
 
   void take(std::uint32_t line, std::string_view key, std::string_view placement) {
@@ -35,17 +36,13 @@ class row_taker {
     if (key.size() > key_size_max) {
       return mistake(line, 1, fmt::format("has a key of {} bytes; at most {} are allowed", key.size(), key_size_max));
     }
-    if (placement != last_name_ || placement.empty()) {  // rows of one placement often stand together
-      const auto found = index_.find(placement);
-      if (found == index_.end()) {
-        return mistake(line, key.size() + 2,
-                       placement.empty() ? "names no placement"
-                                         : fmt::format("names the placement {}, which there is not", quote(placement)));
-      }
-      last_name_ = found->first;
-      last_ = found->second;
+    const auto outcome = placements_.find(placement);
+    if (!outcome) {
+      return mistake(line, key.size() + 2,
+                     placement.empty() ? "names no placement"
+                                       : fmt::format("names the placement {}, which there is not", quote(placement)));
     }
-    file_.rows.push_back({key, last_});
+    file_.rows.push_back({key, *outcome});
     file_.lines.push_back(line);
   }
 
@@ -66,9 +63,7 @@ class row_taker {
 
  private:
   key_file& file_;
-  std::unordered_map<std::string_view, std::uint16_t> index_;
-  std::string_view last_name_;  // empty: none yet
-  std::uint16_t last_ = 0;
+  name_list placements_;
   diagnostics found_;
 };
 
@@ -213,10 +208,47 @@ void read_csv(std::string_view text, row_taker& rows) {
   }
 }
 
+/// A line in the form that almost all have: the two members, each a text without escapes.
+struct plain_line {
+  std::string_view key;
+  std::string_view placement;
+};
+
+/// What reads any JSON tells what is wrong with all else.
+std::optional<plain_line> read_plain_line(std::string_view text) {
+  std::size_t at = 0;
+  const auto take = [&text, &at](char wanted) {
+    at = skip_json_space(text, at);
+    if (at == text.size() || text[at] != wanted) return false;
+    at = skip_json_space(text, at + 1);
+    return true;
+  };
+  const auto member = [&text, &at, &take](std::string_view& name) {
+    const auto found = take_plain_text(text, at);
+    if (!found || !take(':')) return std::optional<std::string_view>();
+    name = *found;
+    return take_plain_text(text, at);
+  };
+  std::string_view first_name;
+  std::string_view second_name;
+  if (!take('{')) return std::nullopt;
+  const auto first = member(first_name);
+  if (!first || !take(',')) return std::nullopt;
+  const auto second = member(second_name);
+  if (!second || !take('}') || at != text.size()) return std::nullopt;
+  if (first_name == "key" && second_name == "placement") return plain_line{*first, *second};
+  if (first_name == "placement" && second_name == "key") return plain_line{*second, *first};
+  return std::nullopt;
+}
+
 void read_json_lines(std::string_view text, const std::string& name, row_taker& rows) {
   for (std::uint32_t line = 1; !text.empty(); ++line) {
     const std::string_view row = next_line(text);
     if (row.find_first_not_of(" \t") == std::string_view::npos) continue;
+    if (const auto plain = read_plain_line(row)) {
+      rows.take(line, plain->key, plain->placement);
+      continue;
+    }
     const auto tree = read_json(row, name);
     if (!tree) {
       for (const diagnostic& d : tree.error()) rows.mistake(line, d.column, d.what);
@@ -262,13 +294,13 @@ diagnostics read_key_file(key_file& file, std::span<const placement> placements)
   return rows.take_mistakes();
 }
 
-diagnostics duplicates_in(std::span<const key_file> files, std::span<const assignment> inline_keys) {
+diagnostics duplicates_in(std::span<const key_file> files, std::span<const key_row> inline_rows) {
   struct place {
     const key_file* file;  // null: the configuration
     std::uint32_t line;
   };
   std::unordered_map<std::string_view, place> first;
-  for (const assignment& a : inline_keys) first.emplace(a.key, place{nullptr, 0});
+  for (const key_row& row : inline_rows) first.emplace(row.key, place{nullptr, 0});
   diagnostics found;
   for (const key_file& file : files) {
     for (std::size_t i = 0; i < file.rows.size() && found.size() < mistakes_max; ++i) {

@@ -48,7 +48,7 @@ struct key_file {
 
 /// Every key that stands twice, in these files or in one of them and in the configuration, with both places. Cost: a
 /// hash set of all keys; to be called once it is known that there is one.
-[[nodiscard]] diagnostics duplicates_in(std::span<const key_file> files, std::span<const assignment> inline_keys);
+[[nodiscard]] diagnostics duplicates_in(std::span<const key_file> files, std::span<const key_row> inline_rows);
 
 /// A million rows of configuration are 64 MiB and more; this is for ten million and more.
 inline constexpr std::size_t key_file_bytes_max = std::size_t{4} << 30;

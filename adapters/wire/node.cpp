@@ -6,6 +6,7 @@
 #include <tuple>
 #include <utility>
 
+#include "adapters/wire/text_scan.hpp"
 #include "adapters/wire/tree_builder.hpp"
 #include "cellroute/base/escape.hpp"
 
@@ -98,13 +99,14 @@ position place_finder::at(std::size_t offset) {
     here_ = {here_.line - static_cast<std::size_t>(std::ranges::count(skipped, '\n')), 1};
     offset_ = line_start;
   }
+  const std::string_view passed = text_.substr(offset_, offset - offset_);
+  if (const std::size_t last = passed.rfind('\n'); last != std::string_view::npos) {
+    here_ = {here_.line + count_line_ends(passed), 1};
+    offset_ += last + 1;
+  }
   for (; offset_ < offset; ++offset_) {
-    const char c = text_[offset_];
-    if (c == '\n') {
-      here_ = {here_.line + 1, 1};
-    } else if ((static_cast<unsigned char>(c) & 0xc0) != 0x80) {  // a character counts once, at its first byte
-      ++here_.column;
-    }
+    // A character counts once, at its first byte.
+    if ((static_cast<unsigned char>(text_[offset_]) & 0xc0) != 0x80) ++here_.column;
   }
   return here_;
 }
@@ -175,6 +177,8 @@ expected<node, diagnostics> tree_builder::finish() && {
 std::size_t find_bad_text(std::string_view text) {
   std::size_t done = 0;
   while (done < text.size()) {
+    done = skip_ascii(text, done);
+    if (done == text.size()) break;
     const std::size_t size_bytes = text[done] == '\0' ? 0 : utf8_size(text.substr(done));
     if (size_bytes == 0) return done;
     done += size_bytes;
@@ -218,7 +222,7 @@ std::string join_path(std::string_view path, std::string_view key) {
   return joined;
 }
 
-expected<node, diagnostics> read_tree(std::string_view text, std::string_view file_name) {
+expected<node, diagnostics> read_tree(std::string_view text, std::string_view file_name, row_reader* rows) {
   if (text.size() > configuration_bytes_max) {
     return unexpected(diagnostics{
         {std::string(file_name), 1, 1, "",
@@ -230,11 +234,11 @@ expected<node, diagnostics> read_tree(std::string_view text, std::string_view fi
         {std::string(file_name), at.line, at.column, "",
          fmt::format("byte 0x{:02x} is not text; save the file as UTF-8", static_cast<unsigned char>(text[bad]))}});
   }
-  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
+  text = without_mark(text);
   const std::size_t first = text.find_first_not_of(" \t\r\n");
   const bool is_json =
       ends_with_ignoring_case(file_name, ".json") || (first != std::string_view::npos && text[first] == '{');
-  return is_json ? read_json(text, file_name) : read_yaml(text, file_name);
+  return is_json ? read_json(text, file_name, rows) : read_yaml(text, file_name);
 }
 
 }  // namespace cellroute::wire

@@ -94,7 +94,7 @@ void append_json(std::string& out, const node& n, std::size_t indent) {
 node to_tree(const configuration& c) {
   printer top;
   top.fixed("apiVersion", "cellroute/v1");
-  for (node& member : print_fleet(c.spec, c.key, c.key_files).children) top.add(std::move(member));
+  for (node& member : print_fleet(c).children) top.add(std::move(member));
   settings local = c.local;
   describe(top, local);
   return std::move(top).take();

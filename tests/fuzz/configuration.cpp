@@ -27,12 +27,18 @@ bool has_same_text(const node& a, const node& b) {
   return std::ranges::equal(a.children, b.children, has_same_text);
 }
 
+bool has_same_rows(const configuration& a, const configuration& b) {
+  return std::ranges::is_permutation(a.inline_keys.rows, b.inline_keys.rows, [](const key_row& x, const key_row& y) {
+    return x.key == y.key && x.outcome == y.outcome;
+  });
+}
+
 // The order of cells says nothing, and printing may choose another.
 bool is_same(const configuration& a, const configuration& b) {
   table_spec spec_a = a.spec;
   table_spec spec_b = b.spec;
   for (table_spec* spec : {&spec_a, &spec_b}) std::ranges::sort(spec->cells, {}, &cell::id);
-  return spec_a == spec_b && a.key == b.key && a.key_files == b.key_files && a.local == b.local;
+  return spec_a == spec_b && has_same_rows(a, b) && a.key == b.key && a.key_files == b.key_files && a.local == b.local;
 }
 
 void check_configuration(std::string_view text, std::string_view file_name) {

@@ -66,13 +66,15 @@ class routing_table {
       index.emplace(p.id.value, static_cast<std::uint16_t>(outcomes.size()));
       outcomes.push_back(p.id.value);
     }
-    std::vector<key_row> rows;
-    std::size_t row_count = spec.assignments.size();
-    for (const std::span<const key_row> part : more) row_count += part.size();
-    rows.reserve(row_count);
-    for (const assignment& a : spec.assignments) rows.push_back({a.key, index.find(a.placement.value)->second});
-    for (const std::span<const key_row> part : more) rows.insert(rows.end(), part.begin(), part.end());
-    auto keys = key_table::build(rows, seed, outcomes, resource);
+    std::vector<key_row> assigned;
+    assigned.reserve(spec.assignments.size());
+    for (const assignment& a : spec.assignments) assigned.push_back({a.key, index.find(a.placement.value)->second});
+    std::vector<std::span<const key_row>> parts(more.begin(), more.end());
+    parts.emplace_back(assigned);
+    std::erase_if(parts, [](std::span<const key_row> part) { return part.empty(); });
+    std::vector<key_row> joined;  // only where there are several: a million rows are 24 MB
+    if (parts.size() > 1) joined = join(parts);
+    auto keys = key_table::build(parts.size() == 1 ? parts.front() : joined, seed, outcomes, resource);
     // What the rules let through can fail here by its size alone.
     if (!keys)
       return unexpected(violations{{"routing.keys", "cannot be built: " + std::string(to_string(keys.error().what))}});
@@ -144,6 +146,15 @@ class routing_table {
       unknown_->why = reason::default_;
       unknown_->by = decider::default_;
     }
+  }
+
+  static std::vector<key_row> join(std::span<const std::span<const key_row>> parts) {
+    std::size_t count = 0;
+    for (const std::span<const key_row> part : parts) count += part.size();
+    std::vector<key_row> rows;
+    rows.reserve(count);
+    for (const std::span<const key_row> part : parts) rows.insert(rows.end(), part.begin(), part.end());
+    return rows;
   }
 
   [[nodiscard]] expected<decision, route_error> decide(std::string_view key, std::optional<std::uint16_t> outcome,

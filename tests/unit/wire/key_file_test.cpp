@@ -140,7 +140,7 @@ TEST_CASE("key file: a key that stands twice is told with both places") {
   files.push_back(file_of("a.tsv", "one\ttier1\ntwo\ttier2\none\ttier3\n"));
   files.push_back(file_of("b.csv", "key,placement\ntwo,tier2\nthree,tier1\nfour,tier1\n"));
   for (key_file& file : files) REQUIRE(read_key_file(file, placements()).empty());
-  const std::vector<assignment> inline_keys{{"three", placement_id("tier1")}, {"five", placement_id("tier1")}};
+  const std::vector<key_row> inline_keys{{"three", 0}, {"five", 0}};
   std::string said;
   for (const diagnostic& d : duplicates_in(files, inline_keys)) said += to_string(d) + "\n";
   CHECK(said ==

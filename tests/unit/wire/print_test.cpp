@@ -24,6 +24,8 @@ configuration read_example(const std::string& name) {
   return read(*text, name);
 }
 
+bool is_same_row(const key_row& a, const key_row& b) { return a.key == b.key && a.outcome == b.outcome; }
+
 /// The order of cells says nothing: it is that of the text, and printing may choose another.
 void check_same(const configuration& a, const configuration& b) {
   table_spec spec_a = a.spec;
@@ -31,6 +33,7 @@ void check_same(const configuration& a, const configuration& b) {
   for (table_spec* spec : {&spec_a, &spec_b}) std::ranges::sort(spec->cells, {}, &cell::id);
   CHECK((spec_a == spec_b));
   CHECK((a.key == b.key));
+  CHECK(std::ranges::is_permutation(a.inline_keys.rows, b.inline_keys.rows, is_same_row));
   CHECK((a.key_files == b.key_files));
   CHECK((a.local == b.local));
 }
