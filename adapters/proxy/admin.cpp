@@ -123,7 +123,7 @@ admin_pages::page admin_pages::explain(std::string_view query) {
   const auto key = read_named_key(*text);
   if (!key) return error_page(key.error());
   const active_configuration& current = configurations_.current().value;
-  const auto made = current.table.route(*key, key_origin{key_source::header, current.settings.key_header});
+  const auto made = current.table.route(*key, key_origin{key_source::header, current.settings.key_header}, clock_.wall);
   if (!made) return error_page(key_is_unknown);
   page p;
   write_explanation_json(p.body, *made, current.table.fleet(), current.table.version());

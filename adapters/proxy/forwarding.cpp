@@ -68,7 +68,7 @@ std::optional<failure> forwarding::route() {
   key_ = *key;
   if (rules_.key.id == field_name::other) keep_key_field(x_.request.fields, rules_.key);
   const routing_table& table = active_.table;
-  const auto made = table.route(*key, key_origin{key_source::header, rules_.key.name});
+  const auto made = table.route(*key, key_origin{key_source::header, rules_.key.name}, f_.clock_.wall);
   if (!made) return failure::unknown_key;
   decision_ = *made;
   placement_ = &view_->placement_at(made->placement);

@@ -1,3 +1,4 @@
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -6,7 +7,8 @@
 #include "adapters/tool/tool.hpp"
 
 int main(int argc, char** argv) {
-  cellroute::tool::surroundings around{CELLROUTE_VERSION, CELLROUTE_COMMIT, std::nullopt};
+  cellroute::tool::surroundings around{CELLROUTE_VERSION, CELLROUTE_COMMIT, std::nullopt,
+                                       std::chrono::system_clock::now()};
   if (const char* path = std::getenv("CONFIG_PATH"); path != nullptr && *path != '\0') around.config_path = path;
   const std::vector<std::string> arguments(argv + (argc > 0), argv + argc);
   const auto done = cellroute::tool::run(arguments, around);

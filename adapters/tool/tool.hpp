@@ -4,6 +4,8 @@
 #include <span>
 #include <string>
 
+#include "cellroute/base/time.hpp"
+
 namespace cellroute::tool {
 
 /// What the tool knows of the world around it.
@@ -11,6 +13,7 @@ struct surroundings {
   std::string version;
   std::string commit;
   std::optional<std::string> config_path;  ///< CONFIG_PATH
+  wall_time now{};                         ///< when the command was given
 };
 
 /// What a command leaves behind.

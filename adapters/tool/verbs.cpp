@@ -96,7 +96,7 @@ outcome check(const request& asked, const surroundings& around) {
   outcome result;
   auto read = load(asked, around, result);
   if (!read) return result;
-  const wire::diagnostics warnings = wire::find_warnings(*read);
+  const wire::diagnostics warnings = wire::find_warnings(*read, around.now);
   const table_spec& spec = read->spec;
   std::size_t key_count = read->inline_keys.rows.size();
   for (const wire::key_file& file : read->keys) key_count += file.rows.size();
@@ -138,7 +138,7 @@ outcome explain(const request& asked, const surroundings& around) {
 
   const auto table = wire::compile(*read, generation_number{1}, 0);
   if (!table) return invalid(asked, table.error());
-  const auto made = table->route(*key, {key_source::header, read->key.header});
+  const auto made = table->route(*key, {key_source::header, read->key.header}, around.now);
   if (!made) return explain_refusal(asked, key_is_unknown);
   std::string text;
   if (asked.as_json) {

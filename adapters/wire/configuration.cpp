@@ -264,7 +264,7 @@ std::string path_from_file(const configuration& c, const std::string& written) {
 
 bool is_loopback(const socket_address& address) { return address.host.starts_with("127.") || address.host == "::1"; }
 
-diagnostics find_warnings(const configuration& c) {
+diagnostics find_warnings(const configuration& c, wall_time now) {
   violations doubtful;
   std::vector<std::size_t> rows;
   std::vector<std::string_view> said;
@@ -279,6 +279,12 @@ diagnostics find_warnings(const configuration& c) {
       continue;
     }
     rows.push_back(i);
+  }
+  for (std::size_t i = 0; i < c.spec.overrides.size(); ++i) {
+    const std::optional<wall_time>& until = c.spec.overrides[i].until;
+    if (!until || *until > now) continue;
+    doubtful.push_back(
+        {fmt::format("routing.override[{}].until", i), "is over: the override acts no longer; remove it"});
   }
   if (!is_loopback(c.local.admin.address)) {
     doubtful.push_back({"admin.address", "more than this machine may reach it, and nobody is asked for a password"});

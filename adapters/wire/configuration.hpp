@@ -59,7 +59,7 @@ struct configuration {
 [[nodiscard]] bool is_loopback(const socket_address& address);
 
 /// What a person should look at although the configuration is valid, in the order of the text.
-[[nodiscard]] diagnostics find_warnings(const configuration& c);
+[[nodiscard]] diagnostics find_warnings(const configuration& c, wall_time now);
 
 /// The place of a violation that a later step found.
 [[nodiscard]] diagnostic locate(const configuration& c, std::string path, std::string what);

@@ -74,7 +74,8 @@ void print_rows(printer& out, std::string_view name, std::vector<T> rows) {
 void read_routing(section& routing, configuration& c) {
   routing.text("default_placement", c.spec.default_placement.value);
   read_rows(routing, "rules", c.spec.rules);
-  routing.later({"canary", "override", "on_invalid_row"});
+  read_rows(routing, "override", c.spec.overrides);
+  routing.later({"canary", "on_invalid_row"});
   const node* found = routing.map_at("keys");
   if (found == nullptr) return;
   section keys(*found, routing.path("keys"), routing.mistakes());
@@ -215,6 +216,7 @@ node print_fleet(const configuration& c) {
   if (!c.key_files.empty()) keys.list("files", c.key_files, parse_key_file_name);
   routing.add("keys", std::move(keys).take());
   print_rows(routing, "rules", spec.rules);
+  print_rows(routing, "override", spec.overrides);
   top.add("routing", std::move(routing).take());
 
   printer cells;

@@ -9,6 +9,7 @@
 #include "adapters/wire/node.hpp"
 #include "adapters/wire/scalars.hpp"
 #include "adapters/wire/section.hpp"
+#include "adapters/wire/timestamp.hpp"
 
 namespace cellroute::wire {
 
@@ -72,6 +73,10 @@ class printer {
   template <class T>
   void parse(std::string_view name, const T& value, parsed<T> (*)(std::string_view)) {
     put_word(name, as_text(value));
+  }
+  template <class T>
+  void parse_if(std::string_view name, const std::optional<T>& value, parsed<T> (*read)(std::string_view)) {
+    if (value) parse(name, *value, read);
   }
   template <class T>
   void list(std::string_view name, const std::vector<T>& values, parsed<T> (*)(std::string_view)) {

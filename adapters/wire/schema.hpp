@@ -2,6 +2,7 @@
 
 #include "adapters/wire/configuration.hpp"
 #include "adapters/wire/section.hpp"
+#include "adapters/wire/timestamp.hpp"
 
 /// The schema, once: each `describe` names the keys of one map and what they may be. A visitor gives it a direction:
 /// `section` reads, `printer` writes. Who adds a field adds one line here, and both know it.
@@ -128,6 +129,14 @@ void describe(auto& v, key_rule& rule) {
   for (share_view& s : shares) {
     rule.hash.push_back({placement_id{std::move(s.name)}, static_cast<std::uint32_t>(s.count)});
   }
+}
+
+void describe(auto& v, key_override& row) {
+  v.list("keys", row.keys, parse_routing_key);
+  v.text("placement", row.placement.value);
+  v.parse_if("until", row.until, parse_timestamp);
+  v.require("keys", "keys: [acme]");
+  v.require("placement", "placement: tier1");
 }
 
 struct key_header_view {

@@ -181,6 +181,15 @@ class section {
       refuse(name, *value, result.error());
     }
   }
+  /// The same, for what may be absent.
+  template <class T>
+  void parse_if(std::string_view name, std::optional<T>& out, parsed<T> (*read)(std::string_view)) {
+    T value = out.value_or(T{});
+    if (find(name) == nullptr) return;
+    const std::size_t mistakes_before = mistakes_.found().size();
+    parse(name, value, read);
+    if (mistakes_.found().size() == mistakes_before) out = std::move(value);
+  }
   template <class T>
   void list(std::string_view name, std::vector<T>& out, parsed<T> (*read)(std::string_view)) {
     const node* items = list_at(name);

@@ -52,7 +52,7 @@ void check_configuration(std::string_view text, std::string_view file_name) {
     }
     return;
   }
-  (void)find_warnings(*read);
+  (void)find_warnings(*read, {});
   const node tree = to_tree(*read);
   const auto yaml = read_configuration(write_yaml(tree), "printed.yaml");
   const auto json = read_configuration(write_json(tree), "printed.json");

@@ -1,9 +1,11 @@
 // Where keys go by what stands beside the table, as a client, the log, the metrics and the explanations tell it.
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
+#include "adapters/wire/timestamp.hpp"
 #include "tests/system/support/fake_cell.hpp"
 #include "tests/system/support/router_process.hpp"
 
@@ -69,6 +71,47 @@ TEST_CASE("steering: rules place keys that the table does not have") {
   for (const steered_case& row : rows) check_steered(router, row);
   CHECK(router.metric("gateway_route_hits_total", {"reason=\"hash\""}) == 2);
   CHECK(router.metric("gateway_requests_total", {"placement=\"tier2\""}) == 2);
+}
+
+TEST_CASE("steering: an override wins until it is over, without a reload") {
+  auto one = named_cell("tier1");
+  auto three = named_cell("tier3");
+  const wall_time now = std::chrono::system_clock::now();
+  const std::string soon = wire::to_string(wall_time(now + 6s));
+  const std::string later = wire::to_string(wall_time(now + 1h));
+  const std::string before = wire::to_string(wall_time(now - 1s));
+  router_process router({.placements = {{"tier1", at(one.port())}, {"tier3", at(three.port())}},
+                         .keys = "acme: tier1, visa: tier1, initech: tier1",
+                         .routing = ", rules: [{match: {prefix: new}, placement: tier1}], override: ["
+                                    "{keys: [acme, new-1], placement: tier3, until: \"" +
+                                    later +
+                                    "\"}, "
+                                    "{keys: [visa], placement: tier3, until: \"" +
+                                    before +
+                                    "\"}, "
+                                    "{keys: [initech], placement: tier3, until: \"" +
+                                    soon +
+                                    "\"}, "
+                                    "{keys: [globex], placement: tier1}]",
+                         .decision = "route_decision: true"});
+  CHECK(ask(router.port(), request("GET /", "X-Routing-Key: initech\r\n")).content == "tier3");
+  const steered_case rows[] = {
+      {"a key of the table", "acme", "tier3", "override", "override[0]"},
+      {"a key of a rule", "new-1", "tier3", "override", "override[0]"},
+      {"another key of that rule", "new-2", "tier1", "tier", "rules[0]"},
+      {"one that is over", "visa", "tier1", "tier", "table"},
+      {"one that never ends, of an unknown key", "globex", "tier1", "override", "override[3]"},
+  };
+  for (const steered_case& row : rows) check_steered(router, row);
+  const auto is_over = [&] {
+    return ask(router.port(), request("GET /", "X-Routing-Key: initech\r\n")).content == "tier1";
+  };
+  CHECK(eventually(is_over, 20s));
+  CHECK(std::chrono::system_clock::now() >= now + 6s);
+  CHECK(router.metric("gateway_config_generation") == 1);
+  CHECK(router.metric("gateway_route_hits_total", {"reason=\"override\""}) >= 4);
+  program tool({CELLROUTE_TOOL_PATH, "check", router.config_file().string()}, {}, 0);
+  CHECK(tool.whole_output().find("routing.override[1].until: is over") != std::string::npos);
 }
 
 }  // namespace

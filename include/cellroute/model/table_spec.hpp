@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "cellroute/model/cell.hpp"
+#include "cellroute/model/key_override.hpp"
 #include "cellroute/model/key_rule.hpp"
 #include "cellroute/model/placement.hpp"
 
@@ -25,7 +26,8 @@ struct table_spec {
   std::vector<cell> cells;
   std::vector<placement> placements;
   std::vector<assignment> assignments;
-  std::vector<key_rule> rules;  ///< for keys without an assignment; the first that matches counts
+  std::vector<key_rule> rules;          ///< for keys without an assignment; the first that matches counts
+  std::vector<key_override> overrides;  ///< stronger than all else
   placement_id default_placement;
   unknown_key_policy on_unknown = unknown_key_policy::use_default;
   friend bool operator==(const table_spec&, const table_spec&) = default;

@@ -61,7 +61,8 @@ enum class reason : std::uint8_t {
 enum class decider : std::uint8_t {
   table,
   default_,
-  rule,  ///< one of `rules`
+  rule,       ///< one of `rules`
+  override_,  ///< one of `override`
 };
 
 /// The outcome of routing one request. Response headers, log line and explanation are printings of this.
@@ -75,7 +76,7 @@ struct decision {
   std::uint16_t cell = 0;
   reason why = reason::default_;
   decider by = decider::default_;
-  std::uint16_t row = 0;  ///< which of the rules decided, where one did
+  std::uint16_t row = 0;  ///< which of the rules or overrides decided, where one did
   generation_number generation;
   friend bool operator==(const decision&, const decision&) = default;
 };
@@ -106,6 +107,8 @@ void write_decider(Sink& sink, const decision& made) {
       return;
     case decider::rule:
       return row("rules");
+    case decider::override_:
+      return row("override");
   }
 }
 

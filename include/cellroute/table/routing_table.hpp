@@ -12,12 +12,14 @@
 #include <vector>
 
 #include "cellroute/base/expected.hpp"
+#include "cellroute/base/time.hpp"
 #include "cellroute/match/key_pattern.hpp"
 #include "cellroute/match/routing_key.hpp"
 #include "cellroute/model/ids.hpp"
 #include "cellroute/model/table_spec.hpp"
 #include "cellroute/table/checked_fleet.hpp"
 #include "cellroute/table/decision.hpp"
+#include "cellroute/table/key_overrides.hpp"
 #include "cellroute/table/key_rules.hpp"
 #include "cellroute/table/key_table.hpp"
 #include "cellroute/table/validate.hpp"
@@ -76,27 +78,31 @@ class routing_table {
     if (parts.size() > 1) joined = join(parts);
     auto keys = key_table::build(parts.size() == 1 ? parts.front() : joined, seed, outcomes, resource);
     // What the rules let through can fail here by its size alone.
-    if (!keys)
-      return unexpected(violations{{"routing.keys", "cannot be built: " + std::string(to_string(keys.error().what))}});
-    return routing_table(spec, generation, *std::move(keys), patterns);
+    if (!keys) return unexpected(cannot_be_built("routing.keys", keys.error()));
+    routing_table made(spec, generation, *std::move(keys), patterns);
+    auto overrides = key_overrides::build(spec.overrides, made.fleet_, seed);
+    if (!overrides) return unexpected(cannot_be_built("routing.override", overrides.error()));
+    made.overrides_ = *std::move(overrides);
+    made.is_steered_ = !made.overrides_.is_empty() || !made.rules_.is_empty();
+    return made;
   }
 
-  /// Where a key leads. The decision's views are those that came in.
+  /// Where a key leads. The decision's views are those that came in. `now` ends overrides; without it, none is over.
   ///
   /// Errors: `unknown_key`, if the spec rejects keys without an assignment.
   /// Cost:   one look-up; nothing allocates. A key that is not in the table asks the rules, where there are any.
-  [[nodiscard]] expected<decision, route_error> route(std::string_view key,
-                                                      const key_origin& origin = {}) const noexcept {
-    return decide(key, keys_.find(key), origin);
+  [[nodiscard]] expected<decision, route_error> route(std::string_view key, const key_origin& origin = {},
+                                                      wall_time now = {}) const noexcept {
+    return decide(key, keys_.find(key), origin, now);
   }
 
   /// Starts the look-up of a key: its memory comes nearer while the rest of the head is read.
   [[nodiscard]] key_table::prepared prepare(std::string_view key) const noexcept { return keys_.prepare(key); }
 
   /// Ends it.
-  [[nodiscard]] expected<decision, route_error> route(const key_table::prepared& asked,
-                                                      const key_origin& origin = {}) const noexcept {
-    return decide(asked.key, keys_.find(asked), origin);
+  [[nodiscard]] expected<decision, route_error> route(const key_table::prepared& asked, const key_origin& origin = {},
+                                                      wall_time now = {}) const noexcept {
+    return decide(asked.key, keys_.find(asked), origin, now);
   }
 
   /// Placements and cells, without the keys: small, and good for a copy that outlives this table.
@@ -132,8 +138,7 @@ class routing_table {
         version_(spec.version),
         generation_(generation),
         default_placement_(fleet_.find_placement(spec.default_placement.value)),
-        rules_(spec.rules, fleet_, patterns),
-        is_steered_(!rules_.is_empty()) {
+        rules_(spec.rules, fleet_, patterns) {
     for (std::size_t i = 0; i < fleet_.placements().size(); ++i) {
       const bool is_dedicated = fleet_.placements()[i].kind == placement_kind::dedicated;
       targets_.push_back({.placement = static_cast<std::uint16_t>(i),
@@ -158,9 +163,9 @@ class routing_table {
   }
 
   [[nodiscard]] expected<decision, route_error> decide(std::string_view key, std::optional<std::uint16_t> outcome,
-                                                       const key_origin& origin) const noexcept {
+                                                       const key_origin& origin, wall_time now) const noexcept {
     if (is_steered_) [[unlikely]]
-      return decide_steered(key, outcome, origin);
+      return decide_steered(key, outcome, origin, now);
     if (!outcome && !unknown_) return unexpected(route_error::unknown_key);
     return made_of(key, outcome ? targets_[*outcome] : *unknown_, origin);
   }
@@ -168,11 +173,23 @@ class routing_table {
   /// With whatever else than the table may have a say.
   [[nodiscard]] expected<decision, route_error> decide_steered(std::string_view key,
                                                                std::optional<std::uint16_t> outcome,
-                                                               const key_origin& origin) const noexcept {
-    std::optional<target> to = outcome ? targets_[*outcome] : find_by_rules(key);
+                                                               const key_origin& origin, wall_time now) const noexcept {
+    std::optional<target> to = find_override(key, now);
+    if (!to && outcome) to = targets_[*outcome];
+    if (!to) to = find_by_rules(key);
     if (!to) to = unknown_;
     if (!to) return unexpected(route_error::unknown_key);
     return made_of(key, *to, origin);
+  }
+
+  [[nodiscard]] std::optional<target> find_override(std::string_view key, wall_time now) const noexcept {
+    const auto found = overrides_.find(key, now);
+    if (!found) return std::nullopt;
+    target to = targets_[found->placement];
+    to.why = reason::override_;
+    to.by = decider::override_;
+    to.row = found->row;
+    return to;
   }
 
   [[nodiscard]] std::optional<target> find_by_rules(std::string_view key) const noexcept {
@@ -183,6 +200,10 @@ class routing_table {
     to.by = decider::rule;
     to.row = found->rule;
     return to;
+  }
+
+  [[nodiscard]] static violations cannot_be_built(std::string path, const build_error& why) {
+    return {{std::move(path), "cannot be built: " + std::string(to_string(why.what))}};
   }
 
   [[nodiscard]] decision made_of(std::string_view key, const target& to, const key_origin& origin) const noexcept {
@@ -203,6 +224,7 @@ class routing_table {
   generation_number generation_;
   std::optional<std::uint16_t> default_placement_;
   key_rules rules_;
+  key_overrides overrides_;
   bool is_steered_ = false;        // something else than the table and the default has a say
   std::vector<target> targets_;    // by outcome
   std::optional<target> unknown_;  // of keys without an assignment; empty: rejected

@@ -2,11 +2,15 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
 #include "cellroute/match/key_pattern.hpp"
+#include "cellroute/match/routing_key.hpp"
 #include "cellroute/model/table_spec.hpp"
 #include "cellroute/table/placement_template.hpp"
 #include "cellroute/table/rules.hpp"
@@ -18,6 +22,8 @@ namespace rules {
 inline constexpr std::size_t key_rules_max = 256;    ///< each may be asked for a key that is not in the table
 inline constexpr std::size_t shares_max = 64;        ///< of one rule
 inline constexpr std::size_t regex_size_max = 1024;  ///< bytes
+inline constexpr std::size_t overrides_max = 256;
+inline constexpr std::size_t override_keys_max = 10'000;  ///< of all overrides: more than that is a table
 inline constexpr std::uint32_t share_weight_max = 1'000'000;
 
 /// `routing.rules[3].hash`
@@ -102,6 +108,37 @@ inline void hashes_share_among_placements(const table_spec& spec, violation_list
   }
 }
 
+/// What is wrong with a key that is listed, if anything.
+inline std::optional<std::string> listed_key_fault(std::string_view key) {
+  if (key.empty()) return "the key is empty; a request without a key is answered 400";
+  if (key.size() <= key_size_max) return std::nullopt;
+  return "the key has " + std::to_string(key.size()) + " bytes; 256 is the most";
+}
+
+inline void overrides_lead_keys_somewhere(const table_spec& spec, violation_list& out) {
+  if (!are_few("routing.override", spec.overrides.size(), overrides_max, out)) return;
+  const auto known = names_of_placements(spec);
+  std::unordered_map<std::string_view, std::string> paths;
+  std::size_t key_count = 0;
+  for (std::size_t i = 0; i < spec.overrides.size(); ++i) {
+    const key_override& each = spec.overrides[i];
+    if (!known.contains(each.placement.value)) {
+      out.push_back({row_path("override", i, ".placement"), no_placement(each.placement.value)});
+    }
+    if (each.keys.empty()) out.push_back({row_path("override", i, ".keys"), "there is none; name at least one key"});
+    key_count += each.keys.size();
+    if (!are_few("routing.override", key_count, override_keys_max, out)) return;
+    for (std::size_t k = 0; k < each.keys.size(); ++k) {
+      std::string path = row_path("override", i, ".keys[" + std::to_string(k) + "]");
+      if (auto fault = listed_key_fault(each.keys[k])) out.push_back({path, *std::move(fault)});
+      const auto [at, is_new] = paths.emplace(each.keys[k], path);
+      if (is_new) continue;
+      out.push_back(
+          {std::move(path), in_quotes(each.keys[k]) + " stands at " + at->second + ", too; keep one of them"});
+    }
+  }
+}
+
 /// What only somebody with a library of regular expressions can tell.
 inline void regexes_fit_their_templates(const table_spec& spec, const pattern_compiler& patterns, violation_list& out) {
   for (std::size_t i = 0; i < spec.rules.size(); ++i) {
@@ -136,6 +173,7 @@ inline constexpr rule steering_rules[] = {
     rules::key_rules_say_what_matches,
     rules::templates_can_become_a_placement,
     rules::hashes_share_among_placements,
+    rules::overrides_lead_keys_somewhere,
 };
 
 }  // namespace cellroute

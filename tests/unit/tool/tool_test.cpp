@@ -11,7 +11,7 @@
 namespace cellroute::tool {
 namespace {
 
-const surroundings around{"1.2.3", "abcdef", std::nullopt};
+const surroundings around{"1.2.3", "abcdef", std::nullopt, {}};
 const std::string full = "examples/config/full.yaml";
 const std::string broken = "tests/unit/wire/cases/key_source_without_name.yaml";
 
@@ -199,7 +199,7 @@ TEST_CASE("tool: every help has examples") {
 }
 
 TEST_CASE("tool: CONFIG_PATH names the configuration where no flag does") {
-  const surroundings with_path{"1", "c", full};
+  const surroundings with_path{"1", "c", full, {}};
   CHECK(run_words({"check"}, with_path).output.starts_with("examples/config/full.yaml: valid"));
   CHECK(run_words({"explain", "acme"}, with_path).output.starts_with("key         acme\n"));
   CHECK(run_words({"check", broken}, with_path).exit_code == 1);

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "adapters/wire/timestamp.hpp"
+
 namespace cellroute::wire {
 namespace {
 
@@ -347,6 +349,11 @@ const warning_case warning_cases[] = {
      "test.yaml:2:49: routing.keys.inline.x%0A: no request reaches a key with control characters or with spaces around "
      "it"},
     {"spaces inside are fine", "routing: {default_placement: a, keys: {inline: {\"x y\": a}}}", ""},
+    {"an override that is over",
+     "routing: {default_placement: a, override: [{keys: [x], placement: a, until: \"2026-01-01T00:00:00Z\"}]}",
+     "test.yaml:2:70: routing.override[0].until: is over: the override acts no longer; remove it"},
+    {"one that is not",
+     "routing: {default_placement: a, override: [{keys: [x], placement: a, until: \"2026-01-01T00:00:01Z\"}]}", ""},
     {"admin for everybody", "routing: {default_placement: a}\nadmin: {address: \":9901\"}",
      "test.yaml:3:9: admin.address: more than this machine may reach it, and nobody is asked for a password"},
     {"admin for this machine, by IPv6", "routing: {default_placement: a}\nadmin: {address: \"[::1]:9901\"}", ""},
@@ -357,7 +364,7 @@ TEST_CASE("wire configuration: what is valid and yet doubtful") {
     CAPTURE(row.says);
     std::string text = "placements: {a: {endpoints: [{url: \"http://h\"}]}}\n";
     text += row.more.empty() ? "routing: {default_placement: a}" : row.more;
-    const diagnostics found = find_warnings(read(text));
+    const diagnostics found = find_warnings(read(text), *parse_timestamp("2026-01-01T00:00:00Z"));
     REQUIRE(found.size() == (row.expected.empty() ? 0 : 1));
     if (!found.empty()) CHECK(to_string(found[0]) == row.expected);
   }

@@ -65,6 +65,9 @@ routing:
     - {match: {prefix: "off"}, hash: {"true": 60, "null": 0, x-y: 1000000}}
     - {match: {regex: "^(?P<n>5s|x-y)\\.\"#"}, placement: "{n}"}
     - {placement: "off"}
+  override:
+    - {keys: ["true", "123", "a b"], placement: "off", until: "2026-02-01T01:30:00.25+01:00"}
+    - {keys: ["null"], placement: 5s}
 placements:
   "true": {cell: "null"}
   "null": {cell: "null"}
