@@ -188,6 +188,7 @@ expected<void, start_error> router::start() {
          {"generation", table.generation().value},
          {"keys", std::uint64_t{table.keys().size()}},
          {"placements", std::uint64_t{table.placements().size()}}});
+  tell_of_health_checks(configuration_);
   for (const listener_slot& slot : slots_) announce(slot);
   for (const std::string& name : options_.unused_variables) {
     event(process::log_level::warn, "variable_unused", "a variable of the environment is set and has no effect yet",

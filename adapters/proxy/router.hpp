@@ -93,6 +93,7 @@ class router final : private admin_source, private config_listener, private name
   void apply_when_named(time_point now);
   void apply(loaded_configuration loaded);
   void apply_local(const wire::settings& local);
+  void tell_of_health_checks(const wire::configuration& configuration);
   [[nodiscard]] request_settings request_settings_of(const wire::configuration& configuration) const;
   [[nodiscard]] expected<void, start_error> open_log();
   [[nodiscard]] expected<void, start_error> open_listeners();

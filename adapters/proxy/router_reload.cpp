@@ -133,6 +133,7 @@ void router::apply(loaded_configuration loaded) {
     event(process::log_level::warn, "restart_needed", "these settings count from the next start on; the rest is in use",
           {{"settings", std::span<const std::string>(kept)}});
   }
+  tell_of_health_checks(loaded.configuration);
   apply_local(local);
   for (const opened_listener& l : *opened) {
     listener_slot& slot = slots_[l.slot];
@@ -144,6 +145,13 @@ void router::apply(loaded_configuration loaded) {
   close_old_listeners(local);
   configuration_ = std::move(loaded.configuration);
   config_source_->applied(configuration_);
+}
+
+void router::tell_of_health_checks(const wire::configuration& configuration) {
+  if (!wire::expects_health_checks(configuration)) return;
+  event(process::log_level::warn, "health_checks_inactive",
+        "each endpoint of such a file is asked for /health where it comes from; health checks are not active here yet",
+        {{"source", configuration.file}});
 }
 
 void router::apply_local(const wire::settings& local) {

@@ -17,6 +17,7 @@
 #include "adapters/wire/field_names.hpp"
 #include "adapters/wire/fleet.hpp"
 #include "adapters/wire/regex_compiler.hpp"
+#include "adapters/wire/foreign_shape.hpp"
 #include "adapters/wire/schema.hpp"
 #include "cellroute/match/routing_key.hpp"
 #include "cellroute/table/validate.hpp"
@@ -187,6 +188,16 @@ std::string as_written(std::string path) {
   return path;
 }
 
+/// A path as the file has it.
+std::string path_of_file(const configuration& c, std::string path) {
+  path = as_written(std::move(path));
+  return c.shape != nullptr ? path_in(*c.shape, std::move(path)) : path;
+}
+
+void use_paths_of_file(const configuration& c, violations& found) {
+  for (violation& v : found) v.path = path_of_file(c, std::move(v.path));
+}
+
 void append_located(diagnostics& out, const configuration& c, const path_index& places, violations found) {
   for (violation& v : found) {
     const position at = places.find(v.path);
@@ -197,10 +208,10 @@ void append_located(diagnostics& out, const configuration& c, const path_index& 
 void run_rules(const configuration& c, diagnostics& found) {
   violations broken = validate(c.spec, by_re2);
   for (const local_rule check : local_rules) check(c, broken);
-  for (violation& v : broken) v.path = as_written(std::move(v.path));
   if (broken.empty()) return;
   const path_index places(c.source);
   const first_complaints first(found, places);
+  use_paths_of_file(c, broken);
   std::erase_if(broken, [&first](const violation& v) { return first.explain(v.path); });
   append_located(found, c, places, std::move(broken));
 }
@@ -243,7 +254,12 @@ expected<configuration, diagnostics> read_configuration(std::unique_ptr<const st
   diagnostics given_twice = take_duplicates(c.source, file_name);
 
   mistake_list mistakes(file_name);
-  read_sections(c, mistakes);
+  c.shape = shape_of(c.source);
+  if (c.shape != nullptr) {
+    read_foreign(*c.shape, c.source, c.spec, c.inline_keys, mistakes);
+  } else {
+    read_sections(c, mistakes);
+  }
   diagnostics& found = mistakes.found();
   if (c.source.kind == node_kind::map) run_rules(c, found);
   row_mistakes of_rows = bind_rows(c.inline_keys, c.spec.placements, file_name);
@@ -289,20 +305,30 @@ diagnostics find_warnings(const configuration& c, wall_time now) {
   if (!is_loopback(c.local.admin.address)) {
     doubtful.push_back({"admin.address", "more than this machine may reach it, and nobody is asked for a password"});
   }
+  if (expects_health_checks(c)) {
+    doubtful.push_back({"placements",
+                        "each endpoint of such a file is asked for /health every 10s where it comes from; "
+                        "health checks are not active here yet"});
+  }
+  use_paths_of_file(c, doubtful);
   diagnostics found;
   const std::vector<position> at = places_of(c.inline_keys, rows);
   for (std::size_t i = 0; i < rows.size(); ++i) {
     found.push_back(
-        {c.file, at[i].line, at[i].column, row_path(c.inline_keys.rows[rows[i]].key), std::string(said[i])});
+        {c.file, at[i].line, at[i].column, row_path(c.inline_keys, c.inline_keys.rows[rows[i]].key), std::string(said[i])});
   }
   if (!doubtful.empty()) append_located(found, c, path_index(c.source), std::move(doubtful));
   sort_and_cut(found);
   return found;
 }
 
+bool expects_health_checks(const configuration& c) { return c.shape != nullptr && c.shape->checks_health_unasked; }
+
 diagnostic locate(const configuration& c, std::string path, std::string what) {
   diagnostics one;
-  append_located(one, c, path_index(c.source), {{std::move(path), std::move(what)}});
+  violations broken{{std::move(path), std::move(what)}};
+  use_paths_of_file(c, broken);
+  append_located(one, c, path_index(c.source), std::move(broken));
   return std::move(one.front());
 }
 

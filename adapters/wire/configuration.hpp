@@ -16,6 +16,8 @@
 
 namespace cellroute::wire {
 
+struct foreign_shape;
+
 /// How a request names its routing key.
 struct key_settings {
   std::string header = "X-Routing-Key";
@@ -32,6 +34,8 @@ struct configuration {
 
   settings local;
 
+  const foreign_shape* shape = nullptr;  ///< of another system's file; null: ours
+
   std::string file;                         ///< its name, for `locate`
   std::unique_ptr<const std::string> text;  ///< at one place for ever: the views of rows lead there
   node source;                              ///< the text as a tree, so that whatever is found later still has a place
@@ -40,7 +44,8 @@ struct configuration {
   std::uint64_t content = 0;   ///< a hash of all that was read; set by `load`
 };
 
-/// Reads a configuration and runs every rule on it, the table's too.
+/// Reads a configuration and runs every rule on it, the table's too. A file of a foreign shape is read as it is; its
+/// local sections have their defaults.
 ///
 /// Errors: all mistakes at once, in the order of the text; at most `mistakes_max`, then one that says how many more.
 /// Cost:   a million keys in JSON take a tenth of a second and as much memory as the text; a thousand in YAML 10 ms.
@@ -60,6 +65,9 @@ struct configuration {
 
 /// What a person should look at although the configuration is valid, in the order of the text.
 [[nodiscard]] diagnostics find_warnings(const configuration& c, wall_time now);
+
+/// Whether who wrote a file of this shape is used to health checks that nobody asked for. They are not active here yet.
+[[nodiscard]] bool expects_health_checks(const configuration& c);
 
 /// The place of a violation that a later step found.
 [[nodiscard]] diagnostic locate(const configuration& c, std::string path, std::string what);

@@ -38,7 +38,7 @@ class fault_list {
     const std::vector<position> at = places_of(keys_, rows_);
     for (std::size_t i = 0; i < rows_.size(); ++i) {
       told.found.push_back(
-          {std::string(file_), at[i].line, at[i].column, row_path(keys_.rows[rows_[i]].key), std::move(what_[i])});
+          {std::string(file_), at[i].line, at[i].column, row_path(keys_, keys_.rows[rows_[i]].key), std::move(what_[i])});
     }
     return told;
   }
@@ -147,6 +147,6 @@ std::vector<position> places_of(const inline_keys& keys, std::span<const std::si
   return found;
 }
 
-std::string row_path(std::string_view key) { return join_path("routing.keys.inline", key); }
+std::string row_path(const inline_keys& keys, std::string_view key) { return join_path(keys.path, key); }
 
 }  // namespace cellroute::wire

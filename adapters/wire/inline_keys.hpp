@@ -25,6 +25,8 @@ struct inline_keys {
   inline_keys(inline_keys&&) noexcept = default;  // a copy's views would be those of the original
   inline_keys& operator=(inline_keys&&) noexcept = default;
 
+  std::string path = "routing.keys.inline";  ///< of the map that they stand in
+
   std::string_view text;      ///< of the configuration
   std::vector<key_row> rows;  ///< an outcome is a number of `names`, and once they are bound the index of a placement
   name_list names;
@@ -73,6 +75,6 @@ void add_row(inline_keys& keys, std::string_view key, std::string_view placement
 [[nodiscard]] std::vector<position> places_of(const inline_keys& keys, std::span<const std::size_t> wanted);
 
 /// The path of a row.
-[[nodiscard]] std::string row_path(std::string_view key);
+[[nodiscard]] std::string row_path(const inline_keys& keys, std::string_view key);
 
 }  // namespace cellroute::wire

@@ -86,8 +86,10 @@ struct router_config {
   std::vector<std::string> under{};                          ///< a command that runs the router: strace and its flags
   std::vector<std::string> arguments{};                      ///< behind `--config FILE`
   std::vector<std::string> environment{};                    ///< NAME=VALUE
+  std::string whole{};  ///< the whole configuration, in the place of all of its parts
 
   [[nodiscard]] std::string yaml() const {
+    if (!whole.empty()) return whole;
     std::string text = "process: {workers: " + std::to_string(workers) + ", drain: {" + drain + "}" + process + "}\n" +
                        "listeners: [{name: web, address: \"127.0.0.1:0\"" + listener + "}]\n" + "admin: {" + admin +
                        "}\nlog: {" + log + "}\n";
