@@ -158,6 +158,9 @@ class first_complaints {
     at_.erase("");  // the text as a whole explains nothing in particular
   }
 
+  /// Whether something is wrong with what stands at that very path.
+  [[nodiscard]] bool is_at(const std::string& path) const { return at_.contains(path); }
+
   [[nodiscard]] bool explain(std::string_view path) const {
     // An endpoint stands or falls as a whole: its id may come from its URL.
     const std::size_t item = path.find(".endpoints[");
@@ -198,6 +201,13 @@ void use_paths_of_file(const configuration& c, violations& found) {
   for (violation& v : found) v.path = path_of_file(c, std::move(v.path));
 }
 
+/// Where nothing was read, there are no names: that others lead nowhere then is no mistake of theirs.
+bool leads_into_gap(const configuration& c, const violation& v, bool no_placements, bool no_cells) {
+  const bool names_default = v.path == "routing.default_placement" && !c.spec.default_placement.value.empty();
+  if (no_placements && (names_default || v.path.starts_with("routing.keys."))) return true;
+  return no_cells && v.path.starts_with("placements.") && v.path.ends_with(".cell");
+}
+
 void append_located(diagnostics& out, const configuration& c, const path_index& places, violations found) {
   for (violation& v : found) {
     const position at = places.find(v.path);
@@ -211,6 +221,9 @@ void run_rules(const configuration& c, diagnostics& found) {
   if (broken.empty()) return;
   const path_index places(c.source);
   const first_complaints first(found, places);
+  const bool no_placements = first.is_at(path_of_file(c, "placements"));
+  const bool no_cells = first.is_at("cells");
+  std::erase_if(broken, [&](const violation& v) { return leads_into_gap(c, v, no_placements, no_cells); });
   use_paths_of_file(c, broken);
   std::erase_if(broken, [&first](const violation& v) { return first.explain(v.path); });
   append_located(found, c, places, std::move(broken));

@@ -14,7 +14,7 @@
 namespace cellroute::system_test {
 
 /// How long a run looks on before it says that nothing happened. What does happen is set to 100 ms or less.
-inline constexpr steady::duration look = 700ms;
+inline constexpr steady::duration look = is_sanitized ? 4s : 1500ms;
 
 /// What a cell of these runs does, by the target it is asked for.
 ///
