@@ -199,7 +199,7 @@ const std::string_view further =
     R"(,"failover_reason":"","cell":"tier1","endpoint":"a","attempts":1,"generation":1,"key_source":"header","route":"",)"
     R"("listener":"web","protocol":"HTTP/1\.1","host":"shop\.example","client_ip":"127\.0\.0\.1","bytes_in":5,"bytes_out":5,)"
     R"("user_agent":"test \\"1\\"","referer":"http://ref\.example/","upstream_ms":\d+\.\d{3},"ttfb_ms":\d+\.\d{3},)"
-    R"("queue_ms":null,"proxy_error":"")";
+    R"("queue_ms":null,"proxy_error":"","sampled":"ratio")";
 
 struct preset_case {
   std::string preset;
