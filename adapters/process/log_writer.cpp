@@ -1,15 +1,11 @@
 #include "adapters/process/log_writer.hpp"
 
-#include <fcntl.h>
 #include <poll.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cassert>
 #include <cerrno>
-#include <climits>
 #include <csignal>
 #include <cstring>
 #include <utility>
@@ -30,18 +26,8 @@ constexpr std::chrono::milliseconds pause_max = 20ms;
 // How long a wait for a reader takes before stop is looked at again.
 constexpr std::chrono::milliseconds patience = 20ms;
 
-bool is_writable(int descriptor, std::chrono::milliseconds wait) {
-  pollfd entry{descriptor, POLLOUT, 0};
-  return ::poll(&entry, 1, static_cast<int>(wait.count())) > 0;
-}
-
 std::uint64_t count_lines(std::string_view text) {
   return static_cast<std::uint64_t>(std::count(text.begin(), text.end(), '\n'));
-}
-
-int open_file(const std::string& path) {
-  // O_NONBLOCK: opening a FIFO that nobody reads is an error, not a wait. It changes nothing for files.
-  return ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
 }
 
 }  // namespace
@@ -60,8 +46,6 @@ std::string_view to_string(log_level level) {
   return {};
 }
 
-std::string to_string(const log_open_error& error) { return error.path + ": " + std::strerror(error.error_number); }
-
 void append_event_line(std::string& out, const event_record& event) {
   json_writer line(out);
   line.begin_object()
@@ -76,81 +60,18 @@ void append_event_line(std::string& out, const event_record& event) {
   out += '\n';
 }
 
-/// The descriptor that lines go to.
-class log_writer::output {
- public:
-  output(int descriptor, std::string path) : descriptor_(descriptor), path_(std::move(path)) { look(); }
-  output(const output&) = delete;
-  output& operator=(const output&) = delete;
-  ~output() {
-    if (is_file()) ::close(descriptor_);
-  }
-
-  [[nodiscard]] bool is_writable(std::chrono::milliseconds wait) const {
-    return kind_ == kind::regular || process::is_writable(descriptor_, wait);
-  }
-
-  /// Writes some of it, at once and as much as surely does not wait. Returns what `write` does.
-  [[nodiscard]] ssize_t write_some(std::string_view text) const {
-    if (kind_ == kind::regular) return ::write(descriptor_, text.data(), text.size());
-    if (kind_ == kind::socket) return ::send(descriptor_, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-    // A pipe that can take anything takes PIPE_BUF bytes whole. So lines up to that length stay whole, too, where
-    // several processes share the pipe.
-    std::string_view piece = text.substr(0, PIPE_BUF);
-    const std::size_t line_end = piece.rfind('\n');
-    if (line_end != piece.npos) piece = piece.substr(0, line_end + 1);
-    return ::write(descriptor_, piece.data(), piece.size());
-  }
-
-  /// Returns 0 or the error.
-  [[nodiscard]] int reopen() {
-    if (!is_file()) return 0;
-    const int fresh = open_file(path_);
-    if (fresh < 0) return errno;
-    ::close(std::exchange(descriptor_, fresh));
-    look();
-    return 0;
-  }
-
-  [[nodiscard]] const std::string& path() const { return path_; }
-
- private:
-  enum class kind { regular, socket, other };
-
-  [[nodiscard]] bool is_file() const { return !path_.empty(); }
-  void look() {
-    struct stat status{};
-    const bool known = ::fstat(descriptor_, &status) == 0;
-    kind_ = known && S_ISREG(status.st_mode)    ? kind::regular
-            : known && S_ISSOCK(status.st_mode) ? kind::socket
-                                                : kind::other;
-  }
-
-  int descriptor_;
-  std::string path_;  // empty: a descriptor that was given to us
-  kind kind_ = kind::other;
-};
-
 expected<std::unique_ptr<log_writer>, log_open_error> log_writer::open(log_settings settings) {
   assert(settings.now != nullptr);
-  std::unique_ptr<output> sink;
-  if (settings.output == "stdout") {
-    sink = std::make_unique<output>(STDOUT_FILENO, "");
-  } else if (settings.output == "stderr" || settings.output == "off") {
-    sink = std::make_unique<output>(STDERR_FILENO, "");
-  } else {
-    const int descriptor = open_file(settings.output);
-    if (descriptor < 0) return unexpected(log_open_error{settings.output, errno});
-    sink = std::make_unique<output>(descriptor, settings.output);
-  }
-  return std::make_unique<log_writer>(passkey{}, std::move(settings), std::move(sink));
+  auto output = log_output::open(settings.output);
+  if (!output) return unexpected(output.error());
+  return std::make_unique<log_writer>(passkey{}, std::move(settings), *std::move(output));
 }
 
-log_writer::log_writer(passkey, log_settings settings, std::unique_ptr<output> sink)
+log_writer::log_writer(passkey, log_settings settings, std::unique_ptr<log_output> output)
     : settings_(std::move(settings)),
-      wants_access_(settings_.output != "off"),
       level_(settings_.level),
-      output_(std::move(sink)),
+      output_(std::move(output)),
+      layout_(settings_.layout),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 log_writer::~log_writer() = default;
@@ -183,6 +104,18 @@ void log_writer::reopen() {
   something_.notify_one();
 }
 
+void log_writer::change(std::unique_ptr<log_output> output, access_layout layout) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!next_) next_.emplace();
+    if (output != nullptr) next_->output = std::move(output);
+    next_->layout = std::move(layout);
+    next_->events_before += std::exchange(events_, {});
+    change_wanted_.store(true, std::memory_order_relaxed);
+  }
+  something_.notify_one();
+}
+
 log_counts log_writer::counts() const {
   const std::lock_guard lock(mutex_);
   log_counts counts{lines_written_.value(), bytes_written_.value(), lines_lost_.value(), events_dropped_, 0};
@@ -201,9 +134,16 @@ void log_writer::run(const std::stop_token& stop) {
   while (!gave_up_) {
     const bool stopping = stop.stop_requested();  // looked at first: what was there before the stop is written
     bool reopen_wanted = false;
+    std::optional<next_settings> next;
     {
       const std::lock_guard lock(mutex_);
       rings = rings_;
+      next = std::exchange(next_, {});
+    }
+    if (next) take_over(*std::move(next), rings, stop);
+    {
+      const std::lock_guard lock(mutex_);
+      if (next_) continue;
       batch_ += events_;
       events_.clear();
       reopen_wanted = std::exchange(reopen_wanted_, false);
@@ -219,8 +159,21 @@ void log_writer::run(const std::stop_token& stop) {
     if (more) continue;
     if (stopping) return;
     std::unique_lock lock(mutex_);
-    something_.wait_for(lock, stop, pause, [this] { return !events_.empty() || reopen_wanted_; });
+    something_.wait_for(lock, stop, pause, [this] { return !events_.empty() || reopen_wanted_ || next_; });
   }
+}
+
+/// What was there before the change goes where it would have gone, as far as one batch holds it.
+void log_writer::take_over(next_settings next, std::span<access_ring* const> rings, const std::stop_token& stop) {
+  change_wanted_.store(true, std::memory_order_relaxed);  // what the old output does not take now, it never does
+  batch_ += next.events_before;
+  (void)fill_batch(rings);
+  if (!batch_.empty()) write_batch(stop);
+  change_wanted_.store(false, std::memory_order_relaxed);
+  layout_ = std::move(next.layout);
+  if (next.output == nullptr) return;
+  output_ = std::move(next.output);
+  torn_ = false;
 }
 
 /// Takes records until the batch is full; true when some may be left.
@@ -228,7 +181,7 @@ bool log_writer::fill_batch(std::span<access_ring* const> rings) {
   for (std::size_t i = 0; i < rings.size(); ++i) {
     access_ring& ring = *rings[(first_ring_ + i) % rings.size()];
     while (const std::optional<access_record> record = ring.front()) {
-      if (wants_access_) append_access_line(batch_, *record, settings_.layout);
+      if (output_->wants_access()) append_access_line(batch_, *record, layout_);
       ring.pop();
       if (batch_.size() < batch_max_bytes) continue;
       first_ring_ = (first_ring_ + i + 1) % rings.size();  // the others' turn, so that a busy ring starves none
@@ -261,6 +214,7 @@ void log_writer::write_batch(const std::stop_token& stop) {
 int log_writer::write_all(std::string_view& rest, const std::stop_token& stop) {
   while (!rest.empty()) {
     if (!output_->is_writable(patience)) {
+      if (change_wanted_.load(std::memory_order_relaxed)) return ETIMEDOUT;  // to where lines are taken, perhaps
       if (!stop.stop_requested()) continue;
       waited_after_stop_ += patience;
       gave_up_ = waited_after_stop_ >= settings_.stop_timeout;
@@ -284,7 +238,7 @@ int log_writer::write_all(std::string_view& rest, const std::stop_token& stop) {
 void log_writer::reopen_output() {
   if (const int error_number = output_->reopen(); error_number != 0) {
     report(log_level::error, "log_reopen_failed", "the log file cannot be opened again; lines go to the old one",
-           {{"path", output_->path()}, {"reason", std::strerror(error_number)}});
+           {{"path", output_->name()}, {"reason", std::strerror(error_number)}});
   }
 }
 
@@ -295,13 +249,13 @@ void log_writer::report_failure(int error_number) {
                              : error_number == EBADF   ? "it was closed when this process started"
                                                        : std::strerror(error_number);
   report(log_level::error, "log_write_failed", "lines are lost and counted until writing works again",
-         {{"output", settings_.output}, {"reason", reason}});
+         {{"output", output_->name()}, {"reason", reason}});
 }
 
 void log_writer::report_recovery() {
   failing_ = false;
   report(log_level::warn, "log_write_recovered", "the log is written again",
-         {{"output", settings_.output}, {"lines_lost", lines_lost_.value() - lost_before_}});
+         {{"output", output_->name()}, {"lines_lost", lines_lost_.value() - lost_before_}});
 }
 
 /// Says it where it may be seen, or not at all: the writer does not wait to complain.

@@ -8,6 +8,7 @@
 #include <initializer_list>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,6 +18,7 @@
 
 #include "adapters/process/access_log.hpp"
 #include "adapters/process/access_ring.hpp"
+#include "adapters/process/log_output.hpp"
 #include "cellroute/base/expected.hpp"
 #include "cellroute/base/time.hpp"
 
@@ -54,7 +56,7 @@ struct event_record {
 void append_event_line(std::string& out, const event_record& event);
 
 struct log_settings {
-  std::string output = "stdout";  ///< `stdout`, `stderr`, `off` or the path of a file, which is appended to
+  std::string output = "stdout";  ///< as `log_output::open` has it
   access_layout layout{};
   log_level level = log_level::info;  ///< events below are not written; access lines have no level
   std::size_t event_queue_max_bytes = 256 * 1024;
@@ -62,12 +64,6 @@ struct log_settings {
   int report_descriptor = 2;     ///< where the log says that it cannot log; not closed
   wall_time (*now)() = nullptr;  ///< stamps the writer's own events; required
 };
-
-struct log_open_error {
-  std::string path;
-  int error_number = 0;
-};
-[[nodiscard]] std::string to_string(const log_open_error& error);
 
 struct log_counts {
   std::uint64_t lines_written = 0;
@@ -108,21 +104,30 @@ class log_writer {
   /// one stays. Other outputs ignore it.
   void reopen();
 
+  /// From now on lines have this layout and go to this output; null: to the one of before. Events of before go where
+  /// they would have gone; of access lines that are on their way, some may do so, too. A reader that does not read
+  /// holds up no change: what waits for it is lost and counted.
+  void change(std::unique_ptr<log_output> output, access_layout layout);
+
   void set_level(log_level level) { level_.store(level, std::memory_order_relaxed); }
 
-  /// False with `off`: nothing needs to be pushed.
-  [[nodiscard]] bool wants_access() const { return wants_access_; }
   [[nodiscard]] log_counts counts() const;
 
  private:
   struct passkey {};
-  class output;
 
  public:
-  log_writer(passkey, log_settings settings, std::unique_ptr<output> sink);
+  log_writer(passkey, log_settings settings, std::unique_ptr<log_output> output);
 
  private:
+  /// What a change brings.
+  struct next_settings {
+    std::unique_ptr<log_output> output;  // null: as before
+    access_layout layout;
+    std::string events_before;
+  };
   void run(const std::stop_token& stop);
+  void take_over(next_settings next, std::span<access_ring* const> rings, const std::stop_token& stop);
   bool fill_batch(std::span<access_ring* const> rings);
   void write_batch(const std::stop_token& stop);
   int write_all(std::string_view& rest, const std::stop_token& stop);
@@ -133,21 +138,23 @@ class log_writer {
               std::initializer_list<event_pair> pairs);
 
   const log_settings settings_;
-  const bool wants_access_;
   std::atomic<log_level> level_;
   counter lines_written_;
   counter bytes_written_;
   counter lines_lost_;
 
-  mutable std::mutex mutex_;  // guards the four below
+  mutable std::mutex mutex_;  // guards the five below
   std::vector<access_ring*> rings_;
   std::string events_;
   std::uint64_t events_dropped_ = 0;
   bool reopen_wanted_ = false;
+  std::optional<next_settings> next_;
   std::condition_variable_any something_;
+  std::atomic<bool> change_wanted_{false};  // for who waits for a reader
 
   // The rest belongs to the thread.
-  std::unique_ptr<output> output_;
+  std::unique_ptr<log_output> output_;
+  access_layout layout_;
   std::string batch_;
   std::size_t first_ring_ = 0;
   bool torn_ = false;     // what was written last does not end a line

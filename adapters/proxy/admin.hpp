@@ -64,6 +64,7 @@ class admin_pages final : public edge::exchange_handler {
       : clock_(clock), configurations_(configurations), source_(source), options_(std::move(options)) {}
 
   [[nodiscard]] io::task<void> serve(edge::exchange& x) override;
+  void set_metrics_path(const std::string& path) { options_.metrics_path = path; }
   /// Once a tick: lets go of a table that was replaced while nobody asked for a page.
   void refresh() { (void)configurations_.current(); }
 

@@ -5,7 +5,7 @@
 namespace cellroute::proxy {
 
 forwarder::forwarder(const io::loop_clock& clock, published<active_configuration>& configurations,
-                     endpoint_maker& maker, label_names& names, reactor_metrics& metrics, process::access_ring* log,
+                     endpoint_maker& maker, label_names& names, reactor_metrics& metrics, process::access_ring& log,
                      std::uint64_t seed)
     : clock_(clock),
       configurations_(configurations),

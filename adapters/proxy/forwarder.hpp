@@ -23,7 +23,7 @@ namespace cellroute::proxy {
 class forwarder final : public edge::exchange_handler {
  public:
   forwarder(const io::loop_clock& clock, published<active_configuration>& configurations, endpoint_maker& maker,
-            label_names& names, reactor_metrics& metrics, process::access_ring* log, std::uint64_t seed);
+            label_names& names, reactor_metrics& metrics, process::access_ring& log, std::uint64_t seed);
 
   [[nodiscard]] io::task<void> serve(edge::exchange& x) override;
 
@@ -43,7 +43,7 @@ class forwarder final : public edge::exchange_handler {
   endpoint_maker& maker_;
   label_names& names_;
   reactor_metrics& metrics_;
-  process::access_ring* log_;  // null: no access log
+  process::access_ring& log_;
   http_date date_;
   random_numbers ids_;
   random_numbers chance_;  // of the log's sampling

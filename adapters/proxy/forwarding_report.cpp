@@ -41,7 +41,7 @@ forwarding::~forwarding() {
   if (retried_ && placement_ != nullptr) {
     f_.metrics_.retried(placement_->label, *retried_, failure_ ? retry_result::failed : retry_result::answered);
   }
-  if (f_.log_ == nullptr) return;
+  if (!rules_.settings.logs_access) return;
   const sampling_decision sampled = rules_.sampling.decide(status_, elapsed, key_, f_.chance_);
   f_.metrics_.access_sampled(sampled);
   if (sampled == sampling_decision::dropped) return;
@@ -86,7 +86,7 @@ forwarding::~forwarding() {
   record.ttfb = ttfb_;
   if (failure_) record.proxy_error = outcome_of(*failure_).error;
   record.sampled = to_string(sampled);
-  f_.log_->push(record);
+  f_.log_.push(record);
 }
 
 void forwarding::finish_attempt() {

@@ -26,6 +26,7 @@ struct request_settings {
   wire::decision_settings decision;
   wire::key_printing key_printing = wire::key_printing::plain;
   wire::sampling_settings sampling;
+  bool logs_access = true;  ///< false: the log's output is off
   std::string key_header = "X-Routing-Key";
   std::vector<listener_facts> listeners;  ///< by their index
 };

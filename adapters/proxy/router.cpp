@@ -23,21 +23,6 @@ std::optional<io::socket_address> listen_address(const wire::socket_address& add
   return io::parse_address(address.host.empty() ? "::" : address.host, address.port);
 }
 
-std::string output_of(const wire::configuration& configuration) {
-  const wire::access_output& output = configuration.local.log.access.output;
-  switch (output.sink) {
-    case wire::access_sink::standard_output:
-      return "stdout";
-    case wire::access_sink::standard_error:
-      return "stderr";
-    case wire::access_sink::off:
-      return "off";
-    case wire::access_sink::file:
-      return wire::path_from_file(configuration, output.file);
-  }
-  return "stdout";
-}
-
 process::access_preset preset_of(wire::access_preset preset) {
   switch (preset) {
     case wire::access_preset::standard:
@@ -120,20 +105,11 @@ http1::head_limits router::limits_of(const wire::http_settings& http) {
   return {http.head_bytes_max, http.field_bytes_max, http.fields_max, http.target_bytes_max};
 }
 
-/// The admin listener's connections are not the data plane's: they are not counted as its.
-class router::null_observer final : public edge::listener_observer {
- public:
-  void on_opened(std::uint16_t) override {}
-  void on_closed(std::uint16_t) override {}
-  void on_dropped(std::uint16_t, edge::drop_reason) override {}
-};
-
 router::router(wire::configuration configuration, router_options options)
     : configuration_(std::move(configuration)),
       options_(std::move(options)),
       signals_(reactor_.context()),
       resolver_(reactor_.context(), name_table_, *this),
-      admin_observer_(std::make_unique<null_observer>()),
       drain_({configuration_.local.process.drain_unready_for, configuration_.local.process.drain_timeout}),
       started_at_(read_wall_clock()),
       applied_at_(started_at_) {
@@ -145,7 +121,7 @@ router::~router() {
   for (const auto& w : workers_) w->join();
   log_.reset();            // writes what the rings of the workers still hold
   config_source_.reset();  // waits for its thread
-  admin_listener_.reset();
+  admin_port_.reset();
   admin_.reset();
   workers_.clear();
   reactor_.remove_tick_listener(*this);
@@ -195,8 +171,29 @@ expected<void, start_error> router::start() {
           {{"variable", std::string_view(name)}});
   }
   event(process::log_level::info, "listening", "administration",
-        {{"listener", "admin"}, {"address", io::to_string(admin_address_)}});
+        {{"listener", "admin"}, {"address", io::to_string(admin_port_->address())}});
   return {};
+}
+
+std::string router::output_of(const wire::configuration& configuration) {
+  const wire::access_output& output = configuration.local.log.access.output;
+  switch (output.sink) {
+    case wire::access_sink::standard_output:
+      return "stdout";
+    case wire::access_sink::standard_error:
+      return "stderr";
+    case wire::access_sink::off:
+      return "off";
+    case wire::access_sink::file:
+      return wire::path_from_file(configuration, output.file);
+  }
+  return "stdout";
+}
+
+start_error router::log_failed(const process::log_open_error& error) {
+  return {
+      fmt::format("cannot open the log {}; make it a file that can be written, or name another in log.access.output",
+                  to_string(error))};
 }
 
 expected<void, start_error> router::open_log() {
@@ -206,7 +203,7 @@ expected<void, start_error> router::open_log() {
   settings.level = level_of(configuration_.local.log.level);
   settings.now = &read_wall_clock;
   auto opened = process::log_writer::open(std::move(settings));
-  if (!opened) return unexpected(start_error{"cannot open the log " + to_string(opened.error())});
+  if (!opened) return unexpected(log_failed(opened.error()));
   log_ = *std::move(opened);
   return {};
 }
@@ -242,9 +239,8 @@ expected<void, start_error> router::open_listeners() {
       local.process.workers != 0 ? local.process.workers : std::max(1u, std::thread::hardware_concurrency());
   random_numbers seeds(options_.seed);
   for (std::size_t i = 0; i < worker_count; ++i) {
-    workers_.push_back(std::make_unique<worker>(*configurations_, name_table_, names_, limits_of(local.http),
-                                                log_->wants_access(), seeds()));
-    if (log_->wants_access()) log_->add_ring(workers_.back()->ring());
+    workers_.push_back(std::make_unique<worker>(*configurations_, name_table_, names_, limits_of(local.http), seeds()));
+    log_->add_ring(workers_.back()->ring());
   }
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     const auto opened = open_slot(i);
@@ -310,23 +306,26 @@ edge::listener_options router::listener_options_of(std::size_t index, const wire
   return options;
 }
 
-expected<void, start_error> router::open_admin() {
-  std::optional<io::socket_address> address = listen_address(configuration_.local.admin.address);
+expected<router::opened_admin, start_error> router::open_admin_socket(const wire::socket_address& wished) {
+  std::optional<io::socket_address> address = listen_address(wished);
   if (!address) return unexpected(start_error{"admin.address is no address"});
-  const auto descriptors = open_descriptors(*address, configuration_.local.admin.address.host.empty(), 1);
+  const auto descriptors = open_descriptors(*address, wished.host.empty(), 1);
   if (!descriptors) return unexpected(descriptors.error());
-  admin_address_ = *address;
-  admin_is_private_ = wire::is_loopback(configuration_.local.admin.address);
+  return opened_admin{*address, descriptors->front()};
+}
+
+expected<void, start_error> router::open_admin() {
+  const wire::socket_address& wished = configuration_.local.admin.address;
+  const auto opened = open_admin_socket(wished);
+  if (!opened) return unexpected(opened.error());
   admin_source& facts = *this;
   admin_.emplace(reactor_.clock(), *configurations_, facts,
                  admin_options{configuration_.local.metrics.path, options_.version, options_.commit});
-  edge::listener_options options;
-  options.address = *address;
-  options.connections_max = 1000;
-  admin_listener_.emplace(reactor_, options, *admin_, *admin_observer_, admin_count_);
-  if (const int error = admin_listener_->open(descriptors->front()); error != 0) {
-    return unexpected(listen_failed(*address, error));
+  admin_port_.emplace(reactor_, *admin_);
+  if (const int error = admin_port_->serve(opened->descriptor, opened->address, duration::zero()); error != 0) {
+    return unexpected(listen_failed(opened->address, error));
   }
+  admin_is_private_ = wire::is_loopback(wished);
   return {};
 }
 
@@ -383,6 +382,7 @@ void router::begin_drain() {
 
 void router::on_tick(time_point now) {
   if (admin_) admin_->refresh();
+  if (admin_port_) admin_port_->sweep(now);
   configurations_->collect();
   if (loaded_) apply_when_named(now);
   if (now >= trim_at_) {  // no change has followed: the next one need not find the memory of the last

@@ -14,6 +14,7 @@
 #include "adapters/io/huge_pages.hpp"
 #include "adapters/process/log_writer.hpp"
 #include "adapters/proxy/admin.hpp"
+#include "adapters/proxy/admin_port.hpp"
 #include "adapters/proxy/config_source.hpp"
 #include "adapters/proxy/drain.hpp"
 #include "adapters/proxy/name_table.hpp"
@@ -64,14 +65,15 @@ class router final : private admin_source, private config_listener, private name
 
   /// Where listeners listen, in configured order; for port 0.
   [[nodiscard]] std::vector<io::socket_address> addresses() const;
-  [[nodiscard]] const io::socket_address& admin_address() const { return admin_address_; }
+  [[nodiscard]] const io::socket_address& admin_address() const { return admin_port_->address(); }
   [[nodiscard]] std::string metrics() const override;
 
  private:
-  class null_observer;
   [[nodiscard]] static wall_time read_wall_clock();
   [[nodiscard]] static process::log_level level_of(wire::log_level level);
   [[nodiscard]] static process::access_layout layout_of(const wire::access_settings& access);
+  [[nodiscard]] static std::string output_of(const wire::configuration& configuration);
+  [[nodiscard]] static start_error log_failed(const process::log_open_error& error);
   [[nodiscard]] static http1::head_limits limits_of(const wire::http_settings& http);
 
   [[nodiscard]] readiness ready() const override { return state_.load(std::memory_order_relaxed); }
@@ -94,6 +96,7 @@ class router final : private admin_source, private config_listener, private name
   void apply(loaded_configuration loaded);
   void apply_local(const wire::settings& local);
   void tell_of_health_checks(const wire::configuration& configuration);
+  void apply_log(const wire::access_settings& access, std::unique_ptr<process::log_output> opened);
   [[nodiscard]] request_settings request_settings_of(const wire::configuration& configuration) const;
   [[nodiscard]] expected<void, start_error> open_log();
   [[nodiscard]] expected<void, start_error> open_listeners();
@@ -129,6 +132,21 @@ class router final : private admin_source, private config_listener, private name
   /// Opens what `local` has and is not open; on failure nothing is left open.
   [[nodiscard]] expected<std::vector<opened_listener>, start_error> open_new_listeners(const wire::settings& local);
   void drop_new_listeners(const std::vector<opened_listener>& opened);
+  struct opened_admin {
+    io::socket_address address;
+    int descriptor = -1;
+  };
+  [[nodiscard]] static expected<opened_admin, start_error> open_admin_socket(const wire::socket_address& wished);
+  void move_admin(const opened_admin& opened, const wire::settings& local);
+  /// What a configuration needs that is not open yet; what is empty stays as it is.
+  struct new_parts {
+    std::vector<opened_listener> listeners;
+    std::optional<opened_admin> admin;
+    std::unique_ptr<process::log_output> log;
+  };
+  /// On failure nothing is left open.
+  [[nodiscard]] expected<new_parts, start_error> open_new_parts(const wire::configuration& wanted);
+  void drop_new_parts(const new_parts& parts);
   void close_old_listeners(const wire::settings& local);
   void announce(const listener_slot& slot);
   [[nodiscard]] edge::listener_options listener_options_of(std::size_t index, const wire::settings& local);
@@ -157,10 +175,7 @@ class router final : private admin_source, private config_listener, private name
   std::vector<std::unique_ptr<worker>> workers_;
   std::unique_ptr<process::log_writer> log_;
   std::optional<admin_pages> admin_;
-  std::unique_ptr<null_observer> admin_observer_;
-  edge::connection_count admin_count_;
-  std::optional<edge::listener> admin_listener_;
-  io::socket_address admin_address_;
+  std::optional<admin_port> admin_port_;
   bool admin_is_private_ = false;  // only this machine reaches it
   request_rate rate_;              // of the admin's reactor, only kept when it is shown
   drain drain_;

@@ -26,10 +26,7 @@ std::vector<std::string> keep_what_needs_a_restart(const wire::settings& running
   };
   keep("process.workers", running.process.workers, wanted.process.workers);
   if (is_stopping) keep("listeners", running.listeners, wanted.listeners);
-  keep("log.access.output", running.log.access.output, wanted.log.access.output);
-  keep("log.access.preset", running.log.access.preset, wanted.log.access.preset);
-  keep("metrics.path", running.metrics.path, wanted.metrics.path);
-  keep("admin", running.admin, wanted.admin);
+  if (is_stopping) keep("admin.address", running.admin.address, wanted.admin.address);
   return kept;
 }
 
@@ -61,6 +58,7 @@ request_settings router::request_settings_of(const wire::configuration& configur
   made.decision = configuration.local.decision;
   made.key_printing = configuration.local.log.access.routing_key;
   made.sampling = configuration.local.log.access.sampling;
+  made.logs_access = configuration.local.log.access.output.sink != wire::access_sink::off;
   made.key_header = configuration.key.header;
   for (const listener_slot& slot : slots_) {
     const auto& given = configuration.local.listeners;
@@ -104,13 +102,13 @@ void router::apply(loaded_configuration loaded) {
   wire::settings& local = loaded.configuration.local;
   const bool is_stopping = drain_.state() != drain_state::serving;
   const std::vector<std::string> kept = keep_what_needs_a_restart(configuration_.local, local, is_stopping);
-  const auto opened = open_new_listeners(local);
+  auto opened = open_new_parts(loaded.configuration);
   if (!opened) {
     config_source_->refuse_for_now(opened.error().what);
     return;
   }
   if (!configurations_->publish({generation, {std::move(loaded.table), request_settings_of(loaded.configuration)}})) {
-    drop_new_listeners(*opened);
+    drop_new_parts(*opened);
     config_source_->refuse_for_now(fmt::format("generation {} was overtaken; have it read again", generation));
     return;
   }
@@ -118,6 +116,7 @@ void router::apply(loaded_configuration loaded) {
   trim_at_ = reactor_.now() + table_memory_kept;
   applied_at_ = read_wall_clock();
   apply_elapsed_ = loaded.elapsed;
+  apply_log(local.log.access, std::move(opened->log));
   const std::vector<std::string> moves = moves_of(loaded.moved);
   event(process::log_level::info, "config_applied", "the configuration is in use",
         {{"source", configuration_.file},
@@ -135,7 +134,7 @@ void router::apply(loaded_configuration loaded) {
   }
   tell_of_health_checks(loaded.configuration);
   apply_local(local);
-  for (const opened_listener& l : *opened) {
+  for (const opened_listener& l : opened->listeners) {
     listener_slot& slot = slots_[l.slot];
     for (std::size_t w = 0; w < workers_.size(); ++w) {
       workers_[w]->open_listener(listener_options_of(l.slot, local), l.descriptors[w], *slot.count, slot.label);
@@ -143,6 +142,7 @@ void router::apply(loaded_configuration loaded) {
     announce(slot);
   }
   close_old_listeners(local);
+  if (opened->admin) move_admin(*opened->admin, local);
   configuration_ = std::move(loaded.configuration);
   config_source_->applied(configuration_);
 }
@@ -156,6 +156,7 @@ void router::tell_of_health_checks(const wire::configuration& configuration) {
 
 void router::apply_local(const wire::settings& local) {
   log_->set_level(level_of(local.log.level));
+  admin_->set_metrics_path(local.metrics.path);
   drain_.set_policy({local.process.drain_unready_for, local.process.drain_timeout});
   std::vector<std::optional<edge::listener_options>> options(slots_.size());
   for (std::size_t i = 0; i < slots_.size(); ++i) {
@@ -167,6 +168,54 @@ void router::apply_local(const wire::settings& local) {
     options[i] = listener_options_of(i, local);
   }
   for (const auto& w : workers_) w->set_options(options, limits_of(local.http));
+}
+
+void router::apply_log(const wire::access_settings& access, std::unique_ptr<process::log_output> opened) {
+  if (access == configuration_.local.log.access) return;
+  if (opened != nullptr) {
+    event(process::log_level::info, "log_moved", "the log goes on elsewhere",
+          {{"output", std::string_view(opened->name())}});
+  }
+  log_->change(std::move(opened), layout_of(access));
+}
+
+void router::move_admin(const opened_admin& opened, const wire::settings& local) {
+  const io::socket_address before = admin_port_->address();
+  if (admin_port_->serve(opened.descriptor, opened.address, local.process.drain_timeout) != 0) return;  // out of memory
+  admin_is_private_ = wire::is_loopback(local.admin.address);
+  event(process::log_level::info, "listening", "administration",
+        {{"listener", "admin"}, {"address", io::to_string(opened.address)}});
+  event(process::log_level::info, "listener_closed", "it takes no new connection; what runs there may finish",
+        {{"listener", "admin"}, {"address", io::to_string(before)}});
+}
+
+expected<router::new_parts, start_error> router::open_new_parts(const wire::configuration& wanted) {
+  new_parts parts;
+  auto listeners = open_new_listeners(wanted.local);
+  if (!listeners) return unexpected(listeners.error());
+  parts.listeners = *std::move(listeners);
+  if (wanted.local.admin.address != configuration_.local.admin.address) {
+    const auto admin = open_admin_socket(wanted.local.admin.address);
+    if (!admin) {
+      drop_new_parts(parts);
+      return unexpected(admin.error());
+    }
+    parts.admin = *admin;
+  }
+  if (output_of(wanted) != output_of(configuration_)) {
+    auto log = process::log_output::open(output_of(wanted));
+    if (!log) {
+      drop_new_parts(parts);
+      return unexpected(log_failed(log.error()));
+    }
+    parts.log = *std::move(log);
+  }
+  return parts;
+}
+
+void router::drop_new_parts(const new_parts& parts) {
+  drop_new_listeners(parts.listeners);
+  if (parts.admin) ::close(parts.admin->descriptor);
 }
 
 expected<std::vector<router::opened_listener>, start_error> router::open_new_listeners(const wire::settings& local) {

@@ -21,9 +21,9 @@ drop_reason counted_as(edge::drop_reason reason) {
 }  // namespace
 
 worker::worker(published<active_configuration>& configurations, const name_table& addresses, label_names& names,
-               http1::head_limits limits, bool logs, std::uint64_t seed)
+               http1::head_limits limits, std::uint64_t seed)
     : directory_(reactor_, addresses, limits), swept_at_(reactor_.now()) {
-  forwarder_.emplace(reactor_.clock(), configurations, directory_, names, metrics_, logs ? &ring_ : nullptr, seed);
+  forwarder_.emplace(reactor_.clock(), configurations, directory_, names, metrics_, ring_, seed);
   reactor_.add_tick_listener(*this);
 }
 

@@ -26,7 +26,7 @@ namespace cellroute::proxy {
 class worker final : public edge::listener_observer, public io::tick_listener {
  public:
   worker(published<active_configuration>& configurations, const name_table& addresses, label_names& names,
-         http1::head_limits limits, bool logs, std::uint64_t seed);
+         http1::head_limits limits, std::uint64_t seed);
   ~worker();
   worker(const worker&) = delete;
   worker& operator=(const worker&) = delete;

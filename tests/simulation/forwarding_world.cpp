@@ -88,7 +88,7 @@ proxy::local_ref<proxy::endpoint_state> forwarding_world::maker::make(const cell
 
 forwarding_world::forwarding_world(const world_settings& settings)
     : maker_(*this), configurations_({7, {make_table(settings), make_request_settings(settings, names_)}}) {
-  forwarder_ = std::make_unique<proxy::forwarder>(time.clock, configurations_, maker_, names_, metrics_, &log_, 1);
+  forwarder_ = std::make_unique<proxy::forwarder>(time.clock, configurations_, maker_, names_, metrics_, log_, 1);
 }
 
 fake_client& forwarding_world::start(client_request request) {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
@@ -342,6 +343,121 @@ TEST_CASE("log writer: after a rotation lines go to the file that has the name n
   CHECK(contents(folder.file("log")).find("\"before\"") == std::string::npos);
 }
 
+std::unique_ptr<log_output> open_output(const std::string& name) {
+  auto opened = log_output::open(name);
+  REQUIRE(opened);
+  return *std::move(opened);
+}
+
+TEST_CASE("log writer: from a change on lines go to the new output, and what was said before to the old one") {
+  const scratch_folder folder;
+  access_ring ring;
+  {
+    const auto log = open_log(folder.file("old"));
+    log->add_ring(ring);
+    push(ring, "/before");
+    wait_for([&] { return log->counts().lines_written == 1; });
+    for (int i = 0; i < 100; ++i) log->event(fixed_now(), log_level::info, "before", "");
+    log->change(open_output(folder.file("new")), access_layout(access_preset::m1));
+    log->event(fixed_now(), log_level::info, "after", "");
+    wait_for([&] { return log->counts().lines_written == 102; });
+    push(ring, "/after");
+  }
+  const std::string before = contents(folder.file("old"));
+  CHECK(lines_in(before) == 101);
+  CHECK(before.find("after") == std::string::npos);
+  const std::string after = contents(folder.file("new"));
+  CHECK(lines_in(after) == 2);
+  CHECK(after.find("\"after\"") < after.find("\"/after\""));
+  CHECK(after.find("\"cell\"") == std::string::npos);  // by the new layout
+}
+
+TEST_CASE("log writer: a change without an output keeps the one of before") {
+  const scratch_folder folder;
+  access_ring ring;
+  {
+    const auto log = open_log(folder.file("log"));
+    log->add_ring(ring);
+    log->change(nullptr, access_layout(access_preset::standard, std::array{std::string("path")}));
+    log->event(fixed_now(), log_level::info, "changed", "");
+    wait_for([&] { return log->counts().lines_written == 1; });
+    push(ring, "/after");
+  }
+  CHECK(contents(folder.file("log")).ends_with("{\"path\":\"/after\"}\n"));
+}
+
+TEST_CASE("log writer: two changes at once are the last one") {
+  const scratch_folder folder;
+  {
+    const auto log = open_log(folder.file("first"));
+    for (const char* const name : {"second", "third"}) {
+      log->change(open_output(folder.file(name)), access_layout());
+    }
+    log->change(nullptr, access_layout());
+    log->event(fixed_now(), log_level::info, "last", "");
+  }
+  CHECK(contents(folder.file("first")).empty());
+  CHECK(contents(folder.file("second")).empty());
+  CHECK(lines_in(contents(folder.file("third"))) == 1);
+}
+
+TEST_CASE("log writer: off and on again") {
+  const scratch_folder folder;
+  access_ring ring(64 * 1024);
+  {
+    const auto log = open_log("off");
+    log->add_ring(ring);
+    while (ring.push({})) continue;
+    wait_for([&] { return ring.push({}); });
+    log->change(open_output(folder.file("log")), access_layout());
+    log->event(fixed_now(), log_level::info, "on", "");
+    wait_for([&] { return log->counts().lines_written > 0; });
+    push(ring, "/on");
+    wait_for([&] { return contents(folder.file("log")).find("\"/on\"") != std::string::npos; });
+    log->change(open_output("off"), access_layout());
+    while (ring.push({})) continue;
+    wait_for([&] { return ring.push({}); });
+  }
+  CHECK(lines_in(contents(folder.file("log"))) < 1000);
+}
+
+TEST_CASE("log writer: after a change a rotation is of the new file") {
+  const scratch_folder folder;
+  const auto log = open_log(folder.file("old"));
+  log->change(open_output(folder.file("new")), access_layout());
+  log->event(fixed_now(), log_level::info, "before", "");
+  wait_for([&] { return log->counts().lines_written == 1; });
+  std::filesystem::rename(folder.file("new"), folder.file("new.1"));
+  std::filesystem::remove(folder.file("old"));
+  log->reopen();
+  wait_for([&] { return std::filesystem::exists(folder.file("new")); });
+  CHECK_FALSE(std::filesystem::exists(folder.file("old")));
+}
+
+TEST_CASE("log writer: a reader that does not read holds up no change, and costs only what waited for it") {
+  const scratch_folder folder;
+  const pipe_pair complaints;
+  REQUIRE(::mkfifo(folder.file("fifo").c_str(), 0600) == 0);
+  const int reader = ::open(folder.file("fifo").c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  REQUIRE(reader >= 0);
+  access_ring ring(64 * 1024);
+  {
+    const auto log = open_log(folder.file("fifo"), {.stop_timeout = 60s, .report_descriptor = complaints.writer});
+    log->add_ring(ring);
+    access_record record;
+    record.path = "/waits";
+    wait_for([&] { return !ring.push(record); });
+    log->change(open_output(folder.file("log")), access_layout());
+    log->event(fixed_now(), log_level::info, "changed", "");
+    wait_for([&] { return contents(folder.file("log")).find("\"changed\"") != std::string::npos; });
+    CHECK(log->counts().lines_lost > 0);
+  }
+  ::close(reader);
+  const std::string said = complaints.take();
+  CHECK(said.find("nobody reads it") != std::string::npos);
+  CHECK(said.find("log_write_recovered") != std::string::npos);
+}
+
 TEST_CASE("log writer: a rotation that fails is said, and the old file goes on") {
   const scratch_folder folder;
   const pipe_pair complaints;
@@ -358,10 +474,8 @@ TEST_CASE("log writer: a rotation that fails is said, and the old file goes on")
 }
 
 TEST_CASE("log writer: off wants no access lines, and takes what comes all the same") {
-  CHECK(open_log("/dev/null")->wants_access());
   access_ring ring(64 * 1024);  // outlives the writer
   const auto log = open_log("off");
-  CHECK_FALSE(log->wants_access());
   log->add_ring(ring);
   for (int full = 0; full < 5; ++full) {  // several batches
     while (ring.push({})) continue;
