@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "adapters/process/fd_limit.hpp"
+#include "adapters/process/privileges.hpp"
 #include "adapters/process/process_usage.hpp"
 #include "adapters/proxy/metrics_page.hpp"
 
@@ -43,8 +44,10 @@ process::access_preset preset_of(wire::access_preset preset) {
 
 start_error listen_failed(const io::socket_address& address, int error) {
   const std::string_view advice = error == EADDRINUSE ? "end the process that listens there, or choose another address"
-                                  : error == EACCES   ? "ports below 1024 need a privilege: choose another"
-                                                      : "check the address";
+                                  : error == EACCES
+                                      ? "ports below 1024 need a privilege, and process.privileges gives it up: "
+                                        "choose another, or restart"
+                                      : "check the address";
   return {fmt::format("cannot listen on {}: {}; {}", io::to_string(address), std::strerror(error), advice)};
 }
 
@@ -141,6 +144,7 @@ expected<void, start_error> router::start() {
   if (auto r = open_listeners(); !r) return r;
   if (auto r = open_admin(); !r) return r;
   share_descriptors();
+  if (auto r = drop_privileges(); !r) return r;
   if (options_.takes_signals) {
     for (const int number : {SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2}) signals_.add(number);
     wait_for_signal();
@@ -326,6 +330,22 @@ expected<void, start_error> router::open_admin() {
     return unexpected(listen_failed(opened->address, error));
   }
   admin_is_private_ = wire::is_loopback(wished);
+  return {};
+}
+
+expected<void, start_error> router::drop_privileges() {
+  const std::optional<wire::privilege_settings>& wished = configuration_.local.process.privileges;
+  if (!wished) return {};
+  const auto failed = [](const process::privilege_error& error) {
+    return unexpected(start_error{"process.privileges: " + error.what});
+  };
+  const auto who = process::find_identity(wished->user, wished->group);
+  if (!who) return failed(who.error());
+  if (const auto dropped = process::drop_privileges(*who); !dropped) return failed(dropped.error());
+  event(process::log_level::info, "privileges_dropped",
+        "from now on files are opened as this user: the configuration's, those of keys, the log's when it is opened "
+        "again",
+        {{"user", std::string_view(wished->user)}, {"group", std::string_view(wished->group)}});
   return {};
 }
 

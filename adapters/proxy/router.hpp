@@ -101,6 +101,8 @@ class router final : private admin_source, private config_listener, private name
   [[nodiscard]] expected<void, start_error> open_log();
   [[nodiscard]] expected<void, start_error> open_listeners();
   [[nodiscard]] expected<void, start_error> open_admin();
+  /// Once all is open that only root may open.
+  [[nodiscard]] expected<void, start_error> drop_privileges();
   /// Once all is open that stays open: what is left of the descriptors is for connections.
   void share_descriptors();
   void resolve_names();

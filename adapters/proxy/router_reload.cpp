@@ -25,6 +25,7 @@ std::vector<std::string> keep_what_needs_a_restart(const wire::settings& running
     kept.emplace_back(name);
   };
   keep("process.workers", running.process.workers, wanted.process.workers);
+  keep("process.privileges", running.process.privileges, wanted.process.privileges);
   if (is_stopping) keep("listeners", running.listeners, wanted.listeners);
   if (is_stopping) keep("admin.address", running.admin.address, wanted.admin.address);
   return kept;

@@ -97,6 +97,10 @@ class printer {
     add(name, std::move(inner).take());
   }
   template <class T>
+  void map_or_off(std::string_view name, std::optional<T>& value) {
+    value ? map(name, *value) : put_off(name);
+  }
+  template <class T>
   void maps(std::string_view name, std::vector<T>& values) {
     std::vector<node> items;
     for (T& value : values) {

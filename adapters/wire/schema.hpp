@@ -161,11 +161,19 @@ void describe(auto& v, drain_view& drain) {
   v.time("timeout", drain.timeout, 0s);
 }
 
+void describe(auto& v, privilege_settings& privileges) {
+  v.text("user", privileges.user);
+  v.text("group", privileges.group);
+  v.require("user", "user: nobody");
+  v.require("group", "group: nogroup");
+}
+
 void describe(auto& v, process_settings& process) {
   drain_view drain{process.drain_unready_for, process.drain_timeout};
   v.count_or("workers", "auto", process.workers, workers_allowed);
   v.map("drain", drain);
-  v.later({"zone", "privileges", "state_dir", "files_dir", "max_config_age"});
+  v.map_or_off("privileges", process.privileges);
+  v.later({"zone", "state_dir", "files_dir", "max_config_age"});
 }
 
 void describe(auto& v, listener_limits& limits) {

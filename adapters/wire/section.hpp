@@ -225,6 +225,16 @@ class section {
     section inner(*found, path(name), mistakes_);
     describe(inner, out);
   }
+  /// The same, or nothing of it.
+  template <class T>
+  void map_or_off(std::string_view name, std::optional<T>& out) {
+    note(name, field_kind::map);
+    const node* found = find(name);
+    if (found == nullptr) return;
+    if (is_off(found->text)) return out.reset();
+    section inner(*found, path(name), mistakes_);
+    describe(inner, out.emplace());
+  }
   /// A list of maps, at least one; each starts from `T{}`.
   template <class T>
   void maps(std::string_view name, std::vector<T>& out) {

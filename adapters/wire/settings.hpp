@@ -53,10 +53,18 @@ struct http_settings {
   friend bool operator==(const http_settings&, const http_settings&) = default;
 };
 
+/// Whom the process becomes once its listeners are open.
+struct privilege_settings {
+  std::string user;
+  std::string group;
+  friend bool operator==(const privilege_settings&, const privilege_settings&) = default;
+};
+
 struct process_settings {
-  std::uint32_t workers = 0;        ///< reactors; 0 is one per core
-  duration drain_unready_for = 5s;  ///< readiness says no, everything else goes on
-  duration drain_timeout = 30s;     ///< then what still runs is closed
+  std::uint32_t workers = 0;                     ///< reactors; 0 is one per core
+  duration drain_unready_for = 5s;               ///< readiness says no, everything else goes on
+  duration drain_timeout = 30s;                  ///< then what still runs is closed
+  std::optional<privilege_settings> privileges;  ///< none: it stays who it is
   friend bool operator==(const process_settings&, const process_settings&) = default;
 };
 

@@ -32,5 +32,7 @@ struct field_case {
 [[nodiscard]] std::span<const field_case> policy_field_cases();
 [[nodiscard]] std::span<const field_case> listener_field_cases();
 [[nodiscard]] std::span<const field_case> local_field_cases();
+/// Empty for anybody else.
+[[nodiscard]] std::span<const field_case> field_cases_of_root();
 
 }  // namespace cellroute::system_test

@@ -1,4 +1,6 @@
 // The local sections but for listeners and HTTP: process, decision, log, metrics, admin, reload, guard.
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdio>
 #include <fstream>
@@ -43,6 +45,13 @@ std::string output_has(field_run& run, std::string_view text, std::string_view t
 }
 
 std::string is_logged(field_run& run) { return output_has(run, "\"request_id\":\"seen\"", "/later"); }
+
+/// The number behind a name in what the system tells of the process.
+std::string status_of_process(field_run& run, std::string_view name) {
+  const std::string text = read_text("/proc/" + std::to_string(run.process().pid()) + "/status");
+  const std::size_t at = text.find("\n" + std::string(name) + ":\t") + name.size() + 3;
+  return text.substr(at, text.find_first_of("\t\n", at) - at);
+}
 
 std::string after_an_edit(field_run& run) {
   run.edit("routing: {keys: {inline: {more: tier1}}}");
@@ -121,8 +130,21 @@ const field_case cases[] = {
      "applied", "refused", nobody_watches},
 };
 
+constexpr std::string_view becomes_nobody = "process: {privileges: {user: nobody, group: nogroup}}";
+
+/// Only root can become somebody else. The numbers are those of Debian.
+const field_case cases_of_root[] = {
+    {"process.privileges.user", "nobody", "daemon", [](field_run& run) { return status_of_process(run, "Uid"); },
+     "65534", "1", becomes_nobody},
+    {"process.privileges.group", "nogroup", "daemon", [](field_run& run) { return status_of_process(run, "Gid"); },
+     "65534", "1", becomes_nobody},
+};
+
 }  // namespace
 
 std::span<const field_case> local_field_cases() { return cases; }
+std::span<const field_case> field_cases_of_root() {
+  return ::getuid() == 0 ? std::span<const field_case>(cases_of_root) : std::span<const field_case>();
+}
 
 }  // namespace cellroute::system_test

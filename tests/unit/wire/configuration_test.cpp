@@ -109,6 +109,8 @@ const field_case field_cases[] = {
      [](configuration& c) {
        web(c).trusted_proxies = {*parse_network_prefix("10.0.0.0/8"), *parse_network_prefix("::1")};
      }},
+    {"process: whom it becomes", "process: {privileges: {user: nobody, group: nogroup}}",
+     [](configuration& c) { c.local.process.privileges = privilege_settings{"nobody", "nogroup"}; }},
     {"listener: connections", "listeners: [{address: \":8080\", limits: {max_connections: 7}}]",
      [](configuration& c) { web(c).limits.connections_max = 7; }},
     {"listener: rate", "listeners: [{address: \":8080\", limits: {accept_rate: 7}}]",

@@ -80,6 +80,7 @@ listeners:
   - {name: "yes", address: "127.0.0.1:0", trusted_proxies: ["::/0", 192.0.2.7], half_close: on}
   - {name: b, address: "[::1]:0"}
 http: {methods: [GET, POST]}
+process: {privileges: {user: nobody, group: "off"}}
 log: {access: {output: "#odd: name", fields: [query, method], sampling: {ratio: 0.000001, always: {status: [404, 1xx], slower_than: 1s, keys: ["12"]}}, routing_key: off}}
 metrics: {compat: [gateway]}
 )",
