@@ -145,7 +145,7 @@ config_source::read config_source::read_all(const reading& how) const {
   // The usual case reads the files and nothing else.
   if (wire::content_of(how.files_in_use) == how.content_in_use) return {how.content_in_use, unchanged{}};
   if (how.quiet && is_any_being_written(how.files_in_use, *how.quiet)) return {how.content_in_use, unsettled{}};
-  auto configuration = wire::load(how.file);
+  auto configuration = wire::load(how.file, &memory_);
   // Files that it names for the first time, too, and whoever began to write meanwhile.
   const std::vector<std::string> files = configuration ? wire::files_of(*configuration) : configuration.error().files;
   if (how.quiet && is_any_being_written(files, *how.quiet)) return {how.content_in_use, unsettled{}};

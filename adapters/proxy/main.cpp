@@ -79,7 +79,8 @@ int main(int argc, char** argv) {
   if (!listen.empty()) file.flags.listen = listen;
   if (!admin.empty()) file.flags.admin = admin;
   if (const char* const port = std::getenv("PORT")) file.environment.port = port;
-  auto configuration = wire::load(file);
+  io::huge_page_resource table_memory;
+  auto configuration = wire::load(file, &table_memory);
   if (!configuration) {
     const wire::load_error& error = configuration.error();
     for (const wire::diagnostic& d : error.mistakes) std::fprintf(stderr, "%s\n", wire::to_string(d).c_str());
@@ -92,6 +93,7 @@ int main(int argc, char** argv) {
   for (const int number : {SIGPIPE, SIGHUP, SIGUSR1, SIGUSR2}) std::signal(number, SIG_IGN);
 
   proxy::router_options options{version, commit, random_seed(), true, file};
+  options.table_memory = &table_memory;
   options.unused_variables = unused_variables();
   proxy::router router(*std::move(configuration), std::move(options));
   if (const auto started = router.start(); !started) {

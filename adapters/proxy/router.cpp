@@ -113,6 +113,7 @@ router::router(wire::configuration configuration, router_options options)
       options_(std::move(options)),
       signals_(reactor_.context()),
       resolver_(reactor_.context(), name_table_, *this),
+      table_memory_(options_.table_memory != nullptr ? *options_.table_memory : own_table_memory_),
       drain_({configuration_.local.process.drain_unready_for, configuration_.local.process.drain_timeout}),
       started_at_(read_wall_clock()),
       applied_at_(started_at_) {

@@ -30,7 +30,9 @@ struct router_options {
   std::string commit;
   std::uint64_t seed = 0;      ///< for request ids and key tables; from a source that strangers cannot guess
   bool takes_signals = false;  ///< those of a daemon: see `on_signal`
-  std::optional<wire::config_file> file{};      ///< followed from `start` on; none: the configuration stays as it is
+  std::optional<wire::config_file> file{};  ///< followed from `start` on; none: the configuration stays as it is
+  io::huge_page_resource* table_memory =
+      nullptr;  ///< of tables that are loaded before; outlives the router; none: its own
   std::vector<std::string> unused_variables{};  ///< of the environment: set, and without effect yet
 };
 
@@ -170,7 +172,8 @@ class router final : private admin_source, private config_listener, private name
   label_names names_;
   name_table name_table_;
   name_resolver resolver_;
-  io::huge_page_resource table_memory_;
+  io::huge_page_resource own_table_memory_;
+  io::huge_page_resource& table_memory_;
   mutable std::optional<published<active_configuration>> configurations_;  // whoever reads it takes part
   std::vector<listener_slot> slots_;                                       // by index
   edge::connection_room room_;

@@ -28,7 +28,7 @@ std::string unknown_flag(const std::string& flag) {
 
 /// What is wrong with the first word, if anything.
 std::optional<std::string> find_bad_start(const CLI::App& app, std::span<const std::string> arguments) {
-  constexpr std::string_view later[] = {"diff", "compile", "import", "export", "capacity", "schema", "ctl", "spec"};
+  constexpr std::string_view later[] = {"diff", "import", "export", "capacity", "schema", "ctl", "spec"};
   constexpr std::string_view flags[] = {"-h", "--help", "-V", "--version"};
   if (arguments.empty()) return std::nullopt;
   const std::string& first = arguments.front();
@@ -37,7 +37,7 @@ std::optional<std::string> find_bad_start(const CLI::App& app, std::span<const s
     return unknown_flag(first);
   }
   if (std::ranges::find(later, first) != std::end(later)) {
-    return first + " is not supported yet; there are check, explain and version, and --help\n";
+    return first + " is not supported yet; there are check, compile, explain and version, and --help\n";
   }
   if (first == "config" && arguments.size() > 1 && !arguments[1].starts_with('-') && arguments[1] != "validate") {
     return "no command is named config " + arguments[1] + "; there is config validate, another name of check\n";
@@ -45,7 +45,7 @@ std::optional<std::string> find_bad_start(const CLI::App& app, std::span<const s
   for (const CLI::App* verb : app.get_subcommands(nullptr)) {
     if (verb->get_name() == first) return std::nullopt;
   }
-  return "no command is named " + first + "; there are check, explain and version, and --help\n";
+  return "no command is named " + first + "; there are check, compile, explain and version, and --help\n";
 }
 
 /// What no option and no argument took, as the person would say it: the library turns their order round.
@@ -76,6 +76,12 @@ outcome run(std::span<const std::string> arguments, const surroundings& around) 
   explain_verb->add_flag("--json", asked.as_json, "Print JSON");
   explain_verb->footer(
       "Examples:\n  cellroute explain acme --config router.yaml\n  cellroute explain acme -c router.yaml --json");
+  CLI::App* compile_verb = app.add_subcommand("compile", "Make a table of key files, which a router opens at once");
+  compile_verb->add_option("files", asked.key_files, "Files of routing keys: .tsv, .csv, .jsonl")->required();
+  compile_verb->add_option("-o,--output", asked.output_file, "The table's file, like keys.ctab")->required();
+  compile_verb->add_flag("--json", asked.as_json, "Print JSON");
+  compile_verb->footer(
+      "Examples:\n  cellroute compile keys.tsv -o keys.ctab\n  cellroute compile eu.csv us.csv -o keys.ctab");
   CLI::App* version_verb = app.add_subcommand("version", "Print the version and the commit it was built from");
   version_verb->add_flag("--json", asked.as_json, "Print JSON");
   CLI::App* config_verb = app.add_subcommand("config", "Another name: `config validate` is `check`");
@@ -95,6 +101,7 @@ outcome run(std::span<const std::string> arguments, const surroundings& around) 
     return {exit_code, output.str(), errors.str()};
   }
   if (app.got_subcommand("explain")) return explain(asked, around);
+  if (app.got_subcommand("compile")) return compile(asked);
   if (app.got_subcommand("version")) return print_version(asked, around);
   return check(asked, around);
 }

@@ -2,12 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+#include <memory>
+#include <span>
 #include <utility>
 #include <vector>
 
 #include "adapters/wire/config_file.hpp"
 #include "adapters/wire/print.hpp"
 #include "adapters/wire/printer.hpp"
+#include "adapters/wire/table_file.hpp"
+#include "cellroute/base/hash.hpp"
 #include "cellroute/match/routing_key.hpp"
 #include "cellroute/table/routing_table.hpp"
 
@@ -98,13 +104,11 @@ outcome check(const request& asked, const surroundings& around) {
   if (!read) return result;
   const wire::diagnostics warnings = wire::find_warnings(*read, around.now);
   const table_spec& spec = read->spec;
-  std::size_t key_count = read->inline_keys.rows.size();
-  for (const wire::key_file& file : read->keys) key_count += file.rows.size();
   const wire::node tree = asked.print ? wire::to_tree(*read) : wire::node{};
   // Whether a key stands in two files is seen when they become one table.
-  if (const auto table = wire::compile(*read, generation_number{1}, 0); !table) {
-    return invalid(asked, table.error());
-  }
+  const auto table = wire::compile(*read, generation_number{1}, 0);
+  if (!table) return invalid(asked, table.error());
+  const std::size_t key_count = table->keys().size();
   append_lines(result.errors, "warning: ", warnings);
   if (asked.print) {
     result.output = asked.as_json ? wire::write_json(tree) : wire::write_yaml(tree);
@@ -149,6 +153,56 @@ outcome explain(const request& asked, const surroundings& around) {
   }
   result.output = std::move(text);
   return result;
+}
+
+outcome compile(const request& asked) {
+  wire::name_list names;
+  wire::diagnostics mistakes;
+  std::vector<wire::key_file> files;
+  std::uint64_t content = 0;
+  for (const std::string& name : asked.key_files) {
+    wire::key_file& file = files.emplace_back();
+    file.name = name;
+    auto text = wire::read_file(name, wire::key_file_bytes_max);
+    if (!text) {
+      const bool is_missing = text.error() == wire::file_error::missing;
+      return {is_missing ? exit_usage : exit_invalid, "",
+              fmt::format("{}: {}\n", name, is_missing ? "no such file" : wire::to_string(text.error()))};
+    }
+    content = mix(content ^ checksum(std::as_bytes(std::span(*text))));
+    file.text = std::make_unique<const std::string>(*std::move(text));
+    std::ranges::move(wire::read_key_file(file, names), std::back_inserter(mistakes));
+  }
+  for (const std::string_view name : names.names()) {
+    if (const auto fault = rules::id_fault(name)) {
+      mistakes.push_back({files.front().name, 1, 1, {}, fmt::format("the placement {} {}", wire::quote(name), *fault)});
+    }
+  }
+  if (!mistakes.empty()) return invalid(asked, mistakes);
+  std::vector<key_row> rows;
+  for (const wire::key_file& file : files) rows.insert(rows.end(), file.rows.begin(), file.rows.end());
+  // The same files make the same bytes: the seed comes from what they hold. A look-up of a stranger's key costs one
+  // bucket whatever the seed is.
+  const auto table = key_table::build(rows, content, names.names());
+  if (!table) {
+    mistakes = wire::duplicates_in(files, {});
+    if (mistakes.empty()) mistakes.push_back({asked.output_file, 1, 1, {}, std::string(to_string(table.error().what))});
+    return invalid(asked, mistakes);
+  }
+  if (const auto written = wire::write_table_file(asked.output_file, *table); !written) {
+    return {exit_invalid, "", written.error() + "\n"};
+  }
+  if (asked.as_json) {
+    wire::printer out;
+    out.text("file", asked.output_file);
+    out.count("keys", table->size());
+    out.count("placements", names.names().size());
+    return {0, to_json(std::move(out)), ""};
+  }
+  return {0,
+          fmt::format("{}: {} key{}, {} placement{}\n", asked.output_file, table->size(), table->size() == 1 ? "" : "s",
+                      names.names().size(), names.names().size() == 1 ? "" : "s"),
+          ""};
 }
 
 outcome print_version(const request& asked, const surroundings& around) {

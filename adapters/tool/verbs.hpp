@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "adapters/tool/tool.hpp"
 
@@ -14,6 +15,8 @@ inline constexpr int exit_usage = 2;
 struct request {
   std::optional<std::string> file;  ///< without one: what CONFIG_PATH names
   std::string key;
+  std::vector<std::string> key_files;  ///< of `compile`
+  std::string output_file;
   bool print = false;
   bool as_json = false;
 };
@@ -23,6 +26,9 @@ struct request {
 
 /// Tells where a key leads, by the engine that routes requests.
 [[nodiscard]] outcome explain(const request& asked, const surroundings& around);
+
+/// Makes one table of key files and writes it to a file.
+[[nodiscard]] outcome compile(const request& asked);
 
 [[nodiscard]] outcome print_version(const request& asked, const surroundings& around);
 

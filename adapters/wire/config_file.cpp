@@ -2,36 +2,158 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iterator>
 #include <memory>
+#include <optional>
+#include <unordered_map>
 #include <utility>
 
 #include "adapters/wire/regex_compiler.hpp"
+#include "adapters/wire/table_file.hpp"
 #include "cellroute/base/hash.hpp"
 
 namespace cellroute::wire {
 namespace {
 
 /// The hash of several texts: of each, and of their order.
-void add_content(std::uint64_t& hash, std::span<const char> text) { hash = mix(hash ^ checksum(std::as_bytes(text))); }
+void add_content(std::uint64_t& hash, std::span<const std::byte> bytes) { hash = mix(hash ^ checksum(bytes)); }
+void add_content(std::uint64_t& hash, std::string_view text) {
+  add_content(hash, std::as_bytes(std::span(text.data(), text.size())));
+}
+
+std::unordered_map<std::string_view, std::uint16_t> indices_of(std::span<const placement> placements) {
+  std::unordered_map<std::string_view, std::uint16_t> index;
+  for (const placement& p : placements) index.emplace(p.id.value, static_cast<std::uint16_t>(index.size()));
+  return index;
+}
+
+/// Reads a key file of lines.
+expected<void, file_error> load_text(configuration& c, std::string name, load_error& error) {
+  auto text = read_file(name, key_file_bytes_max);
+  if (!text) return unexpected(text.error());
+  key_file file;
+  file.name = std::move(name);
+  file.text = std::make_unique<const std::string>(*std::move(text));
+  add_content(error.content, *file.text);
+  std::ranges::move(read_key_file(file, c.spec.placements), std::back_inserter(error.mistakes));
+  c.keys.push_back(std::move(file));
+  return {};
+}
+
+/// Opens a key file that is a table.
+expected<void, file_error> load_table(configuration& c, std::string name, std::pmr::memory_resource* resource,
+                                      load_error& error) {
+  auto bytes = read_bytes(name, resource);
+  if (!bytes) return unexpected(bytes.error());
+  add_content(error.content, std::as_const(*bytes).bytes());
+  const auto mistake = [&error, &name](std::string what) {
+    error.mistakes.push_back({name, 1, 1, {}, std::move(what)});
+  };
+  auto table = key_table::open(*std::move(bytes));
+  if (!table) {
+    mistake(what_is_wrong(table.error()));
+    return {};
+  }
+  const auto index = indices_of(c.spec.placements);
+  for (const std::string_view placement : table->outcomes()) {
+    if (index.contains(placement)) continue;
+    mistake(fmt::format("leads keys to the placement {}, which there is not; add it, or compile the file again",
+                        quote(placement)));
+  }
+  if (table->outcomes().empty() && !table->empty()) mistake("names no placements; compile it again");
+  c.tables.push_back({std::move(name), *std::move(table)});
+  return {};
+}
 
 /// Reads the key files; a mistake in one hides none in another.
-void load_keys(configuration& c, load_error& error) {
+void load_keys(configuration& c, std::pmr::memory_resource* resource, load_error& error) {
   for (std::size_t i = 0; i < c.key_files.size(); ++i) {
-    key_file file;
-    file.name = path_from_file(c, c.key_files[i]);
-    auto text = read_file(file.name, key_file_bytes_max);
-    if (!text) {
-      error.mistakes.push_back(locate(c, fmt::format("routing.keys.files[{}]", i),
-                                      fmt::format("{}: {}", file.name, to_string(text.error()))));
-      add_content(error.content, file.name);
-      continue;
-    }
-    file.text = std::make_unique<const std::string>(*std::move(text));
-    add_content(error.content, *file.text);
-    std::ranges::move(read_key_file(file, c.spec.placements), std::back_inserter(error.mistakes));
-    c.keys.push_back(std::move(file));
+    const std::string name = path_from_file(c, c.key_files[i]);
+    const bool is_table = name.ends_with(".ctab") || is_table_file(name);
+    const auto done = is_table ? load_table(c, name, resource, error) : load_text(c, name, error);
+    if (done) continue;
+    error.mistakes.push_back(
+        locate(c, fmt::format("routing.keys.files[{}]", i), fmt::format("{}: {}", name, to_string(done.error()))));
+    add_content(error.content, name);
   }
+}
+
+/// Every key that stands in a compiled table and somewhere else, too.
+void add_duplicates_of_tables(const configuration& c, diagnostics& found) {
+  const auto add = [&found](diagnostic place, std::string_view key, const std::string& other) {
+    if (found.size() >= mistakes_max) return;
+    place.what = fmt::format("the key {} stands in {}, too; keep one of them", quote(key), other);
+    found.push_back(std::move(place));
+  };
+  for (std::size_t t = 0; t < c.tables.size(); ++t) {
+    const key_table& table = c.tables[t].table;
+    const std::string& name = c.tables[t].name;
+    std::vector<std::size_t> rows;
+    for (std::size_t i = 0; i < c.inline_keys.rows.size() && rows.size() < mistakes_max; ++i) {
+      if (table.find(c.inline_keys.rows[i].key)) rows.push_back(i);
+    }
+    const std::vector<position> at = places_of(c.inline_keys, rows);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const std::string_view key = c.inline_keys.rows[rows[i]].key;
+      add({c.file, at[i].line, at[i].column, row_path(key), {}}, key, name);
+    }
+    for (const key_file& file : c.keys) {
+      for (std::size_t i = 0; i < file.rows.size(); ++i) {
+        if (table.find(file.rows[i].key)) add({file.name, file.lines[i], 1, {}, {}}, file.rows[i].key, name);
+      }
+    }
+    for (std::size_t other = t + 1; other < c.tables.size(); ++other) {
+      c.tables[other].table.for_each([&](std::string_view key, std::uint16_t) {
+        if (table.find(key)) add({c.tables[other].name, 1, 1, {}, {}}, key, name);
+      });
+    }
+  }
+}
+
+/// The largest of the tables, with the rows of all others.
+expected<key_table, build_error> join_tables(configuration& c) {
+  const auto base = std::ranges::max_element(c.tables, {}, [](const compiled_keys& t) { return t.table.size(); });
+  std::vector<std::string_view> names(base->table.outcomes().begin(), base->table.outcomes().end());
+  std::unordered_map<std::string_view, std::uint16_t> number;
+  const auto add_name = [&](std::string_view name) {
+    const auto [at, is_new] = number.emplace(name, static_cast<std::uint16_t>(number.size()));
+    if (is_new && at->second >= names.size()) names.push_back(name);
+  };
+  for (std::size_t i = 0; i < names.size(); ++i) number.emplace(names[i], static_cast<std::uint16_t>(i));
+  for (const placement& p : c.spec.placements) add_name(p.id.value);
+
+  std::vector<key_change> changes;
+  std::optional<build_error> twice;
+  const auto change = [&](std::string_view key, std::string_view placement) {
+    if (base->table.find(key)) twice = build_error{key_table_error::duplicate_key, 0, 0};
+    changes.push_back({key, number.at(placement)});
+  };
+  const auto add_rows = [&](std::span<const key_row> rows) {
+    for (const key_row& row : rows) change(row.key, c.spec.placements[row.outcome].id.value);
+  };
+  add_rows(c.inline_keys.rows);
+  for (const key_file& file : c.keys) add_rows(file.rows);
+  for (auto other = c.tables.begin(); other != c.tables.end(); ++other) {
+    if (other == base) continue;
+    const std::span<const std::string_view> outcomes = other->table.outcomes();
+    other->table.for_each([&](std::string_view key, std::uint16_t outcome) { change(key, outcomes[outcome]); });
+  }
+  if (twice) return unexpected(*twice);
+  if (changes.empty()) return std::move(base->table);
+  return base->table.merged(changes, names);
+}
+
+expected<routing_table, violations> compile_all(configuration& c, generation_number generation, std::uint64_t seed,
+                                                std::pmr::memory_resource* resource) {
+  if (!c.tables.empty()) {
+    auto keys = join_tables(c);
+    if (keys) return routing_table::compile(c.spec, generation, seed, *std::move(keys), by_re2);
+    return unexpected(violations{{"routing.keys", fmt::format("cannot be built: {}", to_string(keys.error().what))}});
+  }
+  std::vector<std::span<const key_row>> parts{c.inline_keys.rows};
+  for (const key_file& file : c.keys) parts.emplace_back(file.rows);
+  return routing_table::compile(c.spec, generation, seed, resource, parts, by_re2);
 }
 
 }  // namespace
@@ -43,7 +165,7 @@ std::vector<std::string> lines_of(const load_error& error) {
   return lines;
 }
 
-expected<configuration, load_error> load(const config_file& from) {
+expected<configuration, load_error> load(const config_file& from, std::pmr::memory_resource* resource) {
   load_error error;
   error.files = {from.path};
   auto text = read_file(from.path);
@@ -67,7 +189,7 @@ expected<configuration, load_error> load(const config_file& from) {
   }
   read->local = *std::move(completed);
   error.files = files_of(*read);
-  load_keys(*read, error);
+  load_keys(*read, resource, error);
   if (!error.mistakes.empty()) return unexpected(std::move(error));
   read->content = error.content;
   return *std::move(read);
@@ -75,12 +197,11 @@ expected<configuration, load_error> load(const config_file& from) {
 
 expected<routing_table, diagnostics> compile(configuration& loaded, generation_number generation, std::uint64_t seed,
                                              std::pmr::memory_resource* resource) {
-  std::vector<std::span<const key_row>> parts{loaded.inline_keys.rows};
-  for (const key_file& file : loaded.keys) parts.emplace_back(file.rows);
-  auto table = routing_table::compile(loaded.spec, generation, seed, resource, parts, by_re2);
+  auto table = compile_all(loaded, generation, seed, resource);
   if (!table) {
     diagnostics found = keys_given_twice(loaded.inline_keys, loaded.file).found;
     std::ranges::move(duplicates_in(loaded.keys, loaded.inline_keys.rows), std::back_inserter(found));
+    add_duplicates_of_tables(loaded, found);
     if (!found.empty()) return unexpected(std::move(found));
     for (violation& v : table.error()) found.push_back(locate(loaded, std::move(v.path), std::move(v.what)));
     return unexpected(std::move(found));
@@ -89,6 +210,7 @@ expected<routing_table, diagnostics> compile(configuration& loaded, generation_n
   loaded.inline_keys = inline_keys();
   loaded.text.reset();
   loaded.keys = std::vector<key_file>();  // `= {}` would keep the memory
+  loaded.tables = std::vector<compiled_keys>();
   return *std::move(table);
 }
 

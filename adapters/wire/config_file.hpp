@@ -37,10 +37,14 @@ struct load_error {
 
 /// Reads the configuration, completes it, and reads the key files that it names.
 ///
-/// Errors and cost: as `read_configuration` and `read_key_file`.
-[[nodiscard]] expected<configuration, load_error> load(const config_file& from);
+/// A key file that is a compiled table lies in memory of `resource`, which outlives it.
+/// Errors and cost: as `read_configuration`, `read_key_file` and `key_table::open`; a table that leads keys to a
+///                  placement which there is not.
+[[nodiscard]] expected<configuration, load_error> load(
+    const config_file& from, std::pmr::memory_resource* resource = std::pmr::get_default_resource());
 
-/// Compiles what was loaded, and frees what is in the table then: the rows with their texts, and the tree.
+/// Compiles what was loaded: a table that is alone stays as it is, the largest of several takes the rows of all others.
+/// Frees what is in the table then: the rows with their texts, and the tree.
 ///
 /// Errors: a key that stands twice; size.
 [[nodiscard]] expected<routing_table, diagnostics> compile(

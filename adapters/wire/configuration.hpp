@@ -13,6 +13,7 @@
 #include "adapters/wire/settings.hpp"
 #include "cellroute/base/expected.hpp"
 #include "cellroute/model/table_spec.hpp"
+#include "cellroute/table/key_table.hpp"
 
 namespace cellroute::wire {
 
@@ -22,6 +23,12 @@ struct foreign_shape;
 struct key_settings {
   std::string header = "X-Routing-Key";
   friend bool operator==(const key_settings&, const key_settings&) = default;
+};
+
+/// A key file that was compiled before: opened, and each name in it is a placement's.
+struct compiled_keys {
+  std::string name;  ///< for messages
+  key_table table;
 };
 
 /// One configuration, read and checked.
@@ -40,8 +47,9 @@ struct configuration {
   std::unique_ptr<const std::string> text;  ///< at one place for ever: the views of rows lead there
   node source;                              ///< the text as a tree, so that whatever is found later still has a place
 
-  std::vector<key_file> keys;  ///< what the key files hold; filled by `load`
-  std::uint64_t content = 0;   ///< a hash of all that was read; set by `load`
+  std::vector<key_file> keys;         ///< what the key files hold; filled by `load`
+  std::vector<compiled_keys> tables;  ///< those that are tables already
+  std::uint64_t content = 0;          ///< a hash of all that was read; set by `load`
 };
 
 /// Reads a configuration and runs every rule on it, the table's too. A file of a foreign shape is read as it is; its

@@ -26,17 +26,15 @@ std::string attribute_mistake(std::string_view name) {
 /// Takes rows of one file, and their mistakes.
 class row_taker {
  public:
-  row_taker(key_file& file, std::span<const placement> placements) : file_(file) {
-    for (const placement& p : placements)
-      (void)placements_.add(p.id.value);  // an index is the number: none is there twice
-  }
+  /// `takes_any`: a name that is not among `names` becomes one of them.
+  row_taker(key_file& file, name_list& names, bool takes_any) : file_(file), names_(names), takes_any_(takes_any) {}
 
   void take(std::uint32_t line, std::string_view key, std::string_view placement) {
     if (key.empty()) return mistake(line, 1, "has an empty key");
     if (key.size() > key_size_max) {
       return mistake(line, 1, fmt::format("has a key of {} bytes; at most {} are allowed", key.size(), key_size_max));
     }
-    const auto outcome = placements_.find(placement);
+    const auto outcome = takes_any_ ? names_.add(placement) : names_.find(placement);
     if (!outcome) {
       return mistake(line, key.size() + 2,
                      placement.empty() ? "names no placement"
@@ -63,7 +61,8 @@ class row_taker {
 
  private:
   key_file& file_;
-  name_list placements_;
+  name_list& names_;
+  bool takes_any_;
   diagnostics found_;
 };
 
@@ -271,14 +270,11 @@ void read_json_lines(std::string_view text, const std::string& name, row_taker& 
     }
     const std::size_t at = row.find(key->text);  // most keys stand there as they are
     const bool is_there = !key->text.empty() && at != std::string_view::npos;
-    rows.take(line, is_there ? row.substr(at, key->text.size()) : rows.keep(key->text), placement->text);
+    rows.take(line, is_there ? row.substr(at, key->text.size()) : rows.keep(key->text), rows.keep(placement->text));
   }
 }
 
-}  // namespace
-
-diagnostics read_key_file(key_file& file, std::span<const placement> placements) {
-  row_taker rows(file, placements);
+diagnostics read_rows(const key_file& file, row_taker rows) {
   const std::string_view name = file.name;
   std::string_view text = *file.text;
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);  // a byte order mark
@@ -289,10 +285,20 @@ diagnostics read_key_file(key_file& file, std::span<const placement> placements)
   } else if (name.ends_with(".jsonl") || name.ends_with(".ndjson")) {
     read_json_lines(text, file.name, rows);
   } else {
-    rows.mistake(1, 1, "has a name that tells no format; let it end with .tsv, .csv or .jsonl");
+    rows.mistake(1, 1, "has a name that tells no format; let it end with .tsv, .csv, .jsonl or .ctab");
   }
   return rows.take_mistakes();
 }
+
+}  // namespace
+
+diagnostics read_key_file(key_file& file, std::span<const placement> placements) {
+  name_list names;  // a number is an index: no name is there twice
+  for (const placement& p : placements) (void)names.add(p.id.value);
+  return read_rows(file, row_taker(file, names, false));
+}
+
+diagnostics read_key_file(key_file& file, name_list& names) { return read_rows(file, row_taker(file, names, true)); }
 
 diagnostics duplicates_in(std::span<const key_file> files, std::span<const key_row> inline_rows) {
   struct place {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "adapters/wire/diagnostic.hpp"
+#include "adapters/wire/name_list.hpp"
 #include "cellroute/model/table_spec.hpp"
 #include "cellroute/table/key_rows.hpp"
 
@@ -17,6 +18,7 @@
 ///   keys.tsv    key <tab> placement
 ///   keys.csv    the first line names the columns, `key,placement`; quotes as in RFC 4180
 ///   keys.jsonl  {"key": "acme", "placement": "tier1"} on each line
+///   keys.ctab   a table that `cellroute compile` made: see `table_file.hpp`
 ///
 /// The name's ending tells which. Empty lines say nothing, and a line may end with CR LF.
 namespace cellroute::wire {
@@ -45,6 +47,9 @@ struct key_file {
 ///         found here: see `duplicates_in`.
 /// Cost:   about 50 ns a row of TSV.
 [[nodiscard]] diagnostics read_key_file(key_file& file, std::span<const placement> placements);
+
+/// As above, where any name is a placement's: an outcome is a number of `names`, which grows.
+[[nodiscard]] diagnostics read_key_file(key_file& file, name_list& names);
 
 /// Every key that stands twice, in these files or in one of them and in the configuration, with both places. Cost: a
 /// hash set of all keys; to be called once it is known that there is one.

@@ -360,10 +360,10 @@ parsed<std::string> parse_routing_key(std::string_view text) {
 }
 
 parsed<std::string> parse_key_file_name(std::string_view text) {
-  for (const std::string_view ending : {".tsv", ".csv", ".jsonl", ".ndjson"}) {
+  for (const std::string_view ending : {".tsv", ".csv", ".jsonl", ".ndjson", ".ctab"}) {
     if (text.size() > ending.size() && text.ends_with(ending)) return std::string(text);
   }
-  return must_be("must be the name of a file that ends with .tsv, .csv or .jsonl");
+  return must_be("must be the name of a file that ends with .tsv, .csv, .jsonl or .ctab");
 }
 
 parsed<std::string> parse_url_path(std::string_view text) {

@@ -27,7 +27,7 @@ std::string two_workers(std::uint16_t cell_port) {
 }
 
 routing_table table_of(const std::string& yaml, std::uint64_t generation) {
-  auto table = routing_table::compile(read_yaml_configuration(yaml).spec, generation_number{generation}, generation);
+  auto table = routing_table::compile(read_yaml_spec(yaml), generation_number{generation}, generation);
   REQUIRE(table);
   return *std::move(table);
 }
@@ -104,8 +104,8 @@ TEST_CASE("publish: two tables in turns, 1,000 a second, under load: each answer
                          .workers = 2}
         .yaml();
   };
-  const table_spec odd = read_yaml_configuration(yaml_for("acme: tier1")).spec;
-  const table_spec even = read_yaml_configuration(yaml_for("acme: tier3")).spec;
+  const table_spec odd = read_yaml_spec(yaml_for("acme: tier1"));
+  const table_spec even = read_yaml_spec(yaml_for("acme: tier3"));
   router_inside router(yaml_for("acme: tier1"));
 
   std::atomic<bool> stop{false};

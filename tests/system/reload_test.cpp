@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -14,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "cellroute/table/key_table.hpp"
 #include "tests/system/support/fake_cell.hpp"
 #include "tests/system/support/router_process.hpp"
 
@@ -305,6 +307,36 @@ TEST_CASE("reload: a guard refuses what would go too far, and is lifted once, by
   CHECK(post(router, "/v1/reload?override=min_keys").status() == 200);
   CHECK(router.metric("gateway_config_keys") == 2);
   CHECK(post(router, "/v1/reload", "Origin: http://127.0.0.1\r\n").status() == 403);
+}
+
+TEST_CASE("reload: a compiled table is opened, followed, and refused when it is broken") {
+  fake_cell one(says{"one"});
+  fake_cell two(says{"two"});
+  const auto table_of = [](std::string_view placement) {
+    const std::string_view names[] = {"tier3", "tier1"};
+    const key_row rows[] = {{"visa", static_cast<std::uint16_t>(placement == "tier1" ? 1 : 0)}, {"globex", 1}};
+    const auto made = key_table::build(rows, 7, names);
+    REQUIRE(made.has_value());
+    const auto bytes = made->bytes();
+    std::string text(sizeof bytes.head + bytes.rest.size(), ' ');
+    std::memcpy(text.data(), bytes.head.data(), sizeof bytes.head);
+    std::memcpy(text.data() + sizeof bytes.head, bytes.rest.data(), bytes.rest.size());
+    return text;
+  };
+  router_config config = config_of(one.port(), two.port(), "acme: tier1");
+  config.key_files = "keys.ctab";
+  config.files = {{"keys.ctab", table_of("tier1")}};
+  router_process router(config);
+  CHECK(router.metric("gateway_config_keys") == 3);
+  for (const std::string_view key : {"acme", "visa", "globex"}) CHECK(cell_of(router, key) == "one");
+  std::ofstream(router.folder() / "keys.ctab", std::ios::binary) << table_of("tier3");
+  CHECK(eventually([&] { return cell_of(router, "visa") == "two"; }));
+  CHECK(cell_of(router, "globex") == "one");
+  std::ofstream(router.folder() / "keys.ctab", std::ios::binary) << table_of("tier1").substr(0, 300);
+  CHECK(
+      post(router, "/v1/reload").content.find("keys.ctab:1:1: is no compiled table that can be used here (bad_size)") !=
+      std::string::npos);
+  CHECK(cell_of(router, "visa") == "two");
 }
 
 TEST_CASE("reload: key files count like the configuration itself, and are followed like it") {

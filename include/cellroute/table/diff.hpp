@@ -51,7 +51,7 @@ struct table_diff {
   table_diff found;
   std::map<std::pair<std::string_view, std::string_view>, std::size_t> pairs;
   const auto name = [](const routing_table& table, outcome at) -> std::string_view {
-    return at ? std::string_view(table.placements()[*at].id.value) : std::string_view{};
+    return at ? table.keys().outcomes()[*at] : std::string_view{};
   };
   const auto by_key = [](const key_example& a, const key_example& b) { return a.key < b.key; };
   const auto note = [&](std::string_view key, outcome before, outcome after) {

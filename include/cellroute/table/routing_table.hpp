@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory_resource>
@@ -79,12 +80,26 @@ class routing_table {
     auto keys = key_table::build(parts.size() == 1 ? parts.front() : joined, seed, outcomes, resource);
     // What the rules let through can fail here by its size alone.
     if (!keys) return unexpected(cannot_be_built("routing.keys", keys.error()));
-    routing_table made(spec, generation, *std::move(keys), patterns);
-    auto overrides = key_overrides::build(spec.overrides, made.fleet_, seed);
-    if (!overrides) return unexpected(cannot_be_built("routing.override", overrides.error()));
-    made.overrides_ = *std::move(overrides);
-    made.is_steered_ = !made.overrides_.is_empty() || !made.rules_.is_empty();
-    return made;
+    return around(spec, generation, seed, *std::move(keys), patterns);
+  }
+
+  /// Compiles a spec without assignments around keys that are a table already, out of a file for example.
+  ///
+  /// Range:  the spec has no assignments.
+  /// Errors: as above; and each text of an outcome that is not the name of a placement.
+  /// Cost:   microseconds.
+  [[nodiscard]] static expected<routing_table, violations> compile(
+      const table_spec& spec, generation_number generation, std::uint64_t seed, key_table keys,
+      const pattern_compiler& patterns = without_patterns) {
+    violations found = validate(spec, patterns);
+    for (const std::string_view name : keys.outcomes()) {
+      const bool is_there =
+          std::ranges::any_of(spec.placements, [name](const placement& p) { return p.id.value == name; });
+      if (!is_there) found.push_back({"routing.keys", "no placement is named " + rules::in_quotes(name) + "; add it"});
+    }
+    if (keys.outcomes().empty() && !keys.empty()) found.push_back({"routing.keys", "the outcomes have no names"});
+    if (!found.empty()) return unexpected(std::move(found));
+    return around(spec, generation, seed, std::move(keys), patterns);
   }
 
   /// Where a key leads. The decision's views are those that came in. `now` ends overrides; without it, none is over.
@@ -115,7 +130,7 @@ class routing_table {
   /// The default placement's index; none where unknown keys are rejected and no default was named.
   [[nodiscard]] std::optional<std::uint16_t> default_placement() const { return default_placement_; }
 
-  /// The assigned keys; an outcome is the index of a placement.
+  /// The assigned keys; the text of an outcome is the name of a placement.
   [[nodiscard]] const key_table& keys() const { return keys_; }
   /// The operator's label, which orders nothing.
   [[nodiscard]] const std::string& version() const { return version_; }
@@ -123,7 +138,7 @@ class routing_table {
   [[nodiscard]] generation_number generation() const { return generation_; }
 
  private:
-  /// What each outcome of the key table means.
+  /// Where a key goes.
   struct target {
     std::uint16_t placement = 0;
     std::uint16_t cell = 0;
@@ -139,18 +154,32 @@ class routing_table {
         generation_(generation),
         default_placement_(fleet_.find_placement(spec.default_placement.value)),
         rules_(spec.rules, fleet_, patterns) {
+    std::unordered_map<std::string_view, std::uint16_t> index;
     for (std::size_t i = 0; i < fleet_.placements().size(); ++i) {
-      const bool is_dedicated = fleet_.placements()[i].kind == placement_kind::dedicated;
+      const placement& p = fleet_.placements()[i];
+      index.emplace(p.id.value, static_cast<std::uint16_t>(i));
       targets_.push_back({.placement = static_cast<std::uint16_t>(i),
                           .cell = fleet_.cell_of(i),
-                          .why = is_dedicated ? reason::dedicated : reason::tier,
+                          .why = p.kind == placement_kind::dedicated ? reason::dedicated : reason::tier,
                           .by = decider::table});
     }
+    for (const std::string_view name : keys_.outcomes()) by_outcome_.push_back(targets_[index.at(name)]);
     if (spec.on_unknown == unknown_key_policy::use_default && default_placement_) {
       unknown_ = targets_[*default_placement_];
       unknown_->why = reason::default_;
       unknown_->by = decider::default_;
     }
+  }
+
+  static expected<routing_table, violations> around(const table_spec& spec, generation_number generation,
+                                                    std::uint64_t seed, key_table keys,
+                                                    const pattern_compiler& patterns) {
+    routing_table made(spec, generation, std::move(keys), patterns);
+    auto overrides = key_overrides::build(spec.overrides, made.fleet_, seed);
+    if (!overrides) return unexpected(cannot_be_built("routing.override", overrides.error()));
+    made.overrides_ = *std::move(overrides);
+    made.is_steered_ = !made.overrides_.is_empty() || !made.rules_.is_empty();
+    return made;
   }
 
   static std::vector<key_row> join(std::span<const std::span<const key_row>> parts) {
@@ -167,7 +196,7 @@ class routing_table {
     if (is_steered_) [[unlikely]]
       return decide_steered(key, outcome, origin, now);
     if (!outcome && !unknown_) return unexpected(route_error::unknown_key);
-    return made_of(key, outcome ? targets_[*outcome] : *unknown_, origin);
+    return made_of(key, outcome ? by_outcome_[*outcome] : *unknown_, origin);
   }
 
   /// With whatever else than the table may have a say.
@@ -175,7 +204,7 @@ class routing_table {
                                                                std::optional<std::uint16_t> outcome,
                                                                const key_origin& origin, wall_time now) const noexcept {
     std::optional<target> to = find_override(key, now);
-    if (!to && outcome) to = targets_[*outcome];
+    if (!to && outcome) to = by_outcome_[*outcome];
     if (!to) to = find_by_rules(key);
     if (!to) to = unknown_;
     if (!to) return unexpected(route_error::unknown_key);
@@ -226,7 +255,8 @@ class routing_table {
   key_rules rules_;
   key_overrides overrides_;
   bool is_steered_ = false;        // something else than the table and the default has a say
-  std::vector<target> targets_;    // by outcome
+  std::vector<target> targets_;     // by placement
+  std::vector<target> by_outcome_;  // of the key table, whose outcomes are named in any order
   std::optional<target> unknown_;  // of keys without an assignment; empty: rejected
 };
 

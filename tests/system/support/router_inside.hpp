@@ -18,6 +18,16 @@ namespace cellroute::system_test {
   return *std::move(read);
 }
 
+/// The fleet of a configuration with its inline keys as assignments.
+[[nodiscard]] inline table_spec read_yaml_spec(const std::string& yaml) {
+  const wire::configuration read = read_yaml_configuration(yaml);
+  table_spec spec = read.spec;
+  for (const key_row& row : read.inline_keys.rows) {
+    spec.assignments.push_back({std::string(row.key), spec.placements[row.outcome].id});
+  }
+  return spec;
+}
+
 /// The router as an object in this process, with its own threads. `on_admin_thread` is called first on the one that
 /// serves the admin pages.
 class router_inside {

@@ -145,7 +145,7 @@ const verb_case verb_cases[] = {
      {"chekc", full},
      2,
      "",
-     "no command is named chekc; there are check, explain and version, and --help\n"},
+     "no command is named chekc; there are check, compile, explain and version, and --help\n"},
     {"a flag that nobody knows",
      {"check", full, "--pretty"},
      2,
@@ -167,7 +167,7 @@ const verb_case verb_cases[] = {
      {"diff", full, full},
      2,
      "",
-     "diff is not supported yet; there are check, explain and version, and --help\n"},
+     "diff is not supported yet; there are check, compile, explain and version, and --help\n"},
     {"half of a verb",
      {"config", "validat", full},
      2,
@@ -193,6 +193,7 @@ TEST_CASE("tool: every help has examples") {
   for (const std::vector<std::string>& words : {std::vector<std::string>{"--help"},
                                                 {"check", "--help"},
                                                 {"explain", "--help"},
+                                                {"compile", "--help"},
                                                 {"config", "validate", "--help"}}) {
     CHECK(run_words(words).output.find("Examples:\n  cellroute ") != std::string::npos);
   }

@@ -109,7 +109,7 @@ const file_case file_cases[] = {
      "a>tier1@1\nk.jsonl:1:32: \"key\" stands twice"},
 
     {"a name that tells nothing", "k.txt", "acme\ttier1\n",
-     "\nk.txt:1:1: has a name that tells no format; let it end with .tsv, .csv or .jsonl"},
+     "\nk.txt:1:1: has a name that tells no format; let it end with .tsv, .csv, .jsonl or .ctab"},
 };
 
 TEST_CASE("key file: what each format says, and what is wrong with it") {
