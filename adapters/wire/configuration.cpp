@@ -16,8 +16,8 @@
 #include "adapters/wire/access_fields.hpp"
 #include "adapters/wire/field_names.hpp"
 #include "adapters/wire/fleet.hpp"
-#include "adapters/wire/regex_compiler.hpp"
 #include "adapters/wire/foreign_shape.hpp"
+#include "adapters/wire/regex_compiler.hpp"
 #include "adapters/wire/schema.hpp"
 #include "cellroute/match/routing_key.hpp"
 #include "cellroute/table/validate.hpp"
@@ -204,7 +204,8 @@ void use_paths_of_file(const configuration& c, violations& found) {
 /// Where nothing was read, there are no names: that others lead nowhere then is no mistake of theirs.
 bool leads_into_gap(const configuration& c, const violation& v, bool no_placements, bool no_cells) {
   const bool names_default = v.path == "routing.default_placement" && !c.spec.default_placement.value.empty();
-  if (no_placements && (names_default || v.path.starts_with("routing.keys."))) return true;
+  const bool is_row = v.path.starts_with("routing.rules[") || v.path.starts_with("routing.override[");
+  if (no_placements && (names_default || is_row)) return true;
   return no_cells && v.path.starts_with("placements.") && v.path.ends_with(".cell");
 }
 
@@ -227,6 +228,15 @@ void run_rules(const configuration& c, diagnostics& found) {
   use_paths_of_file(c, broken);
   std::erase_if(broken, [&first](const violation& v) { return first.explain(v.path); });
   append_located(found, c, places, std::move(broken));
+}
+
+/// Rows of a map that was given before were taken, too. That it is given twice is all that is wrong with them.
+void drop_rows_given_again(const inline_keys& keys, const diagnostics& given_twice, diagnostics& of_rows) {
+  for (const diagnostic& again : given_twice) {
+    if (keys.path != again.path && !keys.path.starts_with(again.path + ".")) continue;
+    const position begin{again.line, again.column};
+    std::erase_if(of_rows, [begin](const diagnostic& d) { return position{d.line, d.column} > begin; });
+  }
 }
 
 /// `more` were not even kept.
@@ -275,7 +285,10 @@ expected<configuration, diagnostics> read_configuration(std::unique_ptr<const st
   }
   diagnostics& found = mistakes.found();
   if (c.source.kind == node_kind::map) run_rules(c, found);
-  row_mistakes of_rows = bind_rows(c.inline_keys, c.spec.placements, file_name);
+  const std::string placements = path_of_file(c, "placements");
+  const bool placements_are_known = std::ranges::find(found, placements, &diagnostic::path) == found.end();
+  row_mistakes of_rows = bind_rows(c.inline_keys, c.spec.placements, file_name, placements_are_known);
+  drop_rows_given_again(c.inline_keys, given_twice, of_rows.found);
   std::ranges::move(of_rows.found, std::back_inserter(found));
   std::ranges::move(given_twice, std::back_inserter(found));
   if (found.empty()) return c;
@@ -327,8 +340,8 @@ diagnostics find_warnings(const configuration& c, wall_time now) {
   diagnostics found;
   const std::vector<position> at = places_of(c.inline_keys, rows);
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    found.push_back(
-        {c.file, at[i].line, at[i].column, row_path(c.inline_keys, c.inline_keys.rows[rows[i]].key), std::string(said[i])});
+    found.push_back({c.file, at[i].line, at[i].column, row_path(c.inline_keys, c.inline_keys.rows[rows[i]].key),
+                     std::string(said[i])});
   }
   if (!doubtful.empty()) append_located(found, c, path_index(c.source), std::move(doubtful));
   sort_and_cut(found);

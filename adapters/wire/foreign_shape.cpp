@@ -130,9 +130,9 @@ void read_parts(const foreign_shape& shape, section& in, table_spec& spec, inlin
   in.text("version", spec.version);
   in.text(shape.default_placement, spec.default_placement.value);
   read_table(shape, in, keys);
-  in.require(shape.placements, shape.url.empty()
-                                   ? std::string(shape.placements) + ": {tier1: \"http://127.0.0.1:9001\"}"
-                                   : "placements: {tier1: {" + std::string(shape.url) + ": \"http://127.0.0.1:9001\"}}");
+  in.require(shape.placements,
+             shape.url.empty() ? std::string(shape.placements) + ": {tier1: \"http://127.0.0.1:9001\"}"
+                               : "placements: {tier1: {" + std::string(shape.url) + ": \"http://127.0.0.1:9001\"}}");
   read_placements(shape, in, spec);
 }
 

@@ -27,8 +27,8 @@ struct foreign_shape {
 /// The shape that a document has; null where it is none of these and so must be ours.
 [[nodiscard]] const foreign_shape* shape_of(const node& document);
 
-/// Reads a document of a foreign shape, which outlives the keys: their views lead there. What has no counterpart here yet
-/// is refused by name.
+/// Reads a document of a foreign shape, which outlives the keys: their views lead there. What has no counterpart here
+/// yet is refused by name.
 void read_foreign(const foreign_shape& shape, const node& document, table_spec& spec, inline_keys& keys,
                   mistake_list& mistakes);
 

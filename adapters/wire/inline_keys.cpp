@@ -37,8 +37,8 @@ class fault_list {
     row_mistakes told{{}, more_};
     const std::vector<position> at = places_of(keys_, rows_);
     for (std::size_t i = 0; i < rows_.size(); ++i) {
-      told.found.push_back(
-          {std::string(file_), at[i].line, at[i].column, row_path(keys_, keys_.rows[rows_[i]].key), std::move(what_[i])});
+      told.found.push_back({std::string(file_), at[i].line, at[i].column, row_path(keys_, keys_.rows[rows_[i]].key),
+                            std::move(what_[i])});
     }
     return told;
   }
@@ -101,7 +101,8 @@ void add_row(inline_keys& keys, std::string_view key, std::string_view placement
   keys.rows.push_back({key, number.value_or(unbound)});
 }
 
-row_mistakes bind_rows(inline_keys& keys, std::span<const placement> placements, std::string_view file) {
+row_mistakes bind_rows(inline_keys& keys, std::span<const placement> placements, std::string_view file,
+                       bool placements_are_known) {
   const std::vector<std::uint16_t> index = indices_of(keys.names.names(), placements);
   fault_list faults(keys, file);
   for (std::size_t i = 0; i < keys.rows.size(); ++i) {
@@ -110,7 +111,7 @@ row_mistakes bind_rows(inline_keys& keys, std::span<const placement> placements,
     row.outcome = named == unbound ? unbound : index[named];
     if (named == unbound) {
       faults.add(i, "there are more names of placements than placements can be; name one that there is");
-    } else if (row.outcome == unbound) {
+    } else if (row.outcome == unbound && placements_are_known) {
       faults.add(i, fmt::format("no placement is named {}; add it or name another", quote(keys.names.names()[named])));
     }
     if (row.key.empty()) {

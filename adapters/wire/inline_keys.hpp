@@ -60,8 +60,11 @@ inline constexpr std::size_t row_mistakes_max = 10'000;
 /// Errors: no placement of that name; a key of 0 or more than 256 bytes; a key that stands twice, with both places,
 ///         unless there are more than 10,000 rows and all else is right: whoever makes a table of them sees that first,
 ///         and then asks `keys_given_twice`.
+///         Where `placements_are_known` is false, it was told that they cannot be read, and nothing is said of rows
+///         that lead nowhere then.
 /// Cost:   a few ns a row.
-[[nodiscard]] row_mistakes bind_rows(inline_keys& keys, std::span<const placement> placements, std::string_view file);
+[[nodiscard]] row_mistakes bind_rows(inline_keys& keys, std::span<const placement> placements, std::string_view file,
+                                     bool placements_are_known = true);
 
 /// The keys that stand twice. Cost: about 40 ns a row.
 [[nodiscard]] row_mistakes keys_given_twice(const inline_keys& keys, std::string_view file);

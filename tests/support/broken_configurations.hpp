@@ -178,6 +178,13 @@ inline void add_policy(std::vector<breakable_field>& fields, const std::string& 
        piece::list({t("request_id")}),
        {{t("x"), "must be default or a list of at least one"},
         {piece::list(), "must be default or a list of at least one"}}},
+      {"log.access.sampling.ratio", p("0.5"),
+       with(no_scalars(), {{p("2"), "must be a number from 0 to 1"},
+                           {t("half"), "must be a number from 0 to 1"},
+                           {t("0.5"), "is a text; write 0.5 without quotes"}})},
+      {"log.access.sampling.always.status", piece::list({t("404"), t("5xx")}), no_lists()},
+      {"log.access.sampling.always.slower_than", t("1s"), no_times()},
+      {"log.access.sampling.always.keys", piece::list({t("acme")}), no_lists()},
       {"log.access.routing_key", t("plain"), no_choices("plain, hash, off")},
       {"metrics.path", t("/metrics"),
        with(no_scalars(), {{t("metrics"), "must be a path that starts with a slash"},
@@ -204,6 +211,19 @@ inline void add_policy(std::vector<breakable_field>& fields, const std::string& 
   fields.push_back({"placements.*.endpoints[].weight", p("1"), no_counts(0, 1'000'000)});
   add_policy(fields, "placements.*");
   fields.push_back({"placements.*.cell", t("c1"), no_texts()});
+  fields.push_back({"routing.rules[].match.prefix", t("trial-"), no_texts()});
+  fields.push_back({"routing.rules[].placement", t("tier1"), no_texts()});
+  fields.push_back({"routing.rules[].match.regex", t("^eu-"), no_texts()});
+  fields.push_back({"routing.rules[].hash",
+                    piece::map({{"tier1", p("60")}}),
+                    {{t("x"), "must be a map of keys and values"},
+                     {piece::map(), "must have at least one item"},
+                     {piece::list({t("x")}), "must be a map of keys and values"}}});
+  fields.push_back({"routing.override[].keys", piece::list({t("visa")}), no_lists()});
+  fields.push_back({"routing.override[].placement", t("tier1"), no_texts()});
+  fields.push_back({"routing.override[].until", t("2036-02-01T00:00:00Z"),
+                    with(no_scalars(), {{t("tomorrow"), "must be an instant such as 2026-02-01T00:00:00Z"},
+                                        {t("1969-01-01T00:00:00Z"), "must be from the years 1970 to 2261"}})});
   fields.push_back({"routing.keys.inline.*.placement", t("tier1"), no_texts()});
   fields.push_back({"routing.keys.files", piece::list(), no_lists()});
   fields.push_back({"routing.default_placement", t("tier1"), no_texts()});
@@ -213,6 +233,8 @@ inline void add_policy(std::vector<breakable_field>& fields, const std::string& 
 /// Where the good configuration has a field.
 [[nodiscard]] inline std::string concrete_path(std::string_view general) {
   if (general == "placements.*.cell") return "placements.celled.cell";
+  if (general == "routing.rules[].match.regex") return "routing.rules[1].match.regex";
+  if (general == "routing.rules[].hash") return "routing.rules[1].hash";
   std::string path;
   for (std::size_t i = 0; i < general.size(); ++i) {
     if (general[i] == '*') {
@@ -242,6 +264,7 @@ class breaker_of_configurations {
       break_names();
       leave_out();
       break_rules();
+      break_foreign();
     }
     return std::move(made_);
   }
@@ -253,7 +276,11 @@ class breaker_of_configurations {
   template <class Change>
   void add(const std::string& says, Change change, const std::string& path, stands where, std::string words,
            std::string told_path = {}) {
-    piece document = good_configuration();
+    add_to(good_configuration(), says, change, path, where, std::move(words), std::move(told_path));
+  }
+  template <class Change>
+  void add_to(piece document, const std::string& says, Change change, const std::string& path, stands where,
+              std::string words, std::string told_path = {}) {
     change(document);
     const written_document written(document, how_);
     made_.push_back({says, written.text(), how_ == notation::yaml ? "broken.yaml" : "broken.json",
@@ -276,6 +303,9 @@ class breaker_of_configurations {
         {"http.methods[1]", {piece::text("get"), "must be a method's name in capitals"}},
         {"http.methods[1]", {piece::list(), "must be a single value, not a list"}},
         {"log.access.fields[0]", {piece::text("colour"), "\"colour\""}},
+        {"log.access.sampling.always.status[1]", {piece::text("6xx"), "must be a status such as 404, or a class"}},
+        {"routing.rules[1].hash.tier1", {piece::plain("-1"), "must be a number from 0 to "}},
+        {"routing.rules[1].hash.tier1", {piece::text("60"), "is a text; write 60 without quotes"}},
         {"metrics.compat[0]", {piece::text("nothing"), "must be gateway, not \"nothing\""}},
         {"routing.keys.files[0]", {piece::text("keys.txt"), "must be the name of a file that ends with .tsv"}},
     };
@@ -306,6 +336,7 @@ class breaker_of_configurations {
         for (const bad_value& bad : no_lists()) {
           add("no list", [&](piece& d) { d.at(path) = bad.value; }, path, stands::at_value, bad.words);
         }
+        if (path == "routing.rules" || path == "routing.override") return;  // there may be none
         add(
             "an empty list", [&](piece& d) { d.at(path) = piece::list(); }, path, stands::at_value,
             "must have at least one item");
@@ -325,7 +356,7 @@ class breaker_of_configurations {
 
   void break_names() {
     const auto names_are_free = [](const std::string& path) {
-      return path == "placements" || path == "cells" || path == "routing.keys.inline";
+      return path == "placements" || path == "cells" || path == "routing.keys.inline" || path.ends_with(".hash");
     };
     const auto below = [](const std::string& path, std::string_view name) {
       return (path.empty() ? "" : path + ".") + std::string(name);
@@ -366,6 +397,8 @@ class breaker_of_configurations {
         {"key.sources[0].header", "name", "is missing; add one, such as name: X-Routing-Key"},
         {"placements.tier1.endpoints[0]", "url", "is missing; add one, such as url: \"http://127.0.0.1:9001\""},
         {"cells.c1.endpoints[0]", "url", "is missing; add one, such as url: \"http://127.0.0.1:9001\""},
+        {"routing.override[0]", "keys", "is missing; add one, such as keys: [acme]"},
+        {"routing.override[0]", "placement", "is missing; add one, such as placement: tier1"},
         {"placements.tier1", "endpoints", "is missing; add one, such as endpoints: "},
         {"cells.c1", "endpoints", "is missing; add one, such as endpoints: "},
     };
@@ -482,11 +515,72 @@ class breaker_of_configurations {
         "key.sources[1]", stands::at_value, "a second source is not supported yet; remove it");
   }
 
+  /// The names of another system's file.
+  struct foreign_names {
+    std::string inside;  ///< with a point behind it
+    std::string table;
+    std::string default_placement;
+    std::string placements;
+    std::string url;  ///< with a point before it
+  };
+
+  static piece good_foreign(const foreign_names& names) {
+    piece document = piece::map();
+    if (!names.inside.empty()) document.at("type") = piece::text("config_update");
+    document.at("version") = piece::plain("42");
+    document.at(names.inside + names.placements + ".tier1" + names.url) = piece::text("http://10.0.0.1:9001");
+    document.at(names.inside + names.placements + ".acme" + names.url) = piece::text("http://10.0.0.2:9001");
+    document.at(names.inside + names.table + ".hooli") = piece::text("tier1");
+    document.at(names.inside + names.table + ".acme") = piece::text("acme");
+    document.at(names.inside + names.default_placement) = piece::text("tier1");
+    return document;
+  }
+
+  void break_foreign() {
+    const foreign_names shapes[] = {
+        {"", "routingTable", "defaultPlacement", "cellEndpoints", ""},
+        {"", "routingTable", "defaultPlacement", "placements", ".url"},
+        {"", "customer_to_placement", "default_placement", "placement_to_endpoint", ""},
+        {"config.", "customer_to_placement", "default_placement", "placement_to_endpoint", ""},
+        {"config.", "customer_to_placement", "default_placement", "placements", ".primary"},
+    };
+    const std::string no_placement = "no placement is named \"nowhere\"; add it or name another";
+    for (const foreign_names& names : shapes) {
+      const piece good = good_foreign(names);
+      const std::string url = names.inside + names.placements + ".acme" + names.url;
+      const std::string row = names.inside + names.table + ".acme";
+      const std::string default_placement = names.inside + names.default_placement;
+      const auto set = [](const std::string& path, const piece& value) {
+        return [path, value](piece& d) { d.at(path) = value; };
+      };
+      for (const bad_value& bad : no_urls()) {
+        add_to(good, "a bad endpoint", set(url, bad.value), url, stands::at_value, bad.words);
+      }
+      for (const bad_value& bad : no_texts()) {
+        add_to(good, "a bad default", set(default_placement, bad.value), default_placement, stands::at_value,
+               bad.words);
+        add_to(good, "a bad version", set("version", bad.value), "version", stands::at_value, bad.words);
+      }
+      add_to(good, "a row that leads nowhere", set(row, piece::text("nowhere")), row, stands::at_name, no_placement);
+      add_to(good, "a row that is a list", set(row, piece::list()), row, stands::at_value,
+             "must be the name of a placement");
+      add_to(good, "a default that is none", set(default_placement, piece::text("nowhere")), default_placement,
+             stands::at_name, no_placement);
+      add_to(
+          good, "a section of ours", [&](piece& d) { d.at(names.inside + "log.level") = piece::text("warn"); },
+          names.inside + "log", stands::at_name, "unknown key; known here: ");
+      add_to(good, "no map of rows", set(names.inside + names.table, piece::text("x")), names.inside + names.table,
+             stands::at_value, "must be a map of keys and values");
+      add_to(good, "no map of placements", set(names.inside + names.placements, piece::text("x")),
+             names.inside + names.placements, stands::at_value, "must be a map of keys and values");
+    }
+  }
+
   notation how_ = notation::yaml;
   std::vector<broken_configuration> made_;
 };
 
-/// All of them, the same ones each time.
+/// All of them, the same ones each time; files of other systems are among them.
 [[nodiscard]] inline std::vector<broken_configuration> broken_configurations() {
   return breaker_of_configurations().take();
 }

@@ -84,13 +84,13 @@ TEST_CASE("foreign shapes: each file leads its keys where it led them before, an
     CHECK((own.policy.request_body_max == row.body_max));
     CHECK((c.local == settings{}));
     CHECK(expects_health_checks(c) == row.expects_health_checks);
-    CHECK(find_warnings(c).size() == (row.expects_health_checks ? 1 : 0));
+    CHECK(find_warnings(c, {}).size() == (row.expects_health_checks ? 1 : 0));
   }
   CHECK((placement_of(read("placements.json"), "tier1").policy.request_body_max == 5'242'880));
 }
 
 TEST_CASE("foreign shapes: the warning of what is not active stands where the endpoints do") {
-  CHECK(to_string(find_warnings(read("cell_endpoints.json")).at(0)) ==
+  CHECK(to_string(find_warnings(read("cell_endpoints.json"), {}).at(0)) ==
         "cell_endpoints.json:4:3: cellEndpoints: each endpoint of such a file is asked for /health every 10s where it "
         "comes from; health checks are not active here yet");
 }
