@@ -196,10 +196,14 @@ expected<router::new_parts, start_error> router::open_new_parts(const wire::conf
   if (!listeners) return unexpected(listeners.error());
   parts.listeners = *std::move(listeners);
   if (wanted.local.admin.address != configuration_.local.admin.address) {
-    const auto admin = open_admin_socket(wanted.local.admin.address);
+    auto admin = open_admin_socket(wanted.local.admin.address);
     if (!admin) {
       drop_new_parts(parts);
-      return unexpected(admin.error());
+      start_error error = std::move(admin).error();
+      if (wanted.local.admin.address.port == admin_port_->address().port) {
+        error.what += "; it is the admin listener's own port: choose another, or restart";
+      }
+      return unexpected(std::move(error));
     }
     parts.admin = *admin;
   }

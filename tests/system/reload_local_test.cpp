@@ -164,10 +164,16 @@ TEST_CASE("reload: an admin port that another one has refuses the whole edit") {
   const message refused = post_reload(router.admin_port());
   CHECK(refused.status() == 422);
   CHECK(refused.content.find("cannot listen on " + address) != std::string::npos);
+  CHECK(refused.content.find("own port") == std::string::npos);
   CHECK(ask_as(router.port(), "after").content == "one");
   CHECK(has_id(router.access_line("after").text(), "after"));
   CHECK_FALSE(fs::exists(router.folder() / "new.log"));
   CHECK(router.metric("gateway_config_generation") == 1);
+
+  config.admin = "address: \":" + std::to_string(router.admin_port()) + "\"";
+  router.edit(config);
+  CHECK(post_reload(router.admin_port()).content.find("it is the admin listener's own port: choose another, or ") !=
+        std::string::npos);
 }
 
 }  // namespace
