@@ -196,11 +196,12 @@ class section {
     if (items == nullptr) return;
     out.clear();
     for (std::size_t i = 0; i < items->children.size(); ++i) {
+      T& item = out.emplace_back();  // also of one that is refused: the others keep their places
       const auto value = scalar_of(items->children[i], item_path(name, i));
       if (!value) continue;
       auto result = read(*value);
       if (result) {
-        out.push_back(*std::move(result));
+        item = *std::move(result);
       } else {
         refuse_at(items->children[i].at, item_path(name, i), *value, result.error());
       }
