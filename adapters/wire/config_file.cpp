@@ -96,7 +96,7 @@ void add_duplicates_of_tables(const configuration& c, diagnostics& found) {
     const std::vector<position> at = places_of(c.inline_keys, rows);
     for (std::size_t i = 0; i < rows.size(); ++i) {
       const std::string_view key = c.inline_keys.rows[rows[i]].key;
-      add({c.file, at[i].line, at[i].column, row_path(key), {}}, key, name);
+      add({c.file, at[i].line, at[i].column, row_path(c.inline_keys, key), {}}, key, name);
     }
     for (const key_file& file : c.keys) {
       for (std::size_t i = 0; i < file.rows.size(); ++i) {
