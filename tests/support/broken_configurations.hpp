@@ -395,6 +395,8 @@ class breaker_of_configurations {
       std::string words;
     };
     const required all[] = {
+        {"process.privileges", "user", "is missing; add one, such as user: nobody"},
+        {"process.privileges", "group", "is missing; add one, such as group: nogroup"},
         {"listeners[0]", "address", "is missing; add one, such as address: \":8080\""},
         {"key.sources[0].header", "name", "is missing; add one, such as name: X-Routing-Key"},
         {"placements.tier1.endpoints[0]", "url", "is missing; add one, such as url: \"http://127.0.0.1:9001\""},

@@ -254,10 +254,10 @@ class routing_table {
   std::optional<std::uint16_t> default_placement_;
   key_rules rules_;
   key_overrides overrides_;
-  bool is_steered_ = false;        // something else than the table and the default has a say
+  bool is_steered_ = false;         // something else than the table and the default has a say
   std::vector<target> targets_;     // by placement
   std::vector<target> by_outcome_;  // of the key table, whose outcomes are named in any order
-  std::optional<target> unknown_;  // of keys without an assignment; empty: rejected
+  std::optional<target> unknown_;   // of keys without an assignment; empty: rejected
 };
 
 }  // namespace cellroute
