@@ -61,9 +61,15 @@ TEST_CASE("broken configurations: every field of the schema that has a choice is
   const auto fields = field_names();
   for (const auto& [path, kind] : fields) {
     if (kind == field_kind::fixed || has_fields_below(fields, path)) continue;
-    CHECK_MESSAGE(broken.contains(path), path << " is missing in tests/support/broken_configurations.hpp; add it");
+    // What stands below may be asked for only beside a certain value of another field.
+    const bool is_broken = std::ranges::any_of(
+        broken, [&path](const std::string& one) { return one == path || one.starts_with(path + "."); });
+    CHECK_MESSAGE(is_broken, path << " is missing in tests/support/broken_configurations.hpp; add it");
   }
-  for (const std::string& path : broken) CHECK_MESSAGE(fields.contains(path), path << " is no field of the schema");
+  for (const std::string& path : broken) {
+    const bool is_known = fields.contains(path) || fields.contains(std::string(outer_path(path)));
+    CHECK_MESSAGE(is_known, path << " is no field of the schema");
+  }
 }
 
 TEST_CASE("broken configurations: a file that was cut off is refused, at a place that it has") {
