@@ -41,6 +41,14 @@ bool is_same(const configuration& a, const configuration& b) {
   return spec_a == spec_b && has_same_rows(a, b) && a.key == b.key && a.key_files == b.key_files && a.local == b.local;
 }
 
+/// A carriage return without a line feed: space to JSON, a letter to the library of YAML.
+bool has_lone_return(std::string_view text) {
+  for (std::size_t at = text.find('\r'); at != std::string_view::npos; at = text.find('\r', at + 1)) {
+    if (!text.substr(at + 1).starts_with('\n')) return true;
+  }
+  return false;
+}
+
 void check_configuration(std::string_view text, std::string_view file_name) {
   const auto read = read_configuration(text, file_name);
   if (!read) {
@@ -70,6 +78,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   // JSON is YAML, as far as the library knows: it refuses escaped pairs of surrogates, tabs and keys over 1024 bytes.
   const auto json = read_tree(text, "f.json");
   const auto yaml = read_yaml(text, "f.yaml");
-  if (json && yaml) require(has_same_text(*json, *yaml));
+  if (json && yaml && !has_lone_return(text)) require(has_same_text(*json, *yaml));
   return 0;
 }
