@@ -195,10 +195,8 @@ TEST_CASE("allocation: none in 100 requests of 1 MiB, up and down") {
 }
 
 TEST_CASE("allocation: none between the head and the decision") {
-  const auto configuration =
-      wire::read_configuration(router_config{.placements = {{"tier1", at(9)}, {"tier3", at(9)}}}.yaml(), "test.yaml");
-  REQUIRE(configuration);
-  const auto table = routing_table::compile(configuration->spec, generation_number{7}, 1);
+  const table_spec spec = read_yaml_spec(router_config{.placements = {{"tier1", at(9)}, {"tier3", at(9)}}}.yaml());
+  const auto table = routing_table::compile(spec, generation_number{7}, 1);
   REQUIRE(table);
   const std::string unknown(256, 'u');
   std::size_t default_placements = 0;
