@@ -46,7 +46,7 @@ bool forwarding::shows_decision(std::uint16_t status) const {
 
 void forwarding::add_decision_fields(added_fields& added, std::uint16_t status) {
   if (decision_ && shows_decision(status)) {
-    added.add("X-Routed-To", placement_->id);
+    added.add("X-Routed-To", cell_->routed_to);
     added.add("X-Route-Reason", to_string(decision_->why));
     if (!route_decision_.view().empty()) {
       if (!std::exchange(has_try_, true)) {
@@ -72,6 +72,7 @@ std::optional<failure> forwarding::route() {
   if (!made) return failure::unknown_key;
   decision_ = *made;
   placement_ = &view_->placement_at(made->placement);
+  cell_ = &placement_->cell_at(made->cell);
   if (rules_.settings.decision.route_decision || debug_) write_route_decision(route_decision_, *made, table.fleet());
   f_.metrics_.request_started(placement_->label);
   f_.metrics_.route_hit(0, f_.reason_labels_[static_cast<std::size_t>(made->why)]);
@@ -146,7 +147,7 @@ io::task<void> forwarding::run() {
     co_return;
   }
 
-  cell_state& cell = *placement_->cell;
+  cell_state& cell = *cell_->state;
   std::optional<std::size_t> chosen = cell.balancer.pick();
   if (!chosen) {
     co_await refuse(failure::no_endpoint);

@@ -114,6 +114,7 @@ class forwarding final : public edge::leaving_watcher {
   std::string_view key_;
   std::optional<decision> decision_;
   placement_view* placement_ = nullptr;
+  const routed_cell* cell_ = nullptr;  // of the placement
   endpoint_state* endpoint_ = nullptr;
   fixed_text<1536> route_decision_;  // a key of 256 bytes may take three times as many, each id 128
   bool has_try_ = false;             // whether `route_decision_` tells the attempt that was answered

@@ -60,7 +60,7 @@ forwarding::~forwarding() {
   if (decision_ && rules_.settings.decision.log) {
     record.placement_key = placement_->id;
     record.route_reason = to_string(decision_->why);
-    record.cell = placement_->cell->id;
+    record.cell = cell_->state->id;
     record.generation = decision_->generation.value;
     record.key_source = to_string(decision_->source);
   }
@@ -92,7 +92,7 @@ forwarding::~forwarding() {
 void forwarding::finish_attempt() {
   finished_attempt done;
   done.placement = placement_->label;
-  done.cell = placement_->cell->label;
+  done.cell = cell_->state->label;
   done.endpoint = endpoint_->label;
   done.status = attempt_status_;
   done.latency = upstream_elapsed_;

@@ -1,9 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "adapters/edge/exchange.hpp"
@@ -47,12 +50,22 @@ struct cell_state : locally_counted {
   round_robin balancer;
 };
 
+/// One cell of a placement, as requests need it.
+struct routed_cell {
+  std::uint16_t index = 0;  ///< in the fleet
+  local_ref<cell_state> state;
+  std::string routed_to;  ///< the value of X-Routed-To
+};
+
 /// One placement as requests need it: names already as header text, policy by value.
 struct placement_view {
   std::string id;
   label_id label = 0;
-  local_ref<cell_state> cell;
+  std::vector<routed_cell> cells;  ///< one, or those of a shard, by their index
   upstream_policy policy;
+
+  /// The cell that a decision chose. Cost: a search among the cells of a shard.
+  [[nodiscard]] const routed_cell& cell_at(std::uint16_t index) const;
 };
 
 /// The small part of a configuration, made for one reactor: what a request holds on to while it waits. The key table is
@@ -74,6 +87,12 @@ class route_view : public locally_counted {
   [[nodiscard]] local_ref<endpoint_state> endpoint_of(const endpoint& e, const upstream_policy& policy,
                                                       const route_view* before, endpoint_maker& maker,
                                                       label_names& names);
+  /// Connections belong to a cell and a pool policy: placements that share both share the connections.
+  using shared_cells =
+      std::map<std::pair<std::size_t, std::tuple<std::uint32_t, duration, std::uint64_t>>, local_ref<cell_state>>;
+  [[nodiscard]] local_ref<cell_state> make_cell(const cell& c, const upstream_policy& policy, label_id placement_label,
+                                                const route_view* before, endpoint_maker& maker, label_names& names);
+
   std::uint64_t generation_;
   request_rules rules_;
   std::vector<local_ref<cell_state>> cells_;

@@ -204,9 +204,11 @@ void use_paths_of_file(const configuration& c, violations& found) {
 /// Where nothing was read, there are no names: that others lead nowhere then is no mistake of theirs.
 bool leads_into_gap(const configuration& c, const violation& v, bool no_placements, bool no_cells) {
   const bool names_default = v.path == "routing.default_placement" && !c.spec.default_placement.value.empty();
-  const bool is_row = v.path.starts_with("routing.rules[") || v.path.starts_with("routing.override[");
+  const bool is_row = v.path.starts_with("routing.rules[") || v.path.starts_with("routing.canary[") ||
+                      v.path.starts_with("routing.override[");
   if (no_placements && (names_default || is_row)) return true;
-  return no_cells && v.path.starts_with("placements.") && v.path.ends_with(".cell");
+  const bool is_cell = v.path.ends_with(".cell") || v.path.find(".cells[") != std::string::npos;
+  return no_cells && v.path.starts_with("placements.") && is_cell;
 }
 
 void append_located(diagnostics& out, const configuration& c, const path_index& places, violations found) {
@@ -321,6 +323,12 @@ diagnostics find_warnings(const configuration& c, wall_time now) {
       continue;
     }
     rows.push_back(i);
+  }
+  for (std::size_t i = 0; i < c.spec.canaries.size(); ++i) {
+    const canary& row = c.spec.canaries[i];
+    if (row.percent == 0 && row.keys.empty()) {
+      doubtful.push_back({fmt::format("routing.canary[{}]", i), "takes no key: percent is 0, and no key is listed"});
+    }
   }
   for (std::size_t i = 0; i < c.spec.overrides.size(); ++i) {
     const std::optional<wall_time>& until = c.spec.overrides[i].until;

@@ -74,8 +74,9 @@ void print_rows(printer& out, std::string_view name, std::vector<T> rows) {
 void read_routing(section& routing, configuration& c) {
   routing.text("default_placement", c.spec.default_placement.value);
   read_rows(routing, "rules", c.spec.rules);
+  read_rows(routing, "canary", c.spec.canaries);
   read_rows(routing, "override", c.spec.overrides);
-  routing.later({"canary", "on_invalid_row"});
+  routing.later({"on_invalid_row"});
   const node* found = routing.map_at("keys");
   if (found == nullptr) return;
   section keys(*found, routing.path("keys"), routing.mistakes());
@@ -111,14 +112,39 @@ void read_cell(section& in, const node& at, table_spec& spec) {
   spec.cells.push_back({cell_id{at.name}, read_endpoints(in)});
 }
 
+/// What `kind: shard` has in place of endpoints or a cell.
+void read_shard(section& in, placement& p) {
+  std::vector<std::string> names;
+  in.list("cells", names, parse_listed_name);
+  for (std::string& name : names) p.cells.emplace_back(std::move(name));
+  in.map("shard", p.shard);
+  in.require("cells", "cells: [c1, c2, c3]");
+  in.require("shard", "shard: {size: 2}");
+  p.cell = {};
+}
+
 void read_placement(section& in, const node& at, const upstream_policy& defaults, table_spec& spec) {
   placement p{placement_id{at.name}, placement_kind::shared, cell_id{at.name}, defaults};
   const std::size_t mistakes_before = in.mistakes().found().size();
-  in.choice("kind", p.kind, placement_kind_names, {"shard"});
+  in.choice("kind", p.kind, placement_kind_names);
   const bool kind_is_good = in.mistakes().found().size() == mistakes_before;
   describe(in, p.policy);
-  in.later({"cells", "shard", "stateful", "fallback", "tls", "replay", "hedge", "weights_from", "strip"});
+  in.later({"stateful", "fallback", "tls", "replay", "hedge", "weights_from", "strip"});
   const node* own_endpoints = in.find("endpoints");
+  const bool is_shard = p.kind == placement_kind::shard;
+  for (const std::string_view name : {"cells", "shard", "cell", "endpoints"}) {
+    const bool is_of_shards = name == "cells" || name == "shard";
+    const node* found = in.find(name);
+    if (found == nullptr || is_of_shards == is_shard || !kind_is_good) continue;
+    in.mistakes().add(
+        found->name_at, in.path(name),
+        is_shard ? "does not stand in a shard; name its cells in cells: [...]" : "is of kind: shard only");
+  }
+  if (is_shard) {
+    read_shard(in, p);
+    spec.placements.push_back(std::move(p));
+    return;
+  }
   if (own_endpoints != nullptr && in.find("cell") != nullptr) {
     in.mistakes().add(own_endpoints->name_at, in.path("endpoints"), "stands beside cell; keep one of them");
   } else {
@@ -150,7 +176,12 @@ node print_placement(const placement& p, const table_spec& spec) {
   placement copy = p;
   out.choice("kind", copy.kind, placement_kind_names);
   const auto own = std::ranges::find(spec.cells, p.cell, &cell::id);
-  if (p.cell.value == p.id.value && own != spec.cells.end()) {
+  if (p.kind == placement_kind::shard) {
+    std::vector<std::string> names;
+    for (const cell_id& each : p.cells) names.push_back(each.value);
+    out.list("cells", names, parse_listed_name);
+    out.map("shard", copy.shard);
+  } else if (p.cell.value == p.id.value && own != spec.cells.end()) {
     out.add(print_endpoints(own->endpoints));
   } else {
     out.text("cell", copy.cell.value);
@@ -216,6 +247,7 @@ node print_fleet(const configuration& c) {
   if (!c.key_files.empty()) keys.list("files", c.key_files, parse_key_file_name);
   routing.add("keys", std::move(keys).take());
   print_rows(routing, "rules", spec.rules);
+  print_rows(routing, "canary", spec.canaries);
   print_rows(routing, "override", spec.overrides);
   top.add("routing", std::move(routing).take());
 

@@ -47,6 +47,7 @@ class printer {
     value ? put(name, node_kind::plain, print_percent(*value)) : put_off(name);
   }
   void ratio(std::string_view name, double value) { put(name, node_kind::plain, print_ratio(value)); }
+  void percent(std::string_view name, double value) { put(name, node_kind::plain, print_percent(value)); }
   template <class E, std::size_t N>
   void choice(std::string_view name, const E& value, const named<E> (&spellings)[N], names = {}) {
     for (const named<E>& s : spellings) {

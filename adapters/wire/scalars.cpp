@@ -359,6 +359,8 @@ parsed<std::string> parse_routing_key(std::string_view text) {
   return must_be("must be a routing key: up to 256 bytes, no comma or control character, no space around it");
 }
 
+parsed<std::string> parse_listed_name(std::string_view text) { return std::string(text); }
+
 parsed<std::string> parse_key_file_name(std::string_view text) {
   for (const std::string_view ending : {".tsv", ".csv", ".jsonl", ".ndjson", ".ctab"}) {
     if (text.size() > ending.size() && text.ends_with(ending)) return std::string(text);

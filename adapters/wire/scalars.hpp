@@ -82,6 +82,9 @@ struct origin {
 /// A routing key that requests can have. Errors: what a header cannot carry as one key.
 [[nodiscard]] parsed<std::string> parse_routing_key(std::string_view text);
 
+/// A name in a list. Any text: which there are is known with the rest of the configuration.
+[[nodiscard]] parsed<std::string> parse_listed_name(std::string_view text);
+
 /// The name of a file of routing keys; its ending tells the format.
 [[nodiscard]] parsed<std::string> parse_key_file_name(std::string_view text);
 

@@ -3,6 +3,7 @@
 #include "adapters/wire/configuration.hpp"
 #include "adapters/wire/section.hpp"
 #include "adapters/wire/timestamp.hpp"
+#include "cellroute/table/steering_rules.hpp"
 
 /// The schema, once: each `describe` names the keys of one map and what they may be. A visitor gives it a direction:
 /// `section` reads, `printer` writes. Who adds a field adds one line here, and both know it.
@@ -22,8 +23,8 @@ inline constexpr named<access_preset> access_preset_names[] = {
 inline constexpr named<key_printing> key_printing_names[] = {
     {"plain", key_printing::plain}, {"hash", key_printing::hash}, {"off", key_printing::off}};
 inline constexpr named<metrics_dialect> metrics_dialect_names[] = {{"gateway", metrics_dialect::gateway}};
-inline constexpr named<placement_kind> placement_kind_names[] = {{"shared", placement_kind::shared},
-                                                                 {"dedicated", placement_kind::dedicated}};
+inline constexpr named<placement_kind> placement_kind_names[] = {
+    {"shared", placement_kind::shared}, {"dedicated", placement_kind::dedicated}, {"shard", placement_kind::shard}};
 inline constexpr named<host_policy> host_policy_names[] = {{"preserve", host_policy::preserve},
                                                            {"upstream", host_policy::upstream}};
 inline constexpr named<unknown_key_policy> unknown_key_names[] = {{"default", unknown_key_policy::use_default},
@@ -87,6 +88,13 @@ void describe(auto& v, upstream_policy& policy) {
   v.later({"health", "circuit_breaker", "outlier", "fairness"});
 }
 
+void describe(auto& v, shard_policy& shard) {
+  v.count("size", shard.size, range{1, rules::shard_cells_max});
+  v.count("seed", shard.seed, range{0, (std::uint64_t{1} << 53) - 1});  // what every reader of JSON keeps
+  v.fixed("order", "stable", {"random"});
+  v.require("size", "size: 2");
+}
+
 /// An endpoint as it is written: the address is one URL.
 struct endpoint_view {
   std::string id;
@@ -129,6 +137,16 @@ void describe(auto& v, key_rule& rule) {
   for (share_view& s : shares) {
     rule.hash.push_back({placement_id{std::move(s.name)}, static_cast<std::uint32_t>(s.count)});
   }
+}
+
+void describe(auto& v, canary& row) {
+  v.text("placement", row.placement.value);
+  v.text("to", row.to.value);
+  v.percent("percent", row.percent);
+  v.fixed("by", "key", {"request", "client_ip", "header", "cookie"});
+  v.list("keys", row.keys, parse_routing_key);
+  v.require("placement", "placement: tier1");
+  v.require("to", "to: tier1-next");
 }
 
 void describe(auto& v, key_override& row) {

@@ -142,6 +142,9 @@ class section {
   void ratio(std::string_view name, double& out) {
     if (is_bare(name, parse_ratio)) parse(name, out, parse_ratio);
   }
+  void percent(std::string_view name, double& out) {
+    if (is_bare(name, parse_percent)) parse(name, out, parse_percent);
+  }
   /// One of the spellings; those of `not_yet` are known, but not built.
   template <class E, std::size_t N>
   void choice(std::string_view name, E& out, const named<E> (&spellings)[N], names not_yet = {}) {

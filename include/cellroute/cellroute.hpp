@@ -4,6 +4,7 @@
 
 #include "cellroute/balance/rendezvous_slots.hpp"
 #include "cellroute/balance/round_robin.hpp"
+#include "cellroute/balance/shuffle_shard.hpp"
 #include "cellroute/base/escape.hpp"
 #include "cellroute/base/expected.hpp"
 #include "cellroute/base/hash.hpp"
@@ -14,6 +15,7 @@
 #include "cellroute/match/key_pattern.hpp"
 #include "cellroute/match/request_view.hpp"
 #include "cellroute/match/routing_key.hpp"
+#include "cellroute/model/canary.hpp"
 #include "cellroute/model/cell.hpp"
 #include "cellroute/model/endpoint.hpp"
 #include "cellroute/model/ids.hpp"
@@ -25,6 +27,7 @@
 #include "cellroute/snapshot/published.hpp"
 #include "cellroute/snapshot/snapshot.hpp"
 #include "cellroute/table/arena.hpp"
+#include "cellroute/table/canaries.hpp"
 #include "cellroute/table/checked_fleet.hpp"
 #include "cellroute/table/decision.hpp"
 #include "cellroute/table/diff.hpp"

@@ -207,12 +207,15 @@ inline void add_policy(std::vector<breakable_field>& fields, const std::string& 
   fields.push_back({"cells.*.endpoints[].id", t("a"), no_texts()});
   fields.push_back({"cells.*.endpoints[].url", t("http://10.0.0.1:9001"), no_urls()});
   fields.push_back({"cells.*.endpoints[].weight", p("1"), no_counts(0, 1'000'000)});
-  fields.push_back({"placements.*.kind", t("shared"), no_choices("shared, dedicated")});
+  fields.push_back({"placements.*.kind", t("shared"), no_choices("shared, dedicated, shard")});
   fields.push_back({"placements.*.endpoints[].id", t("b"), no_texts()});
   fields.push_back({"placements.*.endpoints[].url", t("http://10.0.0.1:9001"), no_urls()});
   fields.push_back({"placements.*.endpoints[].weight", p("1"), no_counts(0, 1'000'000)});
   add_policy(fields, "placements.*");
   fields.push_back({"placements.*.cell", t("c1"), no_texts()});
+  fields.push_back({"placements.*.cells", piece::list({t("c1")}), no_lists()});
+  fields.push_back({"placements.*.shard.size", p("1"), no_counts(1, 4096)});
+  fields.push_back({"placements.*.shard.seed", p("7"), no_counts(0, 9'007'199'254'740'991)});
   fields.push_back({"routing.rules[].match.prefix", t("trial-"), no_texts()});
   fields.push_back({"routing.rules[].placement", t("tier1"), no_texts()});
   fields.push_back({"routing.rules[].match.regex", t("^eu-"), no_texts()});
@@ -221,6 +224,10 @@ inline void add_policy(std::vector<breakable_field>& fields, const std::string& 
                     {{t("x"), "must be a map of keys and values"},
                      {piece::map(), "must have at least one item"},
                      {piece::list({t("x")}), "must be a map of keys and values"}}});
+  fields.push_back({"routing.canary[].placement", t("celled"), no_texts()});
+  fields.push_back({"routing.canary[].to", t("tier1"), no_texts()});
+  fields.push_back({"routing.canary[].percent", p("0.5"), no_percents()});
+  fields.push_back({"routing.canary[].keys", piece::list({t("acme")}), no_lists()});
   fields.push_back({"routing.override[].keys", piece::list({t("visa")}), no_lists()});
   fields.push_back({"routing.override[].placement", t("tier1"), no_texts()});
   fields.push_back({"routing.override[].until", t("2036-02-01T00:00:00Z"),
@@ -235,6 +242,9 @@ inline void add_policy(std::vector<breakable_field>& fields, const std::string& 
 /// Where the good configuration has a field.
 [[nodiscard]] inline std::string concrete_path(std::string_view general) {
   if (general == "placements.*.cell") return "placements.celled.cell";
+  if (general == "placements.*.cells") return "placements.pool.cells";
+  if (general == "placements.*.shard.size") return "placements.pool.shard.size";
+  if (general == "placements.*.shard.seed") return "placements.pool.shard.seed";
   if (general == "routing.rules[].match.regex") return "routing.rules[1].match.regex";
   if (general == "routing.rules[].hash") return "routing.rules[1].hash";
   std::string path;
@@ -252,6 +262,7 @@ inline void add_policy(std::vector<breakable_field>& fields, const std::string& 
 [[nodiscard]] inline piece good_configuration() {
   piece document = piece::map();
   for (const breakable_field& field : breakable_fields()) document.at(concrete_path(field.path)) = field.good;
+  document.at("placements.pool.kind") = piece::text("shard");
   return document;
 }
 
@@ -338,7 +349,8 @@ class breaker_of_configurations {
         for (const bad_value& bad : no_lists()) {
           add("no list", [&](piece& d) { d.at(path) = bad.value; }, path, stands::at_value, bad.words);
         }
-        if (path == "routing.rules" || path == "routing.override") return;  // there may be none
+        // There may be none of these.
+        if (path == "routing.rules" || path == "routing.canary" || path == "routing.override") return;
         add(
             "an empty list", [&](piece& d) { d.at(path) = piece::list(); }, path, stands::at_value,
             "must have at least one item");

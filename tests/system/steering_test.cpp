@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -112,6 +113,81 @@ TEST_CASE("steering: an override wins until it is over, without a reload") {
   CHECK(router.metric("gateway_route_hits_total", {"reason=\"override\""}) >= 4);
   program tool({CELLROUTE_TOOL_PATH, "check", router.config_file().string()}, {}, 0);
   CHECK(tool.whole_output().find("routing.override[1].until: is over") != std::string::npos);
+}
+
+TEST_CASE("steering: a canary takes its part of a placement's keys, and the listed ones") {
+  auto one = named_cell("tier1");
+  auto next = named_cell("tier1-next");
+  auto three = named_cell("tier3");
+  router_process router(
+      {.placements = {{"tier1", at(one.port())}, {"tier1-next", at(next.port())}, {"tier3", at(three.port())}},
+       .keys = "acme: tier1, acme-test: tier1, visa: tier3",
+       .routing = R"(, rules: [{match: {prefix: k}, placement: tier1}], )"
+                  R"(canary: [{placement: tier1, to: tier1-next, percent: 20, keys: [acme-test, visa]}], )"
+                  R"(override: [{keys: [k-over], placement: tier1}])",
+       .decision = "route_decision: true"});
+  const steered_case rows[] = {
+      {"a listed key", "acme-test", "tier1-next", "canary", "canary[0]"},
+      {"a listed key of another placement", "visa", "tier3", "tier", "table"},
+      {"an override wins over it", "k-over", "tier1", "override", "override[0]"},
+  };
+  for (const steered_case& row : rows) check_steered(router, row);
+  client c(router.port());
+  int taken = 0;
+  for (int i = 0; i < 500; ++i) {
+    const message answer = c.ask(request("GET /", "X-Routing-Key: k" + std::to_string(i) + "\r\n"));
+    taken += answer.content == "tier1-next" ? 1 : 0;
+    CHECK((answer.content == "tier1-next") == (answer.head.value("X-Route-Reason") == "canary"));
+  }
+  CHECK(taken > 60);
+  CHECK(taken < 140);
+  CHECK(router.metric("gateway_route_hits_total", {"reason=\"canary\""}) == taken + 1);
+}
+
+TEST_CASE("steering: a shard gives each key its cell, and tells which") {
+  auto one = named_cell("c1");
+  auto two = named_cell("c2");
+  auto three = named_cell("c3");
+  const auto port_for = [&](std::string_view cell) {
+    return cell == "c1" ? one.port() : cell == "c2" ? two.port() : three.port();
+  };
+  closed_port nobody;
+  router_process router({.placements = {{"c1", at(one.port())},
+                                        {"c2", at(two.port())},
+                                        {"c3", at(three.port())},
+                                        {"dead", at(nobody.port())},
+                                        {"ruin", "kind: shard, cells: [dead], shard: {size: 1}"},
+                                        {"pool", "kind: shard, cells: [c1, c2, c3], shard: {size: 2, seed: 7}"}},
+                         .keys = "acme: pool, visa: pool, globex: pool, initech: ruin",
+                         .decision = "route_decision: true"});
+  std::set<std::string> seen;
+  for (const std::string key : {"acme", "visa", "globex", "k1", "k2", "k3", "k4", "k5", "k6"}) {
+    CAPTURE(key);
+    const message answer = ask(router.port(), request("GET /", "X-Routing-Key: " + key + "\r\n"));
+    CHECK(answer.status() == 200);
+    const std::string cell = answer.content;
+    seen.insert(cell);
+    CHECK(answer.head.value("X-Routed-To") == "pool/" + cell);
+    CHECK(answer.head.value("X-Route-Reason") == (key.starts_with("k") ? "default" : "shard"));
+    CHECK(answer.head.value("X-Route-Decision").find(";placement=pool;cell=" + cell + ";") != std::string::npos);
+    const log_line line = router.access_line(answer.head.value("X-Request-Id"));
+    CHECK(line["placement_key"] == "pool");
+    CHECK(line["cell"] == cell);
+    CHECK(line["upstream_url"] == "http://127.0.0.1:" + std::to_string(port_for(cell)));
+    const log_line explained(router.admin("/v1/explain?key=" + key).content);
+    CHECK(explained["cell"] == cell);
+    CHECK(explained.text().find(R"("shard":[")" + cell + R"(","c)") != std::string::npos);
+    program tool({CELLROUTE_TOOL_PATH, "explain", key, "-c", router.config_file().string()}, {}, 0);
+    CHECK(tool.whole_output().find("\nshard       " + cell + ", c") != std::string::npos);
+  }
+  CHECK(seen.size() == 3);
+  for (const std::string& cell : seen) {
+    const std::string label = "cell=\"" + cell + "\"";
+    CHECK(router.metric("gateway_upstream_requests_total", {"placement=\"pool\"", label}) > 0);
+  }
+  const message failed = ask(router.port(), request("GET /", "X-Routing-Key: initech\r\n"));
+  CHECK(failed.status() == 502);
+  CHECK(failed.head.value("X-Routed-To") == "ruin/dead");
 }
 
 }  // namespace

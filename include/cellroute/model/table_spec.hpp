@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "cellroute/model/canary.hpp"
 #include "cellroute/model/cell.hpp"
 #include "cellroute/model/key_override.hpp"
 #include "cellroute/model/key_rule.hpp"
@@ -26,7 +27,9 @@ struct table_spec {
   std::vector<cell> cells;
   std::vector<placement> placements;
   std::vector<assignment> assignments;
-  std::vector<key_rule> rules;          ///< for keys without an assignment; the first that matches counts
+  std::vector<key_rule> rules;  ///< for keys without an assignment; the first that matches counts
+  std::vector<canary>
+      canaries;  ///< asked once table, rules or default have said where; the first that takes a key counts
   std::vector<key_override> overrides;  ///< stronger than all else
   placement_id default_placement;
   unknown_key_policy on_unknown = unknown_key_policy::use_default;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "cellroute/base/escape.hpp"
@@ -62,6 +63,7 @@ enum class decider : std::uint8_t {
   table,
   default_,
   rule,       ///< one of `rules`
+  canary,     ///< one of `canary`
   override_,  ///< one of `override`
 };
 
@@ -76,14 +78,17 @@ struct decision {
   std::uint16_t cell = 0;
   reason why = reason::default_;
   decider by = decider::default_;
-  std::uint16_t row = 0;  ///< which of the rules or overrides decided, where one did
+  std::uint16_t row = 0;  ///< which of the rules, canaries or overrides decided, where one did
   generation_number generation;
   friend bool operator==(const decision&, const decision&) = default;
 };
 
-/// The value of `X-Routed-To`.
-[[nodiscard]] inline std::string_view routed_to(const decision& made, const checked_fleet& fleet) {
-  return fleet.placements()[made.placement].id.value;
+/// The value of `X-Routed-To`: the placement, and of a shard the cell, too: `pool/c3`.
+[[nodiscard]] inline std::string routed_to(const placement& to, const cell& by) {
+  return to.kind == placement_kind::shard ? to.id.value + "/" + by.id.value : to.id.value;
+}
+[[nodiscard]] inline std::string routed_to(const decision& made, const checked_fleet& fleet) {
+  return routed_to(fleet.placements()[made.placement], fleet.cells()[made.cell]);
 }
 
 /// The value of `X-Route-Reason`.
@@ -107,6 +112,8 @@ void write_decider(Sink& sink, const decision& made) {
       return;
     case decider::rule:
       return row("rules");
+    case decider::canary:
+      return row("canary");
     case decider::override_:
       return row("override");
   }
@@ -156,6 +163,14 @@ void write_explanation(Sink& sink, const decision& made, const checked_fleet& fl
   text(to_string(made.why));
   text("\ncell        ");
   text(by.id.value);
+  if (to.kind == placement_kind::shard) {
+    std::string_view separator = "\nshard       ";
+    for (const std::uint16_t cell : fleet.cells_for(made.placement, made.key)) {
+      text(separator);
+      text(fleet.cells()[cell].id.value);
+      separator = ", ";
+    }
+  }
   for (const endpoint& each : by.endpoints) {
     text("\nendpoint    ");
     text(address_of(each));
@@ -189,6 +204,14 @@ void write_explanation_json(Sink& sink, const decision& made, const checked_flee
   member(",\"kind\":", to_string(to.kind));
   member(",\"reason\":", to_string(made.why));
   member(",\"cell\":", by.id.value);
+  if (to.kind == placement_kind::shard) {
+    std::string_view before = ",\"shard\":[";
+    for (const std::uint16_t cell : fleet.cells_for(made.placement, made.key)) {
+      member(before, fleet.cells()[cell].id.value);
+      before = ",";
+    }
+    text("]");
+  }
   std::string_view separator = ",\"endpoints\":[{\"id\":";
   for (const endpoint& each : by.endpoints) {
     member(separator, each.id);

@@ -18,6 +18,7 @@
 #include "cellroute/match/routing_key.hpp"
 #include "cellroute/model/ids.hpp"
 #include "cellroute/model/table_spec.hpp"
+#include "cellroute/table/canaries.hpp"
 #include "cellroute/table/checked_fleet.hpp"
 #include "cellroute/table/decision.hpp"
 #include "cellroute/table/key_overrides.hpp"
@@ -105,10 +106,13 @@ class routing_table {
   /// Where a key leads. The decision's views are those that came in. `now` ends overrides; without it, none is over.
   ///
   /// Errors: `unknown_key`, if the spec rejects keys without an assignment.
-  /// Cost:   one look-up; nothing allocates. A key that is not in the table asks the rules, where there are any.
+  /// Cost:   one look-up; nothing allocates. Where there are shards, rules, canaries or overrides, these
+  ///         are asked, too; else that they are not costs one branch.
   [[nodiscard]] expected<decision, route_error> route(std::string_view key, const key_origin& origin = {},
                                                       wall_time now = {}) const noexcept {
-    return decide(key, keys_.find(key), origin, now);
+    if (is_steered_) [[unlikely]]
+      return route_steered(key, origin, now);
+    return decide(key, keys_.find(key), origin);
   }
 
   /// Starts the look-up of a key: its memory comes nearer while the rest of the head is read.
@@ -117,7 +121,9 @@ class routing_table {
   /// Ends it.
   [[nodiscard]] expected<decision, route_error> route(const key_table::prepared& asked, const key_origin& origin = {},
                                                       wall_time now = {}) const noexcept {
-    return decide(asked.key, keys_.find(asked), origin, now);
+    if (is_steered_) [[unlikely]]
+      return route_steered(asked.key, origin, now);
+    return decide(asked.key, keys_.find(asked), origin);
   }
 
   /// Placements and cells, without the keys: small, and good for a copy that outlives this table.
@@ -153,14 +159,15 @@ class routing_table {
         version_(spec.version),
         generation_(generation),
         default_placement_(fleet_.find_placement(spec.default_placement.value)),
-        rules_(spec.rules, fleet_, patterns) {
+        rules_(spec.rules, fleet_, patterns),
+        canaries_(spec.canaries, fleet_) {
     std::unordered_map<std::string_view, std::uint16_t> index;
     for (std::size_t i = 0; i < fleet_.placements().size(); ++i) {
       const placement& p = fleet_.placements()[i];
       index.emplace(p.id.value, static_cast<std::uint16_t>(i));
       targets_.push_back({.placement = static_cast<std::uint16_t>(i),
                           .cell = fleet_.cell_of(i),
-                          .why = p.kind == placement_kind::dedicated ? reason::dedicated : reason::tier,
+                          .why = reason_of(p.kind),
                           .by = decider::table});
     }
     for (const std::string_view name : keys_.outcomes()) by_outcome_.push_back(targets_[index.at(name)]);
@@ -178,7 +185,8 @@ class routing_table {
     auto overrides = key_overrides::build(spec.overrides, made.fleet_, seed);
     if (!overrides) return unexpected(cannot_be_built("routing.override", overrides.error()));
     made.overrides_ = *std::move(overrides);
-    made.is_steered_ = !made.overrides_.is_empty() || !made.rules_.is_empty();
+    made.is_steered_ = made.fleet_.has_shards() || !made.overrides_.is_empty() || !made.canaries_.is_empty() ||
+                       !made.rules_.is_empty();
     return made;
   }
 
@@ -192,22 +200,29 @@ class routing_table {
   }
 
   [[nodiscard]] expected<decision, route_error> decide(std::string_view key, std::optional<std::uint16_t> outcome,
-                                                       const key_origin& origin, wall_time now) const noexcept {
-    if (is_steered_) [[unlikely]]
-      return decide_steered(key, outcome, origin, now);
+                                                       const key_origin& origin) const noexcept {
     if (!outcome && !unknown_) return unexpected(route_error::unknown_key);
     return made_of(key, outcome ? by_outcome_[*outcome] : *unknown_, origin);
   }
 
   /// With whatever else than the table may have a say.
-  [[nodiscard]] expected<decision, route_error> decide_steered(std::string_view key,
-                                                               std::optional<std::uint16_t> outcome,
-                                                               const key_origin& origin, wall_time now) const noexcept {
+  [[nodiscard, gnu::noinline]] expected<decision, route_error> route_steered(std::string_view key,
+                                                                             const key_origin& origin,
+                                                                             wall_time now) const noexcept {
+    const auto outcome = keys_.find(key);
     std::optional<target> to = find_override(key, now);
-    if (!to && outcome) to = by_outcome_[*outcome];
-    if (!to) to = find_by_rules(key);
+    const bool is_overridden = to.has_value();
+    if (!to) to = outcome ? by_outcome_[*outcome] : find_by_rules(key);
     if (!to) to = unknown_;
     if (!to) return unexpected(route_error::unknown_key);
+    const auto canary = is_overridden ? std::nullopt : canaries_.find(to->placement, key);
+    if (canary) {
+      to = targets_[canary->to];
+      to->why = reason::canary;
+      to->by = decider::canary;
+      to->row = canary->row;
+    }
+    to->cell = fleet_.cell_for(to->placement, key);
     return made_of(key, *to, origin);
   }
 
@@ -229,6 +244,19 @@ class routing_table {
     to.by = decider::rule;
     to.row = found->rule;
     return to;
+  }
+
+  /// Why a key is led to a placement of that kind.
+  [[nodiscard]] static constexpr reason reason_of(placement_kind kind) {
+    switch (kind) {
+      case placement_kind::shared:
+        return reason::tier;
+      case placement_kind::dedicated:
+        return reason::dedicated;
+      case placement_kind::shard:
+        return reason::shard;
+    }
+    return reason::tier;
   }
 
   [[nodiscard]] static violations cannot_be_built(std::string path, const build_error& why) {
@@ -253,6 +281,7 @@ class routing_table {
   generation_number generation_;
   std::optional<std::uint16_t> default_placement_;
   key_rules rules_;
+  cellroute::canaries canaries_;
   key_overrides overrides_;
   bool is_steered_ = false;         // something else than the table and the default has a say
   std::vector<target> targets_;     // by placement

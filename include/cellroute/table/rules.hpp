@@ -206,7 +206,7 @@ inline void every_placement_names_a_cell(const table_spec& spec, violation_list&
   std::unordered_set<std::string_view> known;
   for (const cell& c : spec.cells) known.insert(c.id.value);
   for (const placement& p : spec.placements) {
-    if (known.contains(p.cell.value)) continue;
+    if (p.kind == placement_kind::shard || known.contains(p.cell.value)) continue;
     out.push_back({placement_path(p, ".cell"),
                    p.cell.value.empty() ? "leads nowhere; give it endpoints or a cell"
                                         : "no cell is named " + in_quotes(p.cell.value) + "; add it or name another"});

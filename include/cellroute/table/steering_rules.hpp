@@ -23,7 +23,10 @@ inline constexpr std::size_t key_rules_max = 256;    ///< each may be asked for 
 inline constexpr std::size_t shares_max = 64;        ///< of one rule
 inline constexpr std::size_t regex_size_max = 1024;  ///< bytes
 inline constexpr std::size_t overrides_max = 256;
+inline constexpr std::size_t canaries_max = 256;
+inline constexpr std::size_t canary_keys_max = 10'000;    ///< of one canary
 inline constexpr std::size_t override_keys_max = 10'000;  ///< of all overrides: more than that is a table
+inline constexpr std::size_t shard_cells_max = 4096;      ///< a pick looks at each
 inline constexpr std::uint32_t share_weight_max = 1'000'000;
 
 /// `routing.rules[3].hash`
@@ -139,6 +142,57 @@ inline void overrides_lead_keys_somewhere(const table_spec& spec, violation_list
   }
 }
 
+inline void canaries_lead_from_one_placement_to_another(const table_spec& spec, violation_list& out) {
+  if (!are_few("routing.canary", spec.canaries.size(), canaries_max, out)) return;
+  const auto known = names_of_placements(spec);
+  for (std::size_t i = 0; i < spec.canaries.size(); ++i) {
+    const canary& each = spec.canaries[i];
+    if (!known.contains(each.placement.value)) {
+      out.push_back({row_path("canary", i, ".placement"), no_placement(each.placement.value)});
+    }
+    if (!known.contains(each.to.value)) out.push_back({row_path("canary", i, ".to"), no_placement(each.to.value)});
+    if (each.to == each.placement) {
+      out.push_back({row_path("canary", i, ".to"), "is the placement itself; name the one to try"});
+    }
+    if (!(each.percent >= 0 && each.percent <= 100)) {
+      out.push_back({row_path("canary", i, ".percent"), "is no percentage; write 0 to 100"});
+    }
+    const std::string keys = row_path("canary", i, ".keys");
+    if (!are_few(keys, each.keys.size(), canary_keys_max, out)) continue;
+    std::unordered_set<std::string_view> seen;
+    for (std::size_t k = 0; k < each.keys.size(); ++k) {
+      std::string path = keys + "[" + std::to_string(k) + "]";
+      if (auto fault = listed_key_fault(each.keys[k])) out.push_back({path, *std::move(fault)});
+      if (!seen.insert(each.keys[k]).second) out.push_back({std::move(path), "is listed already; keep one of the two"});
+    }
+  }
+}
+
+inline void shards_give_keys_some_of_their_cells(const table_spec& spec, violation_list& out) {
+  std::unordered_set<std::string_view> known;
+  for (const cell& c : spec.cells) known.insert(c.id.value);
+  for (const placement& p : spec.placements) {
+    if (p.kind != placement_kind::shard) continue;
+    const std::string path = placement_path(p, ".cells");
+    if (!are_few(path, p.cells.size(), shard_cells_max, out)) continue;
+    std::unordered_set<std::string_view> seen;
+    for (std::size_t i = 0; i < p.cells.size(); ++i) {
+      const std::string at = path + "[" + std::to_string(i) + "]";
+      const std::string& name = p.cells[i].value;
+      if (!known.contains(name))
+        out.push_back({at, "no cell is named " + in_quotes(name) + "; add it or name another"});
+      if (!seen.insert(name).second) out.push_back({at, in_quotes(name) + " is named already; keep one of the two"});
+    }
+    if (p.cells.empty()) {
+      out.push_back({path, "there is none; name the cells of the shard"});
+    } else if (p.shard.size == 0 || p.shard.size > p.cells.size()) {
+      out.push_back({placement_path(p, ".shard.size"), "is " + std::to_string(p.shard.size) +
+                                                           "; write a number from 1 to the number of its cells, " +
+                                                           std::to_string(p.cells.size())});
+    }
+  }
+}
+
 /// What only somebody with a library of regular expressions can tell.
 inline void regexes_fit_their_templates(const table_spec& spec, const pattern_compiler& patterns, violation_list& out) {
   for (std::size_t i = 0; i < spec.rules.size(); ++i) {
@@ -170,9 +224,11 @@ inline void regexes_fit_their_templates(const table_spec& spec, const pattern_co
 
 /// The rules about what steers keys beside the table, in the order in which their violations are told.
 inline constexpr rule steering_rules[] = {
+    rules::shards_give_keys_some_of_their_cells,
     rules::key_rules_say_what_matches,
     rules::templates_can_become_a_placement,
     rules::hashes_share_among_placements,
+    rules::canaries_lead_from_one_placement_to_another,
     rules::overrides_lead_keys_somewhere,
 };
 

@@ -1,4 +1,5 @@
 // The fleet sections but for what `policy.` has: version, key, routing, cells, placements.
+#include <algorithm>
 #include <string>
 
 #include "tests/system/fields/field_case.hpp"
@@ -38,6 +39,17 @@ const field_case cases[] = {
      [](field_run& run) { return routed_to(run, "new-1"); }, "tier1", "celled",
      "routing: {rules: [{match: {prefix: new}}]}"},
 
+    {"routing.canary[].placement", "tier3", "celled", [](field_run& run) { return routed_to(run, "nobody"); }, "tier1",
+     "tier3", "routing: {canary: [{to: tier1, percent: 100}]}"},
+    {"routing.canary[].to", "tier1", "celled", [](field_run& run) { return routed_to(run, "nobody"); }, "tier1",
+     "celled", "routing: {canary: [{placement: tier3, percent: 100}]}"},
+    {"routing.canary[].percent", "100", "0", [](field_run& run) { return routed_to(run, "nobody"); }, "tier1", "tier3",
+     "routing: {canary: [{placement: tier3, to: tier1}]}"},
+    {"routing.canary[].by", "key", "request", nullptr, "", "request is not supported yet; use key",
+     "routing: {canary: [{placement: tier3, to: tier1, percent: 5}]}"},
+    {"routing.canary[].keys", "[nobody]", "[somebody]", [](field_run& run) { return routed_to(run, "nobody"); },
+     "tier1", "tier3", "routing: {canary: [{placement: tier3, to: tier1}]}"},
+
     {"routing.override[].keys", "[nobody]", "[acme]", [](field_run& run) { return routed_to(run, "nobody"); }, "tier1",
      "tier3", "routing: {override: [{placement: tier1}]}"},
     {"routing.override[].placement", "tier1", "celled", [](field_run& run) { return routed_to(run, "nobody"); },
@@ -55,6 +67,19 @@ const field_case cases[] = {
 
     {"placements.*.kind", "shared", "dedicated", [](field_run& run) { return run.get().head.value("X-Route-Reason"); },
      "tier", "dedicated"},
+    {"placements.*.cells", "[c1]", "[c2]", [](field_run& run) { return run.cells_of("acme"); }, "one", "two",
+     "placements: {tier1: {endpoints: , kind: shard, shard: {size: 1}}}"},
+    {"placements.*.shard.size", "1", "2",
+     [](field_run& run) {
+       const std::string told = run.admin("GET /v1/explain?key=acme").content;
+       const std::string list = told.substr(told.find("\"shard\":["));
+       return std::to_string(1 + std::ranges::count(list.substr(0, list.find(']')), ','));
+     },
+     "1", "2", "placements: {tier1: {endpoints: , kind: shard, cells: [c1, c2], shard: {}}}"},
+    {"placements.*.shard.seed", "0", "1", [](field_run& run) { return run.cells_of("acme"); }, "two", "one",
+     "placements: {tier1: {endpoints: , kind: shard, cells: [c1, c2], shard: {size: 1}}}"},
+    {"placements.*.shard.order", "stable", "random", nullptr, "", "random is not supported yet; use stable",
+     "placements: {tier1: {endpoints: , kind: shard, cells: [c1, c2], shard: {size: 1}}}"},
     {"placements.*.cell", "c1", "c2", [](field_run& run) { return run.cells_of("acme"); }, "one", "two",
      "placements: {tier1: {endpoints: }}"},
     {"placements.*.endpoints[].url", "\"http://127.0.0.1:$one\"", "\"http://127.0.0.1:$two\"",

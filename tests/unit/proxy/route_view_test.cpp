@@ -79,7 +79,8 @@ std::string names_of(const route_view& view) {
 /// The next picks of a placement's cell, by endpoint id.
 std::string picks(placement_view& p, int how_many) {
   std::string text;
-  for (int i = 0; i < how_many; ++i) text += p.cell->endpoints[*p.cell->balancer.pick()]->id + " ";
+  for (int i = 0; i < how_many; ++i)
+    text += p.cells.front().state->endpoints[*p.cells.front().state->balancer.pick()]->id + " ";
   return text;
 }
 
@@ -91,11 +92,11 @@ TEST_CASE("route view: names as log, metrics and requests need them") {
         "a=http://127.0.0.1:9001 b=http://127.0.0.1:9002 cell-tier3:9003=http://cell-tier3:9003 "
         "[::1]:9004=http://[::1]:9004 ");
   CHECK(view->placement_at(0).id == "tier1");
-  CHECK(view->placement_at(0).cell->id == "c1");
-  CHECK(view->placement_at(2).cell->endpoints.front()->authority == "[::1]:9004");
+  CHECK(view->placement_at(0).cells.front().state->id == "c1");
+  CHECK(view->placement_at(2).cells.front().state->endpoints.front()->authority == "[::1]:9004");
   CHECK(v.names.names(label_kind::placement)[view->placement_at(1).label] == "tier3");
   CHECK(v.names.names(label_kind::endpoint)[view->endpoints()[0]->label] == "a");
-  CHECK(v.names.names(label_kind::cell)[view->placement_at(2).cell->label] == "visa");
+  CHECK(v.names.names(label_kind::cell)[view->placement_at(2).cells.front().state->label] == "visa");
 }
 
 struct reload_case {
@@ -185,8 +186,8 @@ TEST_CASE("route view: placements of one cell share its connections and its turn
     const auto view = v.make(spec);
     placement_view& first = view->placement_at(0);
     placement_view& second = view->placement_at(1);
-    CHECK((&*first.cell == &*second.cell) == alike);
-    CHECK((&*first.cell->endpoints[0] == &*second.cell->endpoints[0]) == alike);
+    CHECK((&*first.cells.front().state == &*second.cells.front().state) == alike);
+    CHECK((&*first.cells.front().state->endpoints[0] == &*second.cells.front().state->endpoints[0]) == alike);
     CHECK(second.policy.timeouts.connect == 1s);
     CHECK(view->endpoints().size() == (alike ? 3u : 5u));
   }

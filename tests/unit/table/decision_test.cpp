@@ -65,8 +65,8 @@ struct decider_case {
 };
 
 const decider_case decider_cases[] = {
-    {decider::table, 0, "table"},           {decider::default_, 0, "default"},      {decider::rule, 1, "rules[1]"},
-    {decider::rule, 65535, "rules[65535]"}, {decider::override_, 2, "override[2]"},
+    {decider::table, 0, "table"},           {decider::default_, 0, "default"}, {decider::rule, 1, "rules[1]"},
+    {decider::rule, 65535, "rules[65535]"}, {decider::canary, 0, "canary[0]"}, {decider::override_, 2, "override[2]"},
 };
 
 }  // namespace

@@ -372,6 +372,20 @@ TEST_CASE("wire configuration: what is valid and yet doubtful") {
   }
 }
 
+TEST_CASE("wire configuration: a canary that takes no key is doubtful") {
+  const configuration c = read(R"(
+routing:
+  default_placement: a
+  canary:
+    - {placement: a, to: b, percent: 0.1}
+    - {placement: a, to: b}
+placements: {a: {endpoints: [{url: "http://h"}]}, b: {endpoints: [{url: "http://h"}]}}
+)");
+  const diagnostics found = find_warnings(c, {});
+  REQUIRE(found.size() == 1);
+  CHECK(to_string(found[0]) == "test.yaml:6:7: routing.canary[1]: takes no key: percent is 0, and no key is listed");
+}
+
 TEST_CASE("wire configuration: a thousand mistakes are told, the others counted") {
   std::string text =
       "placements: {a: {endpoints: [{url: \"http://h\"}]}}\nrouting:\n  default_placement: a\n  keys:\n    inline:\n";

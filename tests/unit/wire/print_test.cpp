@@ -65,6 +65,9 @@ routing:
     - {match: {prefix: "off"}, hash: {"true": 60, "null": 0, x-y: 1000000}}
     - {match: {regex: "^(?P<n>5s|x-y)\\.\"#"}, placement: "{n}"}
     - {placement: "off"}
+  canary:
+    - {placement: "off", to: 5s, percent: 0.125, by: key, keys: ["true", "1"]}
+    - {placement: 5s, to: "off", percent: 100}
   override:
     - {keys: ["true", "123", "a b"], placement: "off", until: "2026-02-01T01:30:00.25+01:00"}
     - {keys: ["null"], placement: 5s}
@@ -74,8 +77,10 @@ placements:
   x-y: {endpoints: [{id: "1e3", url: "http://[::1]:1", weight: 2}]}
   off: {kind: dedicated, endpoints: [{url: "http://h"}], timeouts: {connect: off, total: 90s}, limits: {max_request_body: 1000}}
   5s: {endpoints: [{url: "http://h"}], host: upstream}
+  pool: {kind: shard, cells: ["null", x-y, "true-cell"], shard: {size: 2, seed: 9007199254740991}, host: upstream}
 cells:
   "null": {endpoints: [{url: "http://h"}]}
+  true-cell: {endpoints: [{url: "http://h"}]}
 listeners:
   - {name: "yes", address: "127.0.0.1:0", trusted_proxies: ["::/0", 192.0.2.7], half_close: on}
   - {name: b, address: "[::1]:0"}
