@@ -28,7 +28,7 @@ std::string unknown_flag(const std::string& flag) {
 
 /// What is wrong with the first word, if anything.
 std::optional<std::string> find_bad_start(const CLI::App& app, std::span<const std::string> arguments) {
-  constexpr std::string_view later[] = {"diff", "import", "export", "capacity", "schema", "ctl", "spec"};
+  constexpr std::string_view later[] = {"diff", "import", "export", "schema", "ctl", "spec"};
   constexpr std::string_view flags[] = {"-h", "--help", "-V", "--version"};
   if (arguments.empty()) return std::nullopt;
   const std::string& first = arguments.front();
@@ -37,7 +37,7 @@ std::optional<std::string> find_bad_start(const CLI::App& app, std::span<const s
     return unknown_flag(first);
   }
   if (std::ranges::find(later, first) != std::end(later)) {
-    return first + " is not supported yet; there are check, compile, explain and version, and --help\n";
+    return first + " is not supported yet; there are check, compile, explain, capacity and version, and --help\n";
   }
   if (first == "config" && arguments.size() > 1 && !arguments[1].starts_with('-') && arguments[1] != "validate") {
     return "no command is named config " + arguments[1] + "; there is config validate, another name of check\n";
@@ -45,7 +45,7 @@ std::optional<std::string> find_bad_start(const CLI::App& app, std::span<const s
   for (const CLI::App* verb : app.get_subcommands(nullptr)) {
     if (verb->get_name() == first) return std::nullopt;
   }
-  return "no command is named " + first + "; there are check, compile, explain and version, and --help\n";
+  return "no command is named " + first + "; there are check, compile, explain, capacity and version, and --help\n";
 }
 
 /// What no option and no argument took, as the person would say it: the library turns their order round.
@@ -82,6 +82,15 @@ outcome run(std::span<const std::string> arguments, const surroundings& around) 
   compile_verb->add_flag("--json", asked.as_json, "Print JSON");
   compile_verb->footer(
       "Examples:\n  cellroute compile keys.tsv -o keys.ctab\n  cellroute compile eu.csv us.csv -o keys.ctab");
+  CLI::App* capacity_verb = app.add_subcommand("capacity", "Say how many keys the loss of cells touches");
+  capacity_verb->add_option("file,-c,--config", asked.file, "A configuration, whose shards are meant");
+  capacity_verb->add_option("--cells", asked.cells, "Or a shard on paper: its cells");
+  capacity_verb->add_option("--size", asked.size, "and how many of them each key may reach");
+  capacity_verb->add_option("--lost", asked.lost, "How many cells are lost; 1 unless given");
+  capacity_verb->add_option("--keys", asked.keys, "How many keys there are, to be told of keys, too");
+  capacity_verb->add_flag("--json", asked.as_json, "Print JSON");
+  capacity_verb->footer(
+      "Examples:\n  cellroute capacity --cells 8 --size 2 --lost 1 --keys 1000000\n  cellroute capacity router.yaml");
   CLI::App* version_verb = app.add_subcommand("version", "Print the version and the commit it was built from");
   version_verb->add_flag("--json", asked.as_json, "Print JSON");
   CLI::App* config_verb = app.add_subcommand("config", "Another name: `config validate` is `check`");
@@ -102,6 +111,7 @@ outcome run(std::span<const std::string> arguments, const surroundings& around) 
   }
   if (app.got_subcommand("explain")) return explain(asked, around);
   if (app.got_subcommand("compile")) return compile(asked);
+  if (app.got_subcommand("capacity")) return capacity(asked, around);
   if (app.got_subcommand("version")) return print_version(asked, around);
   return check(asked, around);
 }

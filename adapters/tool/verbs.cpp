@@ -53,25 +53,6 @@ outcome invalid(const request& asked, const wire::diagnostics& mistakes) {
   return result;
 }
 
-/// Reads the named configuration, or says why not in `result`.
-std::optional<wire::configuration> load(const request& asked, const surroundings& around, outcome& result) {
-  const std::optional<std::string>& named = asked.file ? asked.file : around.config_path;
-  if (!named || named->empty()) {
-    result = {
-        exit_usage, "",
-        named ? "the file's name is empty; name a file\n" : "no configuration; name a file, or set CONFIG_PATH\n"};
-    return std::nullopt;
-  }
-  auto read = wire::load({*named, {}, {}});
-  if (read) return *std::move(read);
-  if (!read.error().otherwise.empty()) {
-    result = {read.error().is_missing ? exit_usage : exit_invalid, "", read.error().otherwise + "\n"};
-    return std::nullopt;
-  }
-  result = invalid(asked, read.error().mistakes);
-  return std::nullopt;
-}
-
 std::size_t count_endpoints(const table_spec& spec) {
   std::size_t count = 0;
   for (const cell& c : spec.cells) count += c.endpoints.size();
@@ -97,6 +78,24 @@ outcome explain_refusal(const request& asked, const key_refusal& refused) {
 }
 
 }  // namespace
+
+std::optional<wire::configuration> load(const request& asked, const surroundings& around, outcome& result) {
+  const std::optional<std::string>& named = asked.file ? asked.file : around.config_path;
+  if (!named || named->empty()) {
+    result = {
+        exit_usage, "",
+        named ? "the file's name is empty; name a file\n" : "no configuration; name a file, or set CONFIG_PATH\n"};
+    return std::nullopt;
+  }
+  auto read = wire::load({*named, {}, {}});
+  if (read) return *std::move(read);
+  if (!read.error().otherwise.empty()) {
+    result = {read.error().is_missing ? exit_usage : exit_invalid, "", read.error().otherwise + "\n"};
+    return std::nullopt;
+  }
+  result = invalid(asked, read.error().mistakes);
+  return std::nullopt;
+}
 
 outcome check(const request& asked, const surroundings& around) {
   outcome result;

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "adapters/tool/tool.hpp"
+#include "adapters/wire/configuration.hpp"
 
 namespace cellroute::tool {
 
@@ -19,7 +21,17 @@ struct request {
   std::string output_file;
   bool print = false;
   bool as_json = false;
+
+  // Of `capacity`.
+  std::uint64_t cells = 0;  ///< 0: those of the configuration
+  std::uint64_t size = 0;
+  std::uint64_t lost = 1;
+  std::uint64_t keys = 0;  ///< 0: shares only
 };
+
+/// Reads the named configuration, or says why not in `result`.
+[[nodiscard]] std::optional<wire::configuration> load(const request& asked, const surroundings& around,
+                                                      outcome& result);
 
 /// Reads a configuration and tells every mistake, or what it holds, or with `print` what would run.
 [[nodiscard]] outcome check(const request& asked, const surroundings& around);
@@ -29,6 +41,9 @@ struct request {
 
 /// Makes one table of key files and writes it to a file.
 [[nodiscard]] outcome compile(const request& asked);
+
+/// Tells how many keys lose what when cells are lost, in the shards of a configuration or in one on paper.
+[[nodiscard]] outcome capacity(const request& asked, const surroundings& around);
 
 [[nodiscard]] outcome print_version(const request& asked, const surroundings& around);
 

@@ -4,6 +4,7 @@
 
 #include "cellroute/balance/rendezvous_slots.hpp"
 #include "cellroute/balance/round_robin.hpp"
+#include "cellroute/balance/shard_odds.hpp"
 #include "cellroute/balance/shuffle_shard.hpp"
 #include "cellroute/base/escape.hpp"
 #include "cellroute/base/expected.hpp"

@@ -135,6 +135,55 @@ const verb_case verb_cases[] = {
      "tests/unit/wire/cases/key_source_without_name.yaml:1:26: "},
     {"no key", {"explain", "-c", full}, 2, "", "key is required\n"},
 
+    {"a shard on paper",
+     {"capacity", "--cells", "8", "--size", "2", "--lost", "3", "--keys", "1000"},
+     0,
+     "8 cells, 2 of them for each key: 28 combinations\nwhen 3 cells are lost, of all keys\n"
+     "  no cell is left    10.7143 %, 107 keys\n  the first is lost  37.5 %, 375 keys\n"
+     "  any is lost        64.2857 %, 643 keys\n"
+     "two keys share\n  0 cells  53.5714 %\n  1 cell   42.8571 %\n  2 cells  3.57143 %\n",
+     ""},
+    {"the same, as JSON",
+     {"capacity", "--cells", "8", "--size", "2", "--json"},
+     0,
+     "{\n  \"cells\": 8,\n  \"size\": 2,\n  \"combinations\": 28,\n  \"lost\": 1,\n  \"share_of_keys\": {\n    "
+     "\"all\": 0",
+     ""},
+    {"the shards of a configuration",
+     {"capacity", "tests/unit/tool/shards.yaml"},
+     0,
+     "pool\n3 cells, 2 of them for each key: 3 combinations\nwhen 1 cell is lost, of all keys\n"
+     "  no cell is left    0 %\n",
+     ""},
+    {"the same, as JSON",
+     {"capacity", "-c", "tests/unit/tool/shards.yaml", "--json", "--lost", "2"},
+     0,
+     "{\n  \"shards\": [\n    {\n      \"placement\": \"pool\",\n      \"cells\": 3,\n",
+     ""},
+    {"more lost than there are",
+     {"capacity", "tests/unit/tool/shards.yaml", "--lost", "3"},
+     2,
+     "",
+     "--lost is 3, and there are 2 cells\n"},
+    {"a configuration without a shard",
+     {"capacity", full},
+     2,
+     "",
+     "examples/config/full.yaml: no placement is a shard; ask with --cells and --size\n"},
+    {"more cells for a key than there are",
+     {"capacity", "--cells", "8", "--size", "9"},
+     2,
+     "",
+     "--size must be from 1 to 8\n"},
+    {"cells alone", {"capacity", "--cells", "8"}, 2, "", "--size must be from 1 to 8\n"},
+    {"a file and cells",
+     {"capacity", full, "--cells", "8", "--size", "2"},
+     2,
+     "",
+     "name a file, or --cells and --size; not both\n"},
+    {"neither", {"capacity"}, 2, "", "no configuration; name a file, or set CONFIG_PATH\n"},
+    {"a number that is none", {"capacity", "--cells", "x"}, 2, "", "Could not convert: --cells = x\n"},
+
     {"version", {"version"}, 0, "cellroute 1.2.3 (abcdef)\n", ""},
     {"version, as a flag", {"-V"}, 0, "cellroute 1.2.3 (abcdef)\n", ""},
     {"version, as JSON", {"version", "--json"}, 0, "{\n  \"version\": \"1.2.3\",\n  \"commit\": \"abcdef\"\n}\n", ""},
@@ -145,7 +194,7 @@ const verb_case verb_cases[] = {
      {"chekc", full},
      2,
      "",
-     "no command is named chekc; there are check, compile, explain and version, and --help\n"},
+     "no command is named chekc; there are check, compile, explain, capacity and version, and --help\n"},
     {"a flag that nobody knows",
      {"check", full, "--pretty"},
      2,
@@ -167,7 +216,7 @@ const verb_case verb_cases[] = {
      {"diff", full, full},
      2,
      "",
-     "diff is not supported yet; there are check, compile, explain and version, and --help\n"},
+     "diff is not supported yet; there are check, compile, explain, capacity and version, and --help\n"},
     {"half of a verb",
      {"config", "validat", full},
      2,
@@ -194,6 +243,7 @@ TEST_CASE("tool: every help has examples") {
                                                 {"check", "--help"},
                                                 {"explain", "--help"},
                                                 {"compile", "--help"},
+                                                {"capacity", "--help"},
                                                 {"config", "validate", "--help"}}) {
     CHECK(run_words(words).output.find("Examples:\n  cellroute ") != std::string::npos);
   }
@@ -223,6 +273,8 @@ TEST_CASE("tool: JSON is JSON, whatever it is about") {
                                                 {"check", full, "--print", "--json"},
                                                 {"explain", "acme", "-c", full, "--json"},
                                                 {"explain", "a,\"b", "-c", full, "--json"},
+                                                {"capacity", "--cells", "9", "--size", "3", "--json"},
+                                                {"capacity", "tests/unit/tool/shards.yaml", "--json"},
                                                 {"version", "--json"}}) {
     CAPTURE(words.front());
     CHECK(wire::read_json(run_words(words).output, "printed.json").has_value());
