@@ -39,7 +39,7 @@ const layer layers[] = {
     {"adapters/http2", {"core/base", "core/match/request_view.hpp", "nghttp2"}},
     {"adapters/http3", {"core/base", "core/match/request_view.hpp", "ngtcp2"}},
     {"adapters/websocket", {"core/base", "core/match/request_view.hpp"}},
-    {"adapters/wire", {"core/", "yaml", "json", "address-text", "regex", "compression", "openssl"}},
+    {"adapters/wire", {"core/", "posix", "yaml", "json", "address-text", "regex", "compression", "openssl"}},
     {"adapters/sync", {"core/", "adapters/wire", "compression", "openssl"}},
     {"adapters/edge",
      {"core/base", "core/model", "core/match/request_view.hpp", "adapters/io", "adapters/http1", "adapters/http2",

@@ -153,13 +153,14 @@ config_source::read config_source::read_all(const reading& how) const {
   if (content == how.content_refused && !how.is_asked) return {content, still_refused{}};
   if (!configuration) return {content, refused{lines_of(configuration.error())}, files};
   const generation_number generation{current_.generation() + 1};
+  const bool was_kept = configuration->kept.table.has_value();
   auto table = wire::compile(*configuration, generation, seed_, &memory_);
   if (!table) {
     wire::load_error error;
     error.mistakes = std::move(table).error();
     return {content, refused{lines_of(error)}, files};
   }
-  loaded_configuration loaded{*std::move(configuration), *std::move(table), {}, {}};
+  loaded_configuration loaded{*std::move(configuration), *std::move(table), {}, was_kept, {}};
   std::vector<std::string> broken;
   {
     reader<active_configuration> before(current_);

@@ -52,12 +52,14 @@ int main(int argc, char** argv) {
   std::string config_path;
   std::string listen;
   std::string admin;
+  std::string state_dir;
   bool show_version = false;
   const std::string version = CELLROUTE_VERSION;
   const std::string commit = CELLROUTE_COMMIT;
   app.add_option("-c,--config", config_path, "the configuration, YAML or JSON; else CONFIG_PATH of the environment");
   app.add_option("--listen", listen, "address of the first listener, like :8080; else PORT of the environment");
   app.add_option("--admin", admin, "address of the admin listener, like 127.0.0.1:9901");
+  app.add_option("--state-dir", state_dir, "folder of what is kept from one start to the next: process.state_dir");
   app.add_flag("-V,--version", show_version, "print the version and end");
   try {
     app.parse(argc, argv);
@@ -78,6 +80,7 @@ int main(int argc, char** argv) {
   wire::config_file file{config_path, {}, {}};
   if (!listen.empty()) file.flags.listen = listen;
   if (!admin.empty()) file.flags.admin = admin;
+  if (!state_dir.empty()) file.flags.state_dir = state_dir;
   if (const char* const port = std::getenv("PORT")) file.environment.port = port;
   io::huge_page_resource table_memory;
   auto configuration = wire::load(file, &table_memory);

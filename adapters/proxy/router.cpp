@@ -124,7 +124,8 @@ router::~router() {
   for (const auto& w : workers_) w->stop();
   for (const auto& w : workers_) w->join();
   log_.reset();            // writes what the rings of the workers still hold
-  config_source_.reset();  // waits for its thread
+  config_source_.reset();  // waits for its thread, as the next
+  keeper_.reset();
   admin_port_.reset();
   admin_.reset();
   workers_.clear();
@@ -140,6 +141,8 @@ expected<void, start_error> router::start() {
   io::loop_clock begin;
   begin.read();
   if (auto r = open_log(); !r) return r;
+  if (auto r = open_state(); !r) return r;
+  const bool was_kept = configuration_.kept.table.has_value();
   if (auto r = compile_table(); !r) return r;
   resolve_names();
   if (auto r = open_listeners(); !r) return r;
@@ -170,6 +173,7 @@ expected<void, start_error> router::start() {
          {"keys", std::uint64_t{table.keys().size()}},
          {"placements", std::uint64_t{table.placements().size()}}});
   tell_of_health_checks(configuration_);
+  keep_table(configuration_, was_kept);
   for (const listener_slot& slot : slots_) announce(slot);
   for (const std::string& name : options_.unused_variables) {
     event(process::log_level::warn, "variable_unused", "a variable of the environment is set and has no effect yet",
@@ -211,6 +215,43 @@ expected<void, start_error> router::open_log() {
   if (!opened) return unexpected(log_failed(opened.error()));
   log_ = *std::move(opened);
   return {};
+}
+
+expected<void, start_error> router::open_state() {
+  const auto folder = wire::state_folder_of(configuration_);
+  if (!folder) return {};
+  auto lock = process::state_lock::take(*folder);
+  if (lock) {
+    state_lock_.emplace(*std::move(lock));
+    return {};
+  }
+  if (!lock.error().is_unusable) return unexpected(start_error{lock.error().what});
+  event(process::log_level::warn, "state_unusable", "nothing is kept for the next start; all else works",
+        {{"reason", std::string_view(lock.error().what)}});
+  return {};
+}
+
+void router::keep_table(const wire::configuration& c, bool was_kept) {
+  if (!c.kept.refused.empty()) {
+    event(process::log_level::warn, "kept_keys_refused", "a table that was kept cannot be used, and is made anew",
+          {{"reason", std::string_view(c.kept.refused)}});
+  }
+  if (was_kept) event(process::log_level::info, "kept_keys_used", "the key files are those of a table that was kept");
+  if (!state_lock_ || !c.kept.content) return;
+  if (!keeper_) {
+    keeping_listener& told = *this;
+    keeper_.emplace(reactor_, *configurations_, *wire::state_folder_of(configuration_), told);
+  }
+  keeper_->keep(*c.kept.content, was_kept);
+}
+
+void router::on_kept(const std::string& error) {
+  if (error.empty()) {
+    return event(process::log_level::info, "keys_kept", "the table of keys is kept for the next start");
+  }
+  if (std::exchange(has_told_keeping_failed_, true)) return;
+  event(process::log_level::warn, "keys_not_kept", "the table of keys cannot be kept; all else works",
+        {{"reason", std::string_view(error)}});
 }
 
 expected<void, start_error> router::compile_table() {

@@ -13,11 +13,13 @@
 #include "adapters/edge/listener.hpp"
 #include "adapters/io/huge_pages.hpp"
 #include "adapters/process/log_writer.hpp"
+#include "adapters/process/state_lock.hpp"
 #include "adapters/proxy/admin.hpp"
 #include "adapters/proxy/admin_port.hpp"
 #include "adapters/proxy/config_source.hpp"
 #include "adapters/proxy/drain.hpp"
 #include "adapters/proxy/name_table.hpp"
+#include "adapters/proxy/table_keeper.hpp"
 #include "adapters/proxy/worker.hpp"
 #include "adapters/wire/config_file.hpp"
 #include "cellroute/snapshot/published.hpp"
@@ -45,7 +47,7 @@ struct start_error {
 ///
 /// `start` opens everything; `run` serves the admin pages on the calling thread until the drain is over.
 /// Threads: one owner; `begin_drain` and `stop` may be called by any thread.
-class router final : private admin_source, private config_listener, private name_listener, private io::tick_listener {
+class router final : private admin_source, private config_listener, private name_listener, private keeping_listener, private io::tick_listener {
  public:
   router(wire::configuration configuration, router_options options);
   ~router();
@@ -90,6 +92,7 @@ class router final : private admin_source, private config_listener, private name
   void on_unchanged() override;
   void on_address(const std::string& host, const io::socket_address& address) override;
   void on_unresolved(const std::string& host, const std::string& why) override;
+  void on_kept(const std::string& error) override;
   void on_tick(time_point now) override;
 
   [[nodiscard]] expected<void, start_error> compile_table();
@@ -101,6 +104,9 @@ class router final : private admin_source, private config_listener, private name
   void apply_log(const wire::access_settings& access, std::unique_ptr<process::log_output> opened);
   [[nodiscard]] request_settings request_settings_of(const wire::configuration& configuration) const;
   [[nodiscard]] expected<void, start_error> open_log();
+  [[nodiscard]] expected<void, start_error> open_state();
+  /// Says what was found in the folder of state, and has the table kept that is current now.
+  void keep_table(const wire::configuration& c, bool was_kept);
   [[nodiscard]] expected<void, start_error> open_listeners();
   [[nodiscard]] expected<void, start_error> open_admin();
   /// Once all is open that only root may open.
@@ -186,6 +192,9 @@ class router final : private admin_source, private config_listener, private name
   drain drain_;
   std::atomic<readiness> state_{readiness::starting};
   wall_time started_at_;
+  std::optional<process::state_lock> state_lock_;
+  std::optional<table_keeper> keeper_;
+  bool has_told_keeping_failed_ = false;
   std::optional<config_source> config_source_;
   std::optional<loaded_configuration> loaded_;  // waits for its names
   time_point named_at_latest_;

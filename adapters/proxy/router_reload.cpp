@@ -24,6 +24,7 @@ std::vector<std::string> keep_what_needs_a_restart(const wire::settings& running
     wished = is;
     kept.emplace_back(name);
   };
+  keep("process.state_dir", running.process.state_dir, wanted.process.state_dir);
   keep("process.workers", running.process.workers, wanted.process.workers);
   keep("process.privileges", running.process.privileges, wanted.process.privileges);
   if (is_stopping) keep("listeners", running.listeners, wanted.listeners);
@@ -145,6 +146,7 @@ void router::apply(loaded_configuration loaded) {
   close_old_listeners(local);
   if (opened->admin) move_admin(*opened->admin, local);
   configuration_ = std::move(loaded.configuration);
+  keep_table(configuration_, loaded.was_kept);
   config_source_->applied(configuration_);
 }
 

@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "adapters/wire/key_cache.hpp"
 #include "adapters/wire/regex_compiler.hpp"
 #include "adapters/wire/table_file.hpp"
 #include "cellroute/base/hash.hpp"
@@ -28,7 +29,7 @@ std::unordered_map<std::string_view, std::uint16_t> indices_of(std::span<const p
   return index;
 }
 
-/// Reads a key file of lines.
+/// Brings a key file of lines; its rows are read when all files are there.
 expected<void, file_error> load_text(configuration& c, std::string name, load_error& error) {
   auto text = read_file(name, key_file_bytes_max);
   if (!text) return unexpected(text.error());
@@ -36,9 +37,43 @@ expected<void, file_error> load_text(configuration& c, std::string name, load_er
   file.name = std::move(name);
   file.text = std::make_unique<const std::string>(*std::move(text));
   add_content(error.content, *file.text);
-  std::ranges::move(read_key_file(file, c.spec.placements), std::back_inserter(error.mistakes));
   c.keys.push_back(std::move(file));
   return {};
+}
+
+/// Whether every name in a table is a placement's.
+bool is_bound(const key_table& table, std::span<const placement> placements) {
+  const auto index = indices_of(placements);
+  return (table.empty() || !table.outcomes().empty()) &&
+         std::ranges::all_of(table.outcomes(), [&index](std::string_view name) { return index.contains(name); });
+}
+
+/// What the keys are made of: the inline rows by what they say, wherever they stand, and each file with its format.
+std::uint64_t content_of_keys(const configuration& c) {
+  std::uint64_t content = 0;
+  for (const key_row& row : c.inline_keys.rows) {
+    add_content(content, row.key);
+    add_content(content, c.spec.placements[row.outcome].id.value);
+  }
+  for (const key_file& file : c.keys) {
+    add_content(content, std::string_view(file.name).substr(std::min(file.name.rfind('.'), file.name.size())));
+    add_content(content, *file.text);
+  }
+  for (const compiled_keys& file : c.tables) add_content(content, std::as_bytes(std::span(file.table.bytes().head)));
+  return content;
+}
+
+/// Takes the table that is kept of these keys, if there is one.
+void take_kept_keys(configuration& c, std::pmr::memory_resource* resource) {
+  const auto folder = state_folder_of(c);
+  if (!folder || c.keys.empty()) return;
+  c.kept.content = content_of_keys(c);
+  auto found = find_kept_table(*folder, *c.kept.content, resource);
+  if (!found) {
+    c.kept.refused = std::move(found.error().why);
+  } else if (is_bound(*found, c.spec.placements)) {  // else a file leads to no placement, and its lines tell which
+    c.kept.table = *std::move(found);
+  }
 }
 
 /// Opens a key file that is a table.
@@ -76,6 +111,11 @@ void load_keys(configuration& c, std::pmr::memory_resource* resource, load_error
     error.mistakes.push_back(
         locate(c, fmt::format("routing.keys.files[{}]", i), fmt::format("{}: {}", name, to_string(done.error()))));
     add_content(error.content, name);
+  }
+  if (error.mistakes.empty()) take_kept_keys(c, resource);
+  if (c.kept.table) return;
+  for (key_file& file : c.keys) {
+    std::ranges::move(read_key_file(file, c.spec.placements), std::back_inserter(error.mistakes));
   }
 }
 
@@ -146,6 +186,7 @@ expected<key_table, build_error> join_tables(configuration& c) {
 
 expected<routing_table, violations> compile_all(configuration& c, generation_number generation, std::uint64_t seed,
                                                 std::pmr::memory_resource* resource) {
+  if (c.kept.table) return routing_table::compile(c.spec, generation, seed, *std::exchange(c.kept.table, {}), by_re2);
   if (!c.tables.empty()) {
     auto keys = join_tables(c);
     if (keys) return routing_table::compile(c.spec, generation, seed, *std::move(keys), by_re2);

@@ -306,6 +306,11 @@ std::string path_from_file(const configuration& c, const std::string& written) {
   return (std::filesystem::path(c.file).parent_path() / written).string();  // an absolute path replaces the folder
 }
 
+std::optional<std::string> state_folder_of(const configuration& c) {
+  if (is_off(c.local.process.state_dir)) return std::nullopt;
+  return path_from_file(c, c.local.process.state_dir);
+}
+
 bool is_loopback(const socket_address& address) { return address.host.starts_with("127.") || address.host == "::1"; }
 
 diagnostics find_warnings(const configuration& c, wall_time now) {

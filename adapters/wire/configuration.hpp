@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,6 +32,13 @@ struct compiled_keys {
   key_table table;
 };
 
+/// The table of all keys, as an earlier process or an earlier change left it in `process.state_dir`.
+struct kept_keys {
+  std::optional<std::uint64_t> content{};  ///< by what it is known; none: there is nothing to gain, or no such folder
+  std::optional<key_table> table{};        ///< there is one, and nothing else was read
+  std::string refused{};                   ///< why one that is there is not taken; empty: none is there
+};
+
 /// One configuration, read and checked.
 struct configuration {
   // Fleet sections: the same on every router.
@@ -49,6 +57,7 @@ struct configuration {
 
   std::vector<key_file> keys;         ///< what the key files hold; filled by `load`
   std::vector<compiled_keys> tables;  ///< those that are tables already
+  kept_keys kept;
   std::uint64_t content = 0;          ///< a hash of all that was read; set by `load`
 };
 
@@ -67,6 +76,9 @@ struct configuration {
 /// A path as the process opens it: what is relative counts from the folder of the file that names it. The configuration
 /// keeps what was written, so that printing it changes nothing.
 [[nodiscard]] std::string path_from_file(const configuration& c, const std::string& written);
+
+/// The folder of `process.state_dir`, or nothing.
+[[nodiscard]] std::optional<std::string> state_folder_of(const configuration& c);
 
 /// Whether only this machine reaches an address.
 [[nodiscard]] bool is_loopback(const socket_address& address);

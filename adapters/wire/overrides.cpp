@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
+
 #include "adapters/wire/node.hpp"
 #include "adapters/wire/scalars.hpp"
 
@@ -28,6 +30,12 @@ expected<settings, std::string> effective(settings local, const overrides& flags
       auto address = parse_socket_address(*given->listen);
       if (!address) return refuse(is_flag ? "--listen" : "LISTEN", address.error(), *given->listen);
       listen = *std::move(address);
+    }
+    if (given->state_dir) {
+      auto folder = parse_folder_name(*given->state_dir);
+      if (!folder) return refuse(is_flag ? "--state-dir" : "STATE_DIR", folder.error(), *given->state_dir);
+      const bool is_named = !is_off(*folder);
+      local.process.state_dir = is_named ? std::filesystem::absolute(*folder).string() : *std::move(folder);
     }
     if (given->admin) {
       auto address = parse_socket_address(*given->admin);

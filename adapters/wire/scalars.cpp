@@ -361,6 +361,13 @@ parsed<std::string> parse_routing_key(std::string_view text) {
 
 parsed<std::string> parse_listed_name(std::string_view text) { return std::string(text); }
 
+parsed<std::string> parse_folder_name(std::string_view text) {
+  if (is_off(text)) return std::string("off");
+  const bool is_clean = std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20; });
+  if (text.empty() || !is_clean) return must_be("must be the name of a folder, or off");
+  return std::string(text);
+}
+
 parsed<std::string> parse_key_file_name(std::string_view text) {
   for (const std::string_view ending : {".tsv", ".csv", ".jsonl", ".ndjson", ".ctab"}) {
     if (text.size() > ending.size() && text.ends_with(ending)) return std::string(text);

@@ -85,6 +85,9 @@ struct origin {
 /// A name in a list. Any text: which there are is known with the rest of the configuration.
 [[nodiscard]] parsed<std::string> parse_listed_name(std::string_view text);
 
+/// The name of a folder, or `off`.
+[[nodiscard]] parsed<std::string> parse_folder_name(std::string_view text);
+
 /// The name of a file of routing keys; its ending tells the format.
 [[nodiscard]] parsed<std::string> parse_key_file_name(std::string_view text);
 

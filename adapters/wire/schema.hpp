@@ -190,8 +190,9 @@ void describe(auto& v, process_settings& process) {
   drain_view drain{process.drain_unready_for, process.drain_timeout};
   v.count_or("workers", "auto", process.workers, workers_allowed);
   v.map("drain", drain);
+  v.parse("state_dir", process.state_dir, parse_folder_name);
   v.map_or_off("privileges", process.privileges);
-  v.later({"zone", "state_dir", "files_dir", "max_config_age"});
+  v.later({"zone", "files_dir", "max_config_age"});
 }
 
 void describe(auto& v, listener_limits& limits) {

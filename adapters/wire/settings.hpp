@@ -61,6 +61,7 @@ struct privilege_settings {
 };
 
 struct process_settings {
+  std::string state_dir = "off";                 ///< the folder of what is kept for the next start; `off`: nothing is
   std::uint32_t workers = 0;                     ///< reactors; 0 is one per core
   duration drain_unready_for = 5s;               ///< readiness says no, everything else goes on
   duration drain_timeout = 30s;                  ///< then what still runs is closed

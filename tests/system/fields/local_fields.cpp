@@ -81,6 +81,10 @@ const field_case cases[] = {
     {"process.drain.unready_for", "0s", "20s", ends_within_look, "ended", "running"},
     {"process.drain.timeout", "50ms", "20s", ends_with_a_request, "ended", "running"},
 
+    {"process.state_dir", "off", "state",
+     [](field_run& run) { return std::string(run.process().wait_line("\"keys_kept\"", look) ? "kept" : "nothing"); },
+     "nothing", "kept", "routing: {keys: {files: [keys.tsv]}}"},
+
     {"decision.headers", "always", "never",
      [](field_run& run) { return std::string(run.get().head.has("X-Routed-To") ? "shown" : "hidden"); }, "shown",
      "hidden"},

@@ -204,3 +204,24 @@ TEST_CASE("diff: placements are compared by name, wherever they stand in the lis
   after.placements[0].kind = placement_kind::shared;
   CHECK((diff(compiled(before), compiled(after)) == table_diff{}));
 }
+
+TEST_CASE("routing table: keys that are a table already are bound to placements by name") {
+  const std::string_view names[] = {"tier3", "tier1"};  // in an order of their own
+  const key_row rows[] = {{"acme", 1}, {"visa", 0}};
+  table_spec spec = support::good_spec();
+  spec.assignments.clear();
+  auto keys = key_table::build(rows, 5, names);
+  REQUIRE(keys.has_value());
+  const auto table = routing_table::compile(spec, generation_number{3}, 1, *std::move(keys));
+  REQUIRE(table.has_value());
+  CHECK(table->placements()[table->route("acme")->placement].id.value == "tier1");
+  CHECK(table->placements()[table->route("visa")->placement].id.value == "tier3");
+
+  const std::string_view others[] = {"tier3", "gold"};
+  const auto refused = routing_table::compile(spec, generation_number{3}, 1, *key_table::build(rows, 5, others));
+  REQUIRE_FALSE(refused.has_value());
+  CHECK((refused.error() == violations{{"routing.keys", "no placement is named \"gold\"; add it"}}));
+  const auto nameless = routing_table::compile(spec, generation_number{3}, 1, *key_table::build(rows, 5));
+  REQUIRE_FALSE(nameless.has_value());
+  CHECK((nameless.error() == violations{{"routing.keys", "the outcomes have no names"}}));
+}

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <string>
+
+#include "cellroute/base/expected.hpp"
+
+namespace cellroute::process {
+
+/// Why a folder of state cannot be had.
+struct state_error {
+  std::string what;          ///< what is wrong, and what to do
+  bool is_unusable = false;  ///< the disk is at fault: a process can go on without
+};
+
+/// The right to a folder of state, which one process at a time has.
+///
+/// The folder is made where there is none, for this user only; one that belongs to another user or is open to others is
+/// refused. The right ends with the object, or with the process, however that ends.
+class state_lock {
+ public:
+  [[nodiscard]] static expected<state_lock, state_error> take(const std::string& folder);
+
+  state_lock(state_lock&& other) noexcept;
+  state_lock& operator=(state_lock&&) = delete;
+  ~state_lock();
+
+ private:
+  explicit state_lock(int descriptor) : descriptor_(descriptor) {}
+
+  int descriptor_;
+};
+
+}  // namespace cellroute::process

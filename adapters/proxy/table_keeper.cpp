@@ -1,0 +1,27 @@
+#include "adapters/proxy/table_keeper.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "adapters/wire/key_cache.hpp"
+
+namespace cellroute::proxy {
+
+void table_keeper::keep(std::uint64_t content, bool is_kept) {
+  if (thread_.joinable()) thread_.join();  // changes are seconds apart, and a table takes less
+  std::erase(contents_, content);
+  contents_.insert(contents_.begin(), content);
+  if (contents_.size() > 2) contents_.pop_back();
+  thread_ = std::thread([this, is_kept, contents = contents_] {
+    std::string error;
+    if (!is_kept) {
+      reader<active_configuration> table(current_);
+      const auto kept = wire::keep_table(folder_, contents.front(), table.current().value.table.keys());
+      if (!kept) error = kept.error();
+    }
+    wire::remove_other_tables(folder_, contents);
+    if (!is_kept) reactor_.post([this, error = std::move(error)] { listener_.on_kept(error); });
+  });
+}
+
+}  // namespace cellroute::proxy
