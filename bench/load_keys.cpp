@@ -29,6 +29,7 @@
 
 #include "adapters/io/huge_pages.hpp"
 #include "adapters/wire/config_file.hpp"
+#include "adapters/wire/table_file.hpp"
 
 namespace {
 
@@ -41,6 +42,10 @@ struct form {
   void (*row)(std::string&, std::string_view key, std::string_view placement);
 };
 
+void tsv_row(std::string& out, std::string_view key, std::string_view placement) {
+  out.append(key).append("\t").append(placement).append("\n");
+}
+
 const form forms[] = {
     {"JSON, name", "names.json", true,
      [](std::string& out, std::string_view key, std::string_view placement) {
@@ -50,10 +55,8 @@ const form forms[] = {
      [](std::string& out, std::string_view key, std::string_view placement) {
        out.append("\"").append(key).append("\":{\"placement\":\"").append(placement).append("\"},");
      }},
-    {"TSV", "keys.tsv", false,
-     [](std::string& out, std::string_view key, std::string_view placement) {
-       out.append(key).append("\t").append(placement).append("\n");
-     }},
+    {"TSV", "keys.tsv", false, tsv_row},
+    {"compiled", "keys.ctab", false, tsv_row},
     {"JSON lines", "keys.jsonl", false,
      [](std::string& out, std::string_view key, std::string_view placement) {
        out.append("{\"key\":\"").append(key).append("\",\"placement\":\"").append(placement).append("\"}\n");
@@ -82,6 +85,16 @@ void write(const std::filesystem::path& file, const std::string& text) {
   if (!out.flush()) std::abort();
 }
 
+void compile(const std::filesystem::path& file, std::string rows) {
+  wire::key_file lines;
+  lines.name = "rows.tsv";
+  lines.text = std::make_unique<const std::string>(std::move(rows));
+  wire::name_list names;
+  if (!wire::read_key_file(lines, names).empty()) std::abort();
+  const auto table = key_table::build(lines.rows, 1, names.names());
+  if (!table || !wire::write_table_file(file.string(), *table)) std::abort();
+}
+
 /// The configuration's file; for a key file the one that names it.
 std::filesystem::path make(const std::filesystem::path& folder, const form& f, std::size_t keys) {
   std::string rows = rows_of(f, keys);
@@ -93,6 +106,7 @@ std::filesystem::path make(const std::filesystem::path& folder, const form& f, s
     return folder / f.file;
   }
   write(folder / f.file, rows);
+  if (std::string_view(f.file).ends_with(".ctab")) compile(folder / f.file, std::move(rows));
   const std::filesystem::path main = folder / (std::string(f.file) + ".json");
   write(main, R"({"routing": {"default_placement": "tier3", "keys": {"files": [")" + std::string(f.file) + "\"]}},\n" +
                   std::string(cells));
@@ -126,7 +140,7 @@ figures measure(const std::filesystem::path& file, std::size_t keys) {
   io::huge_page_resource memory;
   const auto began = clock::now();
   const double core_began = core_ms();
-  auto read = wire::load({file.string(), {}, {}});
+  auto read = wire::load({file.string(), {}, {}}, &memory);
   const double core_loaded = core_ms();
   if (!read) std::abort();
   const auto table = wire::compile(*read, generation_number{1}, 1, &memory);
@@ -184,6 +198,10 @@ int main(int argc, char** argv) {
   for (const form& f : forms) {
     const std::filesystem::path file = make(folder, f, keys);
     const double file_mib = static_cast<double>(std::filesystem::file_size(folder / f.file)) / (1 << 20);
+    if (f.is_inline && std::filesystem::file_size(file) > wire::configuration_bytes_max) {
+      std::printf("%-12s %9.1f is more than a configuration may have; keys belong in files then\n", f.name, file_mib);
+      continue;
+    }
     std::vector<double> load;
     std::vector<double> compile;
     std::vector<double> both;

@@ -97,6 +97,7 @@ admin_pages::page admin_pages::debug_config() {
   out.field("last_reload_at", applied);
   out.field("generation", current.generation);
   out.field("keys", static_cast<std::uint64_t>(table.keys().size()));
+  out.field("rows_quarantined", static_cast<std::uint64_t>(source_.quarantined().size()));
   out.field("age_seconds", age < 0 ? 0.0 : age);
   out.name("rejected");
   const config_refusal refusal = source_.last_refusal();
@@ -124,9 +125,15 @@ admin_pages::page admin_pages::explain(std::string_view query) {
   if (!key) return error_page(key.error());
   const active_configuration& current = configurations_.current().value;
   const auto made = current.table.route(*key, key_origin{key_source::header, current.settings.key_header}, clock_.wall);
+  const wire::quarantined_row* const bad_row = source_.quarantined().find(*key);
+  if (!made && bad_row != nullptr) {
+    return error_page(key_is_unknown.status, key_is_unknown.code,
+                      "its row is quarantined: " + to_string(bad_row->told));
+  }
   if (!made) return error_page(key_is_unknown);
   page p;
   write_explanation_json(p.body, *made, current.table.fleet(), current.table.version());
+  if (bad_row != nullptr) wire::add_quarantined_json(p.body, *bad_row);
   return p;
 }
 

@@ -38,6 +38,8 @@ class admin_source {
   [[nodiscard]] virtual wall_time config_applied_at() const = 0;
   /// The last refusal; without mistakes where the file is what is current.
   [[nodiscard]] virtual config_refusal last_refusal() const = 0;
+  /// The rows of the current configuration that are not served.
+  [[nodiscard]] virtual const wire::quarantine& quarantined() const = 0;
   /// Whether whoever reaches the admin listener may have the configuration read again.
   [[nodiscard]] virtual bool may_reload() const = 0;
   /// Has it read again. `lifted` names a guard that does not count this time, or nothing.

@@ -24,7 +24,7 @@ namespace cellroute::proxy {
 struct loaded_configuration {
   wire::configuration configuration;  ///< without its text, and without the keys, which are in the table
   routing_table table;
-  table_diff moved;  ///< against the table that was current
+  table_diff moved;       ///< against the table that was current
   bool was_kept = false;  ///< the table comes out of the folder of state
   duration elapsed{};
 };

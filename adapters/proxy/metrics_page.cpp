@@ -211,6 +211,8 @@ void metrics_page::write_process(const router_facts& facts) {
   text_.family("gateway_config_generation", metric_type::gauge, "Generation of the current snapshot.")
       .sample({{"source", config.source}}, config.generation);
   text_.family("gateway_config_keys", metric_type::gauge, "Routing keys in the table.").sample({}, config.keys);
+  text_.family("gateway_config_rows_quarantined", metric_type::gauge, "Rows that are not served because they are bad.")
+      .sample({}, config.rows_quarantined);
   text_.family("gateway_config_bytes", metric_type::gauge, "Memory of the key table.").sample({}, config.bytes);
   if (config.last_applied) {
     text_

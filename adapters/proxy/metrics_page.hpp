@@ -25,6 +25,7 @@ struct config_facts {
   std::string source;
   std::uint64_t generation = 0;
   std::uint64_t keys = 0;
+  std::uint64_t rows_quarantined = 0;
   std::uint64_t bytes = 0;  ///< of the key table in memory
   std::optional<wall_time> last_applied{};
   std::optional<duration> last_apply_duration{};

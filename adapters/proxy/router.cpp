@@ -173,6 +173,7 @@ expected<void, start_error> router::start() {
          {"keys", std::uint64_t{table.keys().size()}},
          {"placements", std::uint64_t{table.placements().size()}}});
   tell_of_health_checks(configuration_);
+  tell_quarantined();
   keep_table(configuration_, was_kept);
   for (const listener_slot& slot : slots_) announce(slot);
   for (const std::string& name : options_.unused_variables) {
@@ -229,6 +230,19 @@ expected<void, start_error> router::open_state() {
   event(process::log_level::warn, "state_unusable", "nothing is kept for the next start; all else works",
         {{"reason", std::string_view(lock.error().what)}});
   return {};
+}
+
+void router::tell_quarantined() {
+  constexpr std::size_t told_max = 20;
+  const wire::quarantine& bad = configuration_.quarantined;
+  for (const wire::quarantined_row& row : bad.rows().first(std::min(bad.rows().size(), told_max))) {
+    event(process::log_level::warn, "row_quarantined", "a row is not served",
+          {{"row", to_string(row.told)}, {"key", std::string_view(row.key)}});
+  }
+  if (bad.size() > told_max) {
+    event(process::log_level::warn, "rows_quarantined", "more rows are not served",
+          {{"rows", std::uint64_t{bad.size()}}, {"told", std::uint64_t{told_max}}});
+  }
 }
 
 void router::keep_table(const wire::configuration& c, bool was_kept) {
@@ -523,6 +537,7 @@ std::string router::metrics() const {
   const snapshot<active_configuration>& current = configurations.current();
   facts.config.generation = current.generation;
   facts.config.keys = current.value.table.keys().size();
+  facts.config.rows_quarantined = configuration_.quarantined.size();
   facts.config.bytes = current.value.table.keys().memory_bytes();
   facts.config.last_applied = applied_at_;
   facts.config.last_apply_duration = apply_elapsed_;

@@ -47,7 +47,11 @@ struct start_error {
 ///
 /// `start` opens everything; `run` serves the admin pages on the calling thread until the drain is over.
 /// Threads: one owner; `begin_drain` and `stop` may be called by any thread.
-class router final : private admin_source, private config_listener, private name_listener, private keeping_listener, private io::tick_listener {
+class router final : private admin_source,
+                     private config_listener,
+                     private name_listener,
+                     private keeping_listener,
+                     private io::tick_listener {
  public:
   router(wire::configuration configuration, router_options options);
   ~router();
@@ -85,6 +89,7 @@ class router final : private admin_source, private config_listener, private name
   [[nodiscard]] std::string config_file() const override { return configuration_.file; }
   [[nodiscard]] wall_time config_applied_at() const override { return applied_at_; }
   [[nodiscard]] config_refusal last_refusal() const override;
+  [[nodiscard]] const wire::quarantine& quarantined() const override { return configuration_.quarantined; }
   [[nodiscard]] bool may_reload() const override;
   [[nodiscard]] io::task<reload_report> reload(std::string lifted) override;
   void on_loaded(loaded_configuration loaded) override;
@@ -105,6 +110,8 @@ class router final : private admin_source, private config_listener, private name
   [[nodiscard]] request_settings request_settings_of(const wire::configuration& configuration) const;
   [[nodiscard]] expected<void, start_error> open_log();
   [[nodiscard]] expected<void, start_error> open_state();
+  /// Names the rows that are not served.
+  void tell_quarantined();
   /// Says what was found in the folder of state, and has the table kept that is current now.
   void keep_table(const wire::configuration& c, bool was_kept);
   [[nodiscard]] expected<void, start_error> open_listeners();

@@ -146,6 +146,7 @@ void router::apply(loaded_configuration loaded) {
   close_old_listeners(local);
   if (opened->admin) move_admin(*opened->admin, local);
   configuration_ = std::move(loaded.configuration);
+  tell_quarantined();
   keep_table(configuration_, loaded.was_kept);
   config_source_->applied(configuration_);
 }

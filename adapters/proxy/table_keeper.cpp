@@ -1,6 +1,7 @@
 #include "adapters/proxy/table_keeper.hpp"
 
 #include <algorithm>
+#include <system_error>
 #include <utility>
 
 #include "adapters/wire/key_cache.hpp"
@@ -12,6 +13,14 @@ void table_keeper::keep(std::uint64_t content, bool is_kept) {
   std::erase(contents_, content);
   contents_.insert(contents_.begin(), content);
   if (contents_.size() > 2) contents_.pop_back();
+  try {
+    start(is_kept);
+  } catch (const std::system_error& error) {
+    if (!is_kept) listener_.on_kept(std::string("no thread can be had to write it: ") + error.what());
+  }
+}
+
+void table_keeper::start(bool is_kept) {
   thread_ = std::thread([this, is_kept, contents = contents_] {
     std::string error;
     if (!is_kept) {

@@ -40,6 +40,8 @@ class table_keeper {
   void keep(std::uint64_t content, bool is_kept);
 
  private:
+  void start(bool is_kept);
+
   io::reactor& reactor_;
   published<active_configuration>& current_;
   std::string folder_;

@@ -109,6 +109,11 @@ outcome check(const request& asked, const surroundings& around) {
   if (!table) return invalid(asked, table.error());
   const std::size_t key_count = table->keys().size();
   append_lines(result.errors, "warning: ", warnings);
+  for (const wire::quarantined_row& row : read->quarantined.rows()) {
+    result.errors += "quarantined: " + to_string(row.told) + "\n";
+  }
+  const std::size_t more = read->quarantined.size() - read->quarantined.rows().size();
+  if (more > 0) result.errors += fmt::format("quarantined: {} more rows\n", more);
   if (asked.print) {
     result.output = asked.as_json ? wire::write_json(tree) : wire::write_yaml(tree);
   } else if (asked.as_json) {
@@ -142,13 +147,21 @@ outcome explain(const request& asked, const surroundings& around) {
   const auto table = wire::compile(*read, generation_number{1}, 0);
   if (!table) return invalid(asked, table.error());
   const auto made = table->route(*key, {key_source::header, read->key.header}, around.now);
+  const wire::quarantined_row* const bad_row = read->quarantined.find(*key);
+  if (!made && bad_row != nullptr) {
+    outcome refused = explain_refusal(asked, key_is_unknown);
+    refused.errors = "quarantined " + to_string(bad_row->told) + "\n";
+    return refused;
+  }
   if (!made) return explain_refusal(asked, key_is_unknown);
   std::string text;
   if (asked.as_json) {
     write_explanation_json(text, *made, table->fleet(), table->version());
+    if (bad_row != nullptr) wire::add_quarantined_json(text, *bad_row);
     if (const auto tree = wire::read_json(text, "")) text = wire::write_json(*tree);  // laid out like all else here
   } else {
     write_explanation(text, *made, table->fleet(), table->version());
+    if (bad_row != nullptr) wire::add_quarantined(text, *bad_row);
   }
   result.output = std::move(text);
   return result;

@@ -59,7 +59,10 @@ std::uint64_t content_of_keys(const configuration& c) {
     add_content(content, std::string_view(file.name).substr(std::min(file.name.rfind('.'), file.name.size())));
     add_content(content, *file.text);
   }
-  for (const compiled_keys& file : c.tables) add_content(content, std::as_bytes(std::span(file.table.bytes().head)));
+  for (const compiled_keys& file : c.tables) {
+    const key_table::stored_bytes bytes = file.table.bytes();
+    add_content(content, bytes.head);  // it has the sum of all the others
+  }
   return content;
 }
 
@@ -115,8 +118,46 @@ void load_keys(configuration& c, std::pmr::memory_resource* resource, load_error
   if (error.mistakes.empty()) take_kept_keys(c, resource);
   if (c.kept.table) return;
   for (key_file& file : c.keys) {
-    std::ranges::move(read_key_file(file, c.spec.placements), std::back_inserter(error.mistakes));
+    std::ranges::move(read_key_file(file, c.spec.placements, quarantine_of(c)), std::back_inserter(error.mistakes));
   }
+  if (c.quarantined.empty()) return;
+  c.kept.content.reset();  // what is kept has no bad rows, and nobody would be told of them
+  const bool has_rows = !c.inline_keys.rows.empty() || !c.tables.empty() ||
+                        std::ranges::any_of(c.keys, [](const key_file& file) { return !file.rows.empty(); });
+  if (has_rows) return;
+  for (const quarantined_row& row : c.quarantined.rows().first(std::min(c.quarantined.rows().size(), mistakes_max))) {
+    error.mistakes.push_back(row.told);
+  }
+  error.mistakes.push_back(locate(c, "routing.on_invalid_row", "leaves no row: every one is bad"));
+}
+
+/// Takes out the rows whose keys stand somewhere before: in the configuration, in a file, or in a compiled table, which
+/// comes before all rows.
+void quarantine_repeated(configuration& c) {
+  for (const compiled_keys& compiled : c.tables) {
+    for (key_file& file : c.keys) {
+      std::size_t kept = 0;
+      for (std::size_t i = 0; i < file.rows.size(); ++i) {
+        const key_row row = file.rows[i];
+        if (compiled.table.find(row.key)) {
+          c.quarantined.add(
+              {file.name,
+               file.lines[i],
+               1,
+               {},
+               fmt::format("the key {} stands in {}, too; keep one of them", quote(row.key), compiled.name)},
+              row.key);
+          continue;
+        }
+        file.lines[kept] = file.lines[i];
+        file.rows[kept++] = row;
+      }
+      file.rows.resize(kept);
+      file.lines.resize(kept);
+    }
+  }
+  quarantine_keys_given_twice(c.inline_keys, c.file, c.quarantined);
+  quarantine_duplicates(c.keys, c.inline_keys.rows, c.quarantined);
 }
 
 /// Every key that stands in a compiled table and somewhere else, too.
@@ -239,6 +280,11 @@ expected<configuration, load_error> load(const config_file& from, std::pmr::memo
 expected<routing_table, diagnostics> compile(configuration& loaded, generation_number generation, std::uint64_t seed,
                                              std::pmr::memory_resource* resource) {
   auto table = compile_all(loaded, generation, seed, resource);
+  if (!table && quarantine_of(loaded) != nullptr) {
+    quarantine_repeated(loaded);
+    loaded.kept.content.reset();
+    table = compile_all(loaded, generation, seed, resource);
+  }
   if (!table) {
     diagnostics found = keys_given_twice(loaded.inline_keys, loaded.file).found;
     std::ranges::move(duplicates_in(loaded.keys, loaded.inline_keys.rows), std::back_inserter(found));

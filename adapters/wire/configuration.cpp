@@ -11,6 +11,7 @@
 #include <iterator>
 #include <memory>
 #include <system_error>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "adapters/wire/access_fields.hpp"
@@ -257,6 +258,19 @@ struct file_closer {
   void operator()(std::FILE* file) const { std::fclose(file); }
 };
 
+/// Rows of the tree that were taken out because their keys were given before.
+void quarantine_repeated(configuration& c, diagnostics& given_twice) {
+  if (given_twice.empty()) return;
+  std::unordered_map<std::string, std::string_view> key_of;
+  for (const key_row& row : c.inline_keys.rows) key_of.emplace(row_path(c.inline_keys, row.key), row.key);
+  std::erase_if(given_twice, [&](diagnostic& told) {
+    const auto row = key_of.find(told.path);
+    if (row == key_of.end()) return false;
+    c.quarantined.add(std::move(told), row->second);
+    return true;
+  });
+}
+
 }  // namespace
 
 void read_sections(configuration& c, mistake_list& mistakes) {
@@ -287,9 +301,10 @@ expected<configuration, diagnostics> read_configuration(std::unique_ptr<const st
   }
   diagnostics& found = mistakes.found();
   if (c.source.kind == node_kind::map) run_rules(c, found);
+  if (c.on_invalid_row == invalid_row_policy::quarantine) quarantine_repeated(c, given_twice);
   const std::string placements = path_of_file(c, "placements");
   const bool placements_are_known = std::ranges::find(found, placements, &diagnostic::path) == found.end();
-  row_mistakes of_rows = bind_rows(c.inline_keys, c.spec.placements, file_name, placements_are_known);
+  row_mistakes of_rows = bind_rows(c.inline_keys, c.spec.placements, file_name, placements_are_known, quarantine_of(c));
   drop_rows_given_again(c.inline_keys, given_twice, of_rows.found);
   std::ranges::move(of_rows.found, std::back_inserter(found));
   std::ranges::move(given_twice, std::back_inserter(found));

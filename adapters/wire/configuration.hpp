@@ -11,6 +11,7 @@
 #include "adapters/wire/inline_keys.hpp"
 #include "adapters/wire/key_file.hpp"
 #include "adapters/wire/node.hpp"
+#include "adapters/wire/quarantine.hpp"
 #include "adapters/wire/settings.hpp"
 #include "cellroute/base/expected.hpp"
 #include "cellroute/model/table_spec.hpp"
@@ -46,6 +47,7 @@ struct configuration {
   key_settings key;
   wire::inline_keys inline_keys;       ///< an outcome is the index of a placement
   std::vector<std::string> key_files;  ///< their names, as written
+  invalid_row_policy on_invalid_row = invalid_row_policy::reject;
 
   settings local;
 
@@ -58,7 +60,8 @@ struct configuration {
   std::vector<key_file> keys;         ///< what the key files hold; filled by `load`
   std::vector<compiled_keys> tables;  ///< those that are tables already
   kept_keys kept;
-  std::uint64_t content = 0;          ///< a hash of all that was read; set by `load`
+  quarantine quarantined;     ///< only with that policy
+  std::uint64_t content = 0;  ///< a hash of all that was read; set by `load`
 };
 
 /// Reads a configuration and runs every rule on it, the table's too. A file of a foreign shape is read as it is; its
@@ -82,6 +85,11 @@ struct configuration {
 
 /// Whether only this machine reaches an address.
 [[nodiscard]] bool is_loopback(const socket_address& address);
+
+/// Where rows go that cannot be served; null where they refuse the whole.
+[[nodiscard]] inline quarantine* quarantine_of(configuration& c) {
+  return c.on_invalid_row == invalid_row_policy::quarantine ? &c.quarantined : nullptr;
+}
 
 /// What a person should look at although the configuration is valid, in the order of the text.
 [[nodiscard]] diagnostics find_warnings(const configuration& c, wall_time now);

@@ -37,12 +37,14 @@ void read_key(section& key, key_settings& out, unknown_key_policy& on_unknown) {
 }
 
 /// A row is a placement's name, or a map once it has attributes.
-void read_inline_keys(section& keys, inline_keys& out) {
+void read_inline_keys(section& keys, inline_keys& out, quarantine* bad_rows) {
   const node* rows = keys.map_at("inline");
   if (rows == nullptr) return;
   for (const node& row : rows->children) {
     const node* placement = nullptr;
     const auto path = [&] { return join_path(keys.path("inline"), row.name); };
+    diagnostics& found = keys.mistakes().found();
+    const std::size_t before = found.size();
     if (row.kind == node_kind::map) {
       section attributes(row, path(), keys.mistakes());
       std::string name;
@@ -54,6 +56,11 @@ void read_inline_keys(section& keys, inline_keys& out) {
       placement = &row;
     } else {
       keys.mistakes().add(row.at, path(), "must be the name of a placement");
+    }
+    if (bad_rows != nullptr && found.size() > before) {
+      bad_rows->add(std::move(found[before]), row.name);
+      found.resize(before);
+      continue;
     }
     if (placement != nullptr) add_row(out, row.name, placement->text, row.name_at);
   }
@@ -73,14 +80,14 @@ void print_rows(printer& out, std::string_view name, std::vector<T> rows) {
 
 void read_routing(section& routing, configuration& c) {
   routing.text("default_placement", c.spec.default_placement.value);
+  routing.choice("on_invalid_row", c.on_invalid_row, invalid_row_names);
   read_rows(routing, "rules", c.spec.rules);
   read_rows(routing, "canary", c.spec.canaries);
   read_rows(routing, "override", c.spec.overrides);
-  routing.later({"on_invalid_row"});
   const node* found = routing.map_at("keys");
   if (found == nullptr) return;
   section keys(*found, routing.path("keys"), routing.mistakes());
-  read_inline_keys(keys, c.inline_keys);
+  read_inline_keys(keys, c.inline_keys, quarantine_of(c));
   keys.list("files", c.key_files, parse_key_file_name);
 }
 
@@ -249,6 +256,7 @@ node print_fleet(const configuration& c) {
   print_rows(routing, "rules", spec.rules);
   print_rows(routing, "canary", spec.canaries);
   print_rows(routing, "override", spec.overrides);
+  routing.choice("on_invalid_row", c.on_invalid_row, invalid_row_names);
   top.add("routing", std::move(routing).take());
 
   printer cells;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "adapters/wire/node.hpp"
 #include "adapters/wire/tree_builder.hpp"
@@ -20,10 +21,12 @@ constexpr std::uint16_t unbound = 65'535;  // no placement has that index
 /// What is wrong with rows, until their places are known.
 class fault_list {
  public:
-  fault_list(const inline_keys& keys, std::string_view file) : keys_(keys), file_(file) {}
+  /// `keeps_all`: each of the rows is to be known, however many they are.
+  fault_list(const inline_keys& keys, std::string_view file, bool keeps_all = false)
+      : keys_(keys), file_(file), keeps_all_(keeps_all) {}
 
   void add(std::size_t row, std::string what) {
-    if (rows_.size() < row_mistakes_max) {
+    if (keeps_all_ || rows_.size() < row_mistakes_max) {
       rows_.push_back(row);
       what_.push_back(std::move(what));
     } else {
@@ -32,6 +35,22 @@ class fault_list {
   }
 
   [[nodiscard]] bool is_empty() const { return rows_.empty(); }
+
+  /// The rows, in growing order; why each is bad is told to `bad_rows`.
+  [[nodiscard]] std::vector<std::size_t> move_to(quarantine& bad_rows) && {
+    std::vector<std::size_t> order(rows_.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::ranges::stable_sort(order, {}, [this](std::size_t i) { return rows_[i]; });
+    const std::vector<position> at = places_of(keys_, rows_);
+    std::vector<std::size_t> bad;
+    for (const std::size_t i : order) {
+      if (!bad.empty() && bad.back() == rows_[i]) continue;  // a row is told once
+      const std::string_view key = keys_.rows[rows_[i]].key;
+      bad.push_back(rows_[i]);
+      bad_rows.add({std::string(file_), at[i].line, at[i].column, row_path(keys_, key), std::move(what_[i])}, key);
+    }
+    return bad;
+  }
 
   [[nodiscard]] row_mistakes take() && {
     row_mistakes told{{}, more_};
@@ -46,6 +65,7 @@ class fault_list {
  private:
   const inline_keys& keys_;
   std::string_view file_;
+  bool keeps_all_;
   std::vector<std::size_t> rows_;
   std::vector<std::string> what_;
   std::size_t more_ = 0;
@@ -102,9 +122,9 @@ void add_row(inline_keys& keys, std::string_view key, std::string_view placement
 }
 
 row_mistakes bind_rows(inline_keys& keys, std::span<const placement> placements, std::string_view file,
-                       bool placements_are_known) {
+                       bool placements_are_known, quarantine* bad_rows) {
   const std::vector<std::uint16_t> index = indices_of(keys.names.names(), placements);
-  fault_list faults(keys, file);
+  fault_list faults(keys, file, bad_rows != nullptr);
   for (std::size_t i = 0; i < keys.rows.size(); ++i) {
     key_row& row = keys.rows[i];
     const std::uint16_t named = row.outcome;
@@ -120,14 +140,47 @@ row_mistakes bind_rows(inline_keys& keys, std::span<const placement> placements,
       faults.add(i, fmt::format("the key has {} bytes; {} is the most", row.key.size(), key_size_max));
     }
   }
+  if (bad_rows != nullptr) {
+    const std::vector<std::size_t> bad = std::move(faults).move_to(*bad_rows);
+    remove_rows(keys, bad);
+    quarantine_keys_given_twice(keys, file, *bad_rows);  // of what is left: a bad row makes no good one bad
+    return {};
+  }
   if (keys.rows.size() <= rows_compared_max || !faults.is_empty()) add_keys_given_twice(keys, faults);
   return std::move(faults).take();
+}
+
+void remove_rows(inline_keys& keys, std::span<const std::size_t> rows) {
+  std::vector<key_row> kept;
+  std::vector<std::pair<std::size_t, position>> places;
+  if (rows.empty()) return;
+  kept.reserve(keys.rows.size() - rows.size());
+  auto place = keys.places.begin();
+  for (std::size_t i = 0; i < keys.rows.size(); ++i) {
+    const bool has_place = place != keys.places.end() && place->first == i;
+    if (!rows.empty() && rows.front() == i) {
+      rows = rows.subspan(1);
+    } else {
+      if (has_place) places.emplace_back(kept.size(), place->second);
+      kept.push_back(keys.rows[i]);
+    }
+    if (has_place) ++place;
+  }
+  keys.rows = std::move(kept);
+  keys.places = std::move(places);
 }
 
 row_mistakes keys_given_twice(const inline_keys& keys, std::string_view file) {
   fault_list faults(keys, file);
   add_keys_given_twice(keys, faults);
   return std::move(faults).take();
+}
+
+void quarantine_keys_given_twice(inline_keys& keys, std::string_view file, quarantine& bad_rows) {
+  fault_list faults(keys, file, true);
+  add_keys_given_twice(keys, faults);
+  const std::vector<std::size_t> bad = std::move(faults).move_to(bad_rows);
+  remove_rows(keys, bad);
 }
 
 std::vector<position> places_of(const inline_keys& keys, std::span<const std::size_t> wanted) {

@@ -11,6 +11,7 @@
 #include "adapters/wire/diagnostic.hpp"
 #include "adapters/wire/name_list.hpp"
 #include "adapters/wire/node.hpp"
+#include "adapters/wire/quarantine.hpp"
 #include "cellroute/model/table_spec.hpp"
 #include "cellroute/table/key_rows.hpp"
 
@@ -55,7 +56,8 @@ struct row_mistakes {
 
 inline constexpr std::size_t row_mistakes_max = 10'000;
 
-/// Binds rows to placements.
+/// Binds rows to placements. With `bad_rows`, those that cannot be served go there, each once, and nothing is an error;
+/// of a key that stands twice the first row is served.
 ///
 /// Errors: no placement of that name; a key of 0 or more than 256 bytes; a key that stands twice, with both places,
 ///         unless there are more than 10,000 rows and all else is right: whoever makes a table of them sees that first,
@@ -64,10 +66,18 @@ inline constexpr std::size_t row_mistakes_max = 10'000;
 ///         that lead nowhere then.
 /// Cost:   a few ns a row.
 [[nodiscard]] row_mistakes bind_rows(inline_keys& keys, std::span<const placement> placements, std::string_view file,
-                                     bool placements_are_known = true);
+                                     bool placements_are_known = true, quarantine* bad_rows = nullptr);
+
+/// Takes rows out.
+///
+/// Range: `rows` are indices, in growing order.
+void remove_rows(inline_keys& keys, std::span<const std::size_t> rows);
 
 /// The keys that stand twice. Cost: about 40 ns a row.
 [[nodiscard]] row_mistakes keys_given_twice(const inline_keys& keys, std::string_view file);
+
+/// Takes out every row whose key stands in a row before.
+void quarantine_keys_given_twice(inline_keys& keys, std::string_view file, quarantine& bad_rows);
 
 /// A row of which nothing is a view into the text. `key` and `placement` outlive the keys.
 void add_row(inline_keys& keys, std::string_view key, std::string_view placement, position at);

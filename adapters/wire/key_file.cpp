@@ -27,9 +27,11 @@ std::string attribute_mistake(std::string_view name) {
 class row_taker {
  public:
   /// `takes_any`: a name that is not among `names` becomes one of them.
-  row_taker(key_file& file, name_list& names, bool takes_any) : file_(file), names_(names), takes_any_(takes_any) {}
+  row_taker(key_file& file, name_list& names, bool takes_any, quarantine* bad_rows)
+      : file_(file), names_(names), takes_any_(takes_any), bad_rows_(bad_rows) {}
 
   void take(std::uint32_t line, std::string_view key, std::string_view placement) {
+    if (bad_rows_ != nullptr && line == bad_line_) return;  // it has another mistake
     if (key.empty()) return mistake(line, 1, "has an empty key");
     if (key.size() > key_size_max) {
       return mistake(line, 1, fmt::format("has a key of {} bytes; at most {} are allowed", key.size(), key_size_max));
@@ -38,13 +40,21 @@ class row_taker {
     if (!outcome) {
       return mistake(line, key.size() + 2,
                      placement.empty() ? "names no placement"
-                                       : fmt::format("names the placement {}, which there is not", quote(placement)));
+                                       : fmt::format("names the placement {}, which there is not", quote(placement)),
+                     key);
     }
     file_.rows.push_back({key, *outcome});
     file_.lines.push_back(line);
   }
 
-  void mistake(std::uint32_t line, std::size_t column, std::string what) {
+  /// Of a row: of this key, as far as that is known.
+  void mistake(std::uint32_t line, std::size_t column, std::string what, std::string_view key = {}) {
+    if (bad_rows_ == nullptr) return file_mistake(line, column, std::move(what));
+    if (line != bad_line_) bad_rows_->add({file_.name, line, column, {}, std::move(what)}, key);
+    bad_line_ = line;
+  }
+  /// Of the file as a whole.
+  void file_mistake(std::uint32_t line, std::size_t column, std::string what) {
     if (found_.size() <= mistakes_max) found_.push_back({file_.name, line, column, {}, std::move(what)});
   }
   /// A text that the file does not hold as it is.
@@ -63,6 +73,8 @@ class row_taker {
   key_file& file_;
   name_list& names_;
   bool takes_any_;
+  quarantine* bad_rows_;
+  std::uint32_t bad_line_ = 0;
   diagnostics found_;
 };
 
@@ -94,7 +106,7 @@ void read_tsv(std::string_view text, row_taker& rows) {
         const std::string_view one = attributes.substr(0, end);
         if (!one.empty()) {
           rows.mistake(line, static_cast<std::size_t>(one.data() - row.data()) + 1,
-                       attribute_mistake(one.substr(0, one.find('='))));
+                       attribute_mistake(one.substr(0, one.find('='))), row.substr(0, tab));
         }
         attributes.remove_prefix(std::min(end + 1, attributes.size()));
       }
@@ -134,7 +146,8 @@ class csv_reader {
     const std::size_t end = std::min(rest_.find_first_of(",\n\""), rest_.size());
     std::string_view field = rest_.substr(0, end);
     if (end < rest_.size() && rest_[end] == '"') {
-      rows_.mistake(next_line_, 1, "has a quote inside of a field; put the field in quotes and write the quote twice");
+      rows_.file_mistake(next_line_, 1,
+                         "has a quote inside of a field; put the field in quotes and write the quote twice");
       return std::nullopt;
     }
     if (field.ends_with('\r')) field.remove_suffix(1);
@@ -149,7 +162,7 @@ class csv_reader {
     for (;;) {
       const std::size_t end = rest_.find('"', start);
       if (end == std::string_view::npos) {
-        rows_.mistake(begin, 1, "has a quote that is not closed");
+        rows_.file_mistake(begin, 1, "has a quote that is not closed");
         return std::nullopt;
       }
       const std::string_view part = rest_.substr(start, end - start);
@@ -164,7 +177,7 @@ class csv_reader {
       }
       rest_.remove_prefix(end + 1);
       if (!rest_.empty() && rest_.front() != ',' && rest_.front() != '\n' && rest_.front() != '\r') {
-        rows_.mistake(next_line_, 1, "has something behind a closed quote");
+        rows_.file_mistake(next_line_, 1, "has something behind a closed quote");
         return std::nullopt;
       }
       return is_escaped ? rows_.keep(std::move(unescaped)) : part;
@@ -186,10 +199,10 @@ void read_csv(std::string_view text, row_taker& rows) {
   const auto key = static_cast<std::size_t>(column("key"));
   const auto placement = static_cast<std::size_t>(column("placement"));
   if (key == columns.size() || placement == columns.size()) {
-    return rows.mistake(1, 1, "must name the columns: key,placement");
+    return rows.file_mistake(1, 1, "must name the columns: key,placement");
   }
   for (std::size_t i = 0; i < columns.size(); ++i) {
-    if (i != key && i != placement && !is_later(columns[i])) rows.mistake(1, 1, attribute_mistake(columns[i]));
+    if (i != key && i != placement && !is_later(columns[i])) rows.file_mistake(1, 1, attribute_mistake(columns[i]));
   }
   while (reader.next(fields)) {
     if (fields.size() == 1 && fields.front().empty()) continue;
@@ -200,7 +213,7 @@ void read_csv(std::string_view text, row_taker& rows) {
     }
     for (std::size_t i = 0; i < columns.size(); ++i) {
       if (i != key && i != placement && !fields[i].empty()) {
-        rows.mistake(reader.line(), 1, attribute_mistake(columns[i]));
+        rows.mistake(reader.line(), 1, attribute_mistake(columns[i]), fields[key]);
       }
     }
     rows.take(reader.line(), fields[key], fields[placement]);
@@ -263,9 +276,9 @@ void read_json_lines(std::string_view text, const std::string& name, row_taker& 
     for (const node& member : tree->children) {
       const bool is_first = tree->find(member.name) == &member;
       if (!is_first) {
-        rows.mistake(line, member.name_at.column, quote(member.name) + " stands twice");
+        rows.mistake(line, member.name_at.column, quote(member.name) + " stands twice", key->text);
       } else if (member.name != "key" && member.name != "placement") {
-        rows.mistake(line, member.name_at.column, attribute_mistake(member.name));
+        rows.mistake(line, member.name_at.column, attribute_mistake(member.name), key->text);
       }
     }
     const std::size_t at = row.find(key->text);  // most keys stand there as they are
@@ -285,20 +298,53 @@ diagnostics read_rows(const key_file& file, row_taker rows) {
   } else if (name.ends_with(".jsonl") || name.ends_with(".ndjson")) {
     read_json_lines(text, file.name, rows);
   } else {
-    rows.mistake(1, 1, "has a name that tells no format; let it end with .tsv, .csv, .jsonl or .ctab");
+    rows.file_mistake(1, 1, "has a name that tells no format; let it end with .tsv, .csv, .jsonl or .ctab");
   }
   return rows.take_mistakes();
 }
 
-}  // namespace
-
-diagnostics read_key_file(key_file& file, std::span<const placement> placements) {
-  name_list names;  // a number is an index: no name is there twice
-  for (const placement& p : placements) (void)names.add(p.id.value);
-  return read_rows(file, row_taker(file, names, false));
+/// `other` is null for the configuration.
+diagnostic given_before(const key_file& file, std::uint32_t line, std::string_view key, const key_file* other,
+                        std::uint32_t other_line) {
+  const std::string where =
+      other == nullptr ? std::string("routing.keys.inline") : fmt::format("{}:{}", other->name, other_line);
+  return {file.name, line, 1, {}, fmt::format("the key {} stands in {}, too; keep one of them", quote(key), where)};
 }
 
-diagnostics read_key_file(key_file& file, name_list& names) { return read_rows(file, row_taker(file, names, true)); }
+}  // namespace
+
+diagnostics read_key_file(key_file& file, std::span<const placement> placements, quarantine* bad_rows) {
+  name_list names;  // a number is an index: no name is there twice
+  for (const placement& p : placements) (void)names.add(p.id.value);
+  return read_rows(file, row_taker(file, names, false, bad_rows));
+}
+
+diagnostics read_key_file(key_file& file, name_list& names) {
+  return read_rows(file, row_taker(file, names, true, nullptr));
+}
+
+void quarantine_duplicates(std::span<key_file> files, std::span<const key_row> inline_rows, quarantine& bad_rows) {
+  struct place {
+    const key_file* file;  // null: the configuration
+    std::uint32_t line;
+  };
+  std::unordered_map<std::string_view, place> first;
+  for (const key_row& row : inline_rows) first.emplace(row.key, place{nullptr, 0});
+  for (key_file& file : files) {
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < file.rows.size(); ++i) {
+      const auto [at, is_new] = first.try_emplace(file.rows[i].key, place{&file, file.lines[i]});
+      if (!is_new) {
+        bad_rows.add(given_before(file, file.lines[i], at->first, at->second.file, at->second.line), at->first);
+        continue;
+      }
+      file.rows[kept] = file.rows[i];
+      file.lines[kept++] = file.lines[i];
+    }
+    file.rows.resize(kept);
+    file.lines.resize(kept);
+  }
+}
 
 diagnostics duplicates_in(std::span<const key_file> files, std::span<const key_row> inline_rows) {
   struct place {
@@ -312,14 +358,7 @@ diagnostics duplicates_in(std::span<const key_file> files, std::span<const key_r
     for (std::size_t i = 0; i < file.rows.size() && found.size() < mistakes_max; ++i) {
       const auto [at, is_new] = first.try_emplace(file.rows[i].key, place{&file, file.lines[i]});
       if (is_new) continue;
-      const place& other = at->second;
-      const std::string where = other.file == nullptr ? std::string("routing.keys.inline")
-                                                      : fmt::format("{}:{}", other.file->name, other.line);
-      found.push_back({file.name,
-                       file.lines[i],
-                       1,
-                       {},
-                       fmt::format("the key {} stands in {}, too; keep one of them", quote(at->first), where)});
+      found.push_back(given_before(file, file.lines[i], at->first, at->second.file, at->second.line));
     }
   }
   return found;

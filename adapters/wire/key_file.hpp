@@ -10,6 +10,7 @@
 
 #include "adapters/wire/diagnostic.hpp"
 #include "adapters/wire/name_list.hpp"
+#include "adapters/wire/quarantine.hpp"
 #include "cellroute/model/table_spec.hpp"
 #include "cellroute/table/key_rows.hpp"
 
@@ -45,8 +46,10 @@ struct key_file {
 /// Errors: all at once, at most `mistakes_max`: no placement of that name, a key of 0 or more than 256 bytes, a column
 ///         or member that has no meaning, or none yet; a file whose name ends otherwise. A key that stands twice is not
 ///         found here: see `duplicates_in`.
-/// Cost:   about 50 ns a row of TSV.
-[[nodiscard]] diagnostics read_key_file(key_file& file, std::span<const placement> placements);
+/// With `bad_rows`, a row that cannot be served goes there, and only what is wrong with the file as a whole is an
+/// error. Cost:   about 50 ns a row of TSV.
+[[nodiscard]] diagnostics read_key_file(key_file& file, std::span<const placement> placements,
+                                        quarantine* bad_rows = nullptr);
 
 /// As above, where any name is a placement's: an outcome is a number of `names`, which grows.
 [[nodiscard]] diagnostics read_key_file(key_file& file, name_list& names);
@@ -54,6 +57,9 @@ struct key_file {
 /// Every key that stands twice, in these files or in one of them and in the configuration, with both places. Cost: a
 /// hash set of all keys; to be called once it is known that there is one.
 [[nodiscard]] diagnostics duplicates_in(std::span<const key_file> files, std::span<const key_row> inline_rows);
+
+/// Takes out of files each row whose key stands in a row before, or in a row of the configuration.
+void quarantine_duplicates(std::span<key_file> files, std::span<const key_row> inline_rows, quarantine& bad_rows);
 
 /// A million rows of configuration are 64 MiB and more; this is for ten million and more.
 inline constexpr std::size_t key_file_bytes_max = std::size_t{4} << 30;

@@ -27,6 +27,8 @@ inline constexpr named<placement_kind> placement_kind_names[] = {
     {"shared", placement_kind::shared}, {"dedicated", placement_kind::dedicated}, {"shard", placement_kind::shard}};
 inline constexpr named<host_policy> host_policy_names[] = {{"preserve", host_policy::preserve},
                                                            {"upstream", host_policy::upstream}};
+inline constexpr named<invalid_row_policy> invalid_row_names[] = {{"reject", invalid_row_policy::reject},
+                                                                  {"quarantine", invalid_row_policy::quarantine}};
 inline constexpr named<unknown_key_policy> unknown_key_names[] = {{"default", unknown_key_policy::use_default},
                                                                   {"reject", unknown_key_policy::reject}};
 

@@ -43,6 +43,16 @@ void check_key_file(const std::string& text, const std::string& name) {
     before = files.front().lines[i];
   }
   require(duplicates_in(files, {}).size() <= mistakes_max);
+
+  // With bad rows set apart, the same rows or fewer are served, and none twice.
+  std::vector<key_file> apart(1);
+  apart.front().name = name;
+  apart.front().text = std::make_unique<const std::string>(text);
+  quarantine bad_rows;
+  const diagnostics of_file = read_key_file(apart.front(), placements, &bad_rows);
+  require(of_file.size() + bad_rows.size() <= found.size() || found.size() > mistakes_max);
+  quarantine_duplicates(apart, {}, bad_rows);
+  require(apart.front().rows.size() <= files.front().rows.size() && duplicates_in(apart, {}).empty());
 }
 
 }  // namespace

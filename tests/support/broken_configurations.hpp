@@ -148,6 +148,7 @@ inline void add_policy(std::vector<breakable_field>& fields, const std::string& 
       {"process.drain.timeout", t("30s"), no_times(true)},
       {"process.privileges.user", t("nobody"), no_texts()},
       {"process.privileges.group", t("nogroup"), no_texts()},
+      {"process.state_dir", t("off"), with(no_scalars(), {{piece::text(""), "must be the name of a folder, or off"}})},
       {"listeners[].name", t("web"), no_texts()},
       {"listeners[].address", t("127.0.0.1:0"), no_addresses()},
       {"listeners[].trusted_proxies", piece::list({t("10.0.0.0/8")}), no_lists()},
@@ -235,6 +236,7 @@ inline void add_policy(std::vector<breakable_field>& fields, const std::string& 
                                         {t("1969-01-01T00:00:00Z"), "must be from the years 1970 to 2261"}})});
   fields.push_back({"routing.keys.inline.*.placement", t("tier1"), no_texts()});
   fields.push_back({"routing.keys.files", piece::list(), no_lists()});
+  fields.push_back({"routing.on_invalid_row", t("reject"), no_choices("reject, quarantine")});
   fields.push_back({"routing.default_placement", t("tier1"), no_texts()});
   return fields;
 }

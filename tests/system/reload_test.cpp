@@ -309,6 +309,36 @@ TEST_CASE("reload: a guard refuses what would go too far, and is lifted once, by
   CHECK(post(router, "/v1/reload", "Origin: http://127.0.0.1\r\n").status() == 403);
 }
 
+TEST_CASE("reload: bad rows are quarantined where the configuration says so, and named everywhere") {
+  fake_cell one(says{"one"});
+  fake_cell two(says{"two"});
+  router_config config = config_of(one.port(), two.port(), "acme: tier1");
+  config.key_files = "keys.tsv";
+  config.files = {{"keys.tsv", "visa\ttier1\nglobex\tgold\nacme\ttier3\n"}};
+  config.routing = ", on_invalid_row: quarantine";
+  router_process router(config);
+  REQUIRE(router.process().wait_line("row_quarantined"));
+  CHECK(router.metric("gateway_config_keys") == 2);
+  CHECK(router.metric("gateway_config_rows_quarantined") == 2);
+  CHECK(log_line(router.admin("/debug/config").content)["rows_quarantined"] == "2");
+  CHECK(cell_of(router, "acme") == "one");
+  CHECK(cell_of(router, "globex") == "two");
+  CHECK(log_line(router.admin("/v1/explain?key=globex").content)["quarantined"].find(
+            "keys.tsv:2:8: names the placement \"gold\", which there is not") != std::string::npos);
+  CHECK(log_line(router.admin("/v1/explain?key=visa").content)["quarantined"] == "<none>");
+
+  std::string many;
+  for (int i = 0; i < 30; ++i) many += "k" + std::to_string(i) + "\tgold\n";
+  std::ofstream(router.folder() / "keys.tsv") << many + "visa\ttier1\n";
+  CHECK(eventually([&] { return router.metric("gateway_config_rows_quarantined") == 30; }));
+  const auto more = router.process().wait_line("\"rows_quarantined\"");
+  REQUIRE(more);
+  CHECK(log_line(*more)["rows"] == "30");
+  CHECK(log_line(*more)["told"] == "20");
+  std::ofstream(router.folder() / "keys.tsv") << "visa\ttier1\n";
+  CHECK(eventually([&] { return router.metric("gateway_config_rows_quarantined") == 0; }));
+}
+
 TEST_CASE("reload: a compiled table is opened, followed, and refused when it is broken") {
   fake_cell one(says{"one"});
   fake_cell two(says{"two"});

@@ -28,6 +28,12 @@ const field_case cases[] = {
     {"routing.keys.inline.*.placement", "tier1", "tier3", [](field_run& run) { return routed_to(run, "acme"); },
      "tier1", "tier3"},
     {"routing.keys.files", "", "[keys.tsv]", [](field_run& run) { return routed_to(run, "filed"); }, "tier3", "tier1"},
+    {"routing.on_invalid_row", "reject", "quarantine",
+     [](field_run& run) {
+       run.edit("routing: {keys: {inline: {more: nowhere}}}");
+       return run.reload();
+     },
+     "refused", "applied", "reload: {watch: false, poll: off}"},
 
     {"routing.rules[].match.prefix", "new", "old", [](field_run& run) { return routed_to(run, "new-1"); }, "tier1",
      "tier3", "routing: {rules: [{match: {prefix: x}, placement: tier1}]}"},

@@ -69,6 +69,8 @@ struct fake_source final : admin_source {
   [[nodiscard]] std::string config_file() const override { return "cellroute.yaml"; }
   [[nodiscard]] wall_time config_applied_at() const override { return wall_time(1'000s); }
   [[nodiscard]] config_refusal last_refusal() const override { return {wall_time(1'001s), mistakes}; }
+  wire::quarantine bad_rows;
+  [[nodiscard]] const wire::quarantine& quarantined() const override { return bad_rows; }
   [[nodiscard]] bool may_reload() const override { return is_private; }
   [[nodiscard]] io::task<reload_report> reload(std::string guard) override {
     ++reloads;
@@ -128,7 +130,8 @@ const page_case page_cases[] = {
     {"readiness", "GET", "/ready", 200, "{\"status\":\"ready\"}\n"},
     {"version", "GET", "/version", 200, "{\"version\":\"1.2.3\",\"commit\":\"abc123\"}\n"},
     {"metrics, where configured", "GET", "/internal/metrics", 200, "gateway_build_info 1\n"},
-    {"configuration", "GET", "/debug/config", 200, "\"generation\":3,\"keys\":3,\"age_seconds\":12"},
+    {"configuration", "GET", "/debug/config", 200,
+     "\"generation\":3,\"keys\":3,\"rows_quarantined\":0,\"age_seconds\":12"},
     {"configuration: version", "GET", "/debug/config", 200,
      "{\"version\":\"v1\",\"source\":\"file\",\"file\":\"cellroute.yaml\","},
     {"a key explained", "GET", "/v1/explain?key=acme", 200, "\"placement\":\"tier1\""},

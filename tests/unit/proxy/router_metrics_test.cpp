@@ -325,6 +325,7 @@ TEST_CASE("router metrics: facts of the process") {
   facts.config.source = "file";
   facts.config.generation = 7;
   facts.config.keys = 1000;
+  facts.config.rows_quarantined = 3;
   facts.config.bytes = 21'000;
   facts.config.last_applied = wall_time(200'500ms);
   facts.config.last_apply_duration = 12ms;
@@ -339,6 +340,7 @@ TEST_CASE("router metrics: facts of the process") {
                        R"(gateway_build_info{version="0.1.0",commit="abc1234"} 1)",
                        R"(gateway_config_generation{source="file"} 7)",
                        "gateway_config_keys 1000",
+                       "gateway_config_rows_quarantined 3",
                        "gateway_config_bytes 21000",
                        "gateway_config_last_applied_timestamp_seconds 200.5",
                        "gateway_config_age_seconds 59.5",

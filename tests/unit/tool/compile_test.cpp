@@ -158,6 +158,37 @@ TEST_CASE("compile: a table is known by what it begins with, and checked whateve
   }
 }
 
+TEST_CASE("quarantine: check names the bad rows, explain says why a key has none, and one good row must be left") {
+  const workshop w;
+  w.write("a.tsv", "acme\ttier1\nvisa\tgold\nhooli\ttier1\n");
+  w.write("b.tsv", "hooli\ttier3\nglobex\ttier1\n");
+  const std::string text =
+      "routing:\n  on_invalid_row: quarantine\n  default_placement: tier3\n  keys: {files: [a.tsv, b.tsv]}\n"
+      "placements:\n  tier1: {endpoints: [{url: \"http://h\"}]}\n  tier3: {endpoints: [{url: \"http://i\"}]}\n";
+  w.write("c.yaml", text);
+  const outcome checked = w.run({"check", "c.yaml"});
+  CHECK(checked.exit_code == 0);
+  CHECK(checked.output == "c.yaml: valid; 3 keys, 2 placements, 2 cells, 2 endpoints\n");
+  CHECK(checked.errors ==
+        "quarantined: a.tsv:2:6: names the placement \"gold\", which there is not\n"
+        "quarantined: b.tsv:1:1: the key \"hooli\" stands in a.tsv:3, too; keep one of them\n");
+  CHECK(w.placement_of("hooli") == "tier1");
+  CHECK(w.placement_of("visa") == "tier3");
+  CHECK(w.run({"explain", "visa", "-c", "c.yaml"})
+            .output.ends_with("\nquarantined a.tsv:2:6: names the placement \"gold\", which there is not\n"));
+  CHECK(w.run({"explain", "visa", "-c", "c.yaml", "--json"}).output.find("\"quarantined\": ") != std::string::npos);
+  CHECK(w.run({"explain", "acme", "-c", "c.yaml"}).output.find("quarantined") == std::string::npos);
+
+  w.write("c.yaml", text + "key: {on_unknown: reject}\n");
+  CHECK(w.run({"explain", "visa", "-c", "c.yaml"}).errors.starts_with("quarantined a.tsv:2:6: "));
+  w.write("a.tsv", "visa\tgold\n");
+  w.write("b.tsv", "hooli\tgold\n");
+  CHECK(w.run({"check", "c.yaml"}).errors ==
+        "a.tsv:1:6: names the placement \"gold\", which there is not\n"
+        "b.tsv:1:7: names the placement \"gold\", which there is not\n"
+        "c.yaml:2:3: routing.on_invalid_row: leaves no row: every one is bad\n");
+}
+
 TEST_CASE("compile: a table that leads to no placement names itself and the placement") {
   const workshop w;
   w.write("a.tsv", "acme\tgold\nvisa\ttier1\n");

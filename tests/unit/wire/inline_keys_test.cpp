@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "adapters/wire/config_file.hpp"
 #include "adapters/wire/configuration.hpp"
@@ -104,6 +105,40 @@ TEST_CASE("inline keys: rows of JSON have no nodes") {
   REQUIRE(read.has_value());
   CHECK(read->inline_keys.rows.size() == 3);
   CHECK(read->source.find("routing")->find("keys")->find("inline")->children.size() == 1);
+}
+
+TEST_CASE("inline keys: bad rows can be set apart, in JSON and in YAML") {
+  const std::string json =
+      "{\"routing\": {\"on_invalid_row\": \"quarantine\", \"default_placement\": \"a\", \"keys\": {\"inline\": {\n"
+      "\"x\": \"a\",\n\"y\": \"gold\", \"\\u007a\": \"b\",\n\"x\": \"b\",\n\"u\": [], \"\": \"a\",\n"
+      "\"w\": {\"placement\": \"a\", \"colour\": 1}}}},\n" +
+      std::string(cells);
+  const std::string yaml =
+      "routing:\n  on_invalid_row: quarantine\n  default_placement: a\n  keys:\n    inline:\n"
+      "      x: a\n      y: gold\n      z: b\n      x: b\n      u: []\n      \"\": a\n"
+      "      w: {placement: a, colour: 1}\n"
+      "placements: {a: {endpoints: [{url: \"http://h\"}]}, b: {endpoints: [{url: \"http://i\"}]}}\n";
+  for (const auto& [text, name] : {std::pair(json, "t.json"), std::pair(yaml, "t.yaml")}) {
+    CAPTURE(name);
+    const auto read = read_configuration(text, name);
+    REQUIRE(read.has_value());
+    std::string served;
+    for (const key_row& row : read->inline_keys.rows) {
+      served += std::string(row.key) + ">" + read->spec.placements[row.outcome].id.value + " ";
+    }
+    CHECK(served == "x>a z>b ");
+    CHECK(read->quarantined.size() == 5);
+    for (const char* const key : {"x", "y", "u", "", "w"}) {
+      CAPTURE(key);
+      REQUIRE(read->quarantined.find(key) != nullptr);
+    }
+    CHECK(read->quarantined.find("y")->told.what == "no placement is named \"gold\"; add it or name another");
+    CHECK(read->quarantined.find("x")->told.what.starts_with("already given in line "));
+    const std::size_t last[] = {read->inline_keys.rows.size() - 1};
+    CHECK(places_of(read->inline_keys, last).front().line == (name == std::string("t.json") ? 3u : 8u));
+  }
+  CHECK(reading_of(json + "x").find("there is more behind the end of the document") !=
+        std::string::npos);  // the syntax of the whole must be good
 }
 
 TEST_CASE("inline keys: only the map at their path has rows") {

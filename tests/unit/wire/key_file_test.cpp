@@ -119,6 +119,84 @@ TEST_CASE("key file: what each format says, and what is wrong with it") {
   }
 }
 
+struct quarantine_case {
+  std::string_view says;
+  std::string_view name;
+  std::string_view text;
+  std::string_view served;
+  std::string_view quarantined;  // `key: line told` of each
+  std::string_view mistakes;
+};
+
+const quarantine_case quarantine_cases[] = {
+    {"nothing is bad", "k.tsv", "a\ttier1\n", "a", "", ""},
+    {"a placement that is none, an empty key, a line without a tab", "k.tsv", "a\tgold\n\ttier1\nb tier1\nc\ttier2\n",
+     "c",
+     "a: k.tsv:1:3: names the placement \"gold\", which there is not\n"
+     ": k.tsv:2:1: has an empty key\n"
+     ": k.tsv:3:1: has no tab; write the key, a tab, the placement\n",
+     ""},
+    {"a row with a bad attribute is not served, and told once", "k.tsv", "a\ttier1\tx=1 y=2\nb\ttier1\n", "b",
+     "a: k.tsv:1:9: \"x\" is no attribute of a row; remove it\n", ""},
+    {"fields of CSV", "k.csv", "key,placement,rate\na,tier1,5/s\nb,tier1\nc,tier1,\n", "c",
+     "a: k.csv:2:1: \"rate\" is not supported yet; remove it\n: k.csv:3:1: has 2 fields, not 3 as the first line\n",
+     ""},
+    {"lines of JSON", "k.jsonl",
+     "{\"key\":\"a\"\n{\"key\":\"b\",\"placement\":\"tier1\",\"z\":1}\n{\"key\":\"c\",\"placement\":\"tier1\"}", "c",
+     ": k.jsonl:1:11: this is not JSON: a `}` is missing at the end\n"
+     "b: k.jsonl:2:32: \"z\" is no attribute of a row; remove it\n",
+     ""},
+    {"columns concern the whole file", "k.csv", "a,tier1\n", "", "", "k.csv:1:1: must name the columns: key,placement"},
+    {"so does a quote that is not closed", "k.csv", "key,placement\n\"a,tier1\n", "", "",
+     "k.csv:2:1: has a quote that is not closed"},
+};
+
+TEST_CASE("key file: bad rows can be set apart, the others are served") {
+  for (const quarantine_case& row : quarantine_cases) {
+    CAPTURE(row.says);
+    key_file file = file_of(std::string(row.name), row.text);
+    quarantine bad_rows;
+    std::string mistakes;
+    for (const diagnostic& d : read_key_file(file, placements(), &bad_rows)) mistakes += to_string(d);
+    std::string served;
+    for (const key_row& each : file.rows) served += each.key;
+    std::string quarantined;
+    for (const quarantined_row& each : bad_rows.rows()) quarantined += each.key + ": " + to_string(each.told) + "\n";
+    CHECK(served == row.served);
+    CHECK(quarantined == row.quarantined);
+    CHECK(mistakes == row.mistakes);
+  }
+}
+
+TEST_CASE("key file: of a key that stands twice the first row is served, where bad rows are set apart") {
+  std::vector<key_file> files;
+  files.push_back(file_of("a.tsv", "one\ttier1\ntwo\ttier2\none\ttier3\n"));
+  files.push_back(file_of("b.tsv", "two\ttier2\nthree\ttier1\nfour\ttier1\n"));
+  for (key_file& file : files) REQUIRE(read_key_file(file, placements()).empty());
+  const std::vector<key_row> inline_keys{{"three", 0}};
+  quarantine bad_rows;
+  quarantine_duplicates(files, inline_keys, bad_rows);
+  REQUIRE(bad_rows.size() == 3);
+  CHECK(to_string(bad_rows.find("one")->told) == "a.tsv:3:1: the key \"one\" stands in a.tsv:1, too; keep one of them");
+  CHECK(files[0].rows.size() == 2);
+  CHECK(files[0].rows[0].outcome == 0);
+  CHECK(files[1].rows.size() == 1);
+  CHECK(files[1].rows[0].key == "four");
+  CHECK(files[1].lines[0] == 3);
+}
+
+TEST_CASE("key file: bad rows beyond what is kept are counted") {
+  std::string text;
+  for (int i = 0; i < 10'001; ++i) text += "k" + std::to_string(i) + "\tnone\n";
+  key_file file = file_of("k.tsv", text);
+  quarantine bad_rows;
+  CHECK(read_key_file(file, placements(), &bad_rows).empty());
+  CHECK(bad_rows.size() == 10'001);
+  CHECK(bad_rows.rows().size() == quarantine::rows_max);
+  CHECK(bad_rows.find("k9999") != nullptr);
+  CHECK(bad_rows.find("k10000") == nullptr);
+}
+
 TEST_CASE("key file: a key of 256 bytes is one, of 257 is none") {
   const std::string longest(256, 'k');
   CHECK(reading_of("k.tsv", longest + "\ttier1\n") == longest + ">tier1@1");
