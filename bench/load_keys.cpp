@@ -137,7 +137,7 @@ double core_ms() {
 
 figures measure(const std::filesystem::path& file, std::size_t keys) {
   using clock = std::chrono::steady_clock;
-  ::malloc_trim(0);  // what the parent let go of would be taken first, and not be counted
+  ::malloc_trim(0);                               // what the parent let go of would be taken first, and not be counted
   std::ofstream("/proc/self/clear_refs") << "5";  // the peak counts from here on
   const double before = resident_mib("VmRSS:");
   io::huge_page_resource memory;
