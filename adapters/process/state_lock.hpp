@@ -1,7 +1,9 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
+#include "adapters/process/privileges.hpp"
 #include "cellroute/base/expected.hpp"
 
 namespace cellroute::process {
@@ -14,11 +16,13 @@ struct state_error {
 
 /// The right to a folder of state, which one process at a time has.
 ///
-/// The folder is made where there is none, for this user only; one that belongs to another user or is open to others is
-/// refused. The right ends with the object, or with the process, however that ends.
+/// The folder is made where there is none, for one user only: this one, or whom this process is about to become. One
+/// that belongs to another user or is open to others is refused. The right ends with the object, or with the process,
+/// however that ends.
 class state_lock {
  public:
-  [[nodiscard]] static expected<state_lock, state_error> take(const std::string& folder);
+  [[nodiscard]] static expected<state_lock, state_error> take(const std::string& folder,
+                                                          const std::optional<identity>& later = {});
 
   state_lock(state_lock&& other) noexcept;
   state_lock& operator=(state_lock&&) = delete;

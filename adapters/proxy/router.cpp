@@ -221,7 +221,9 @@ expected<void, start_error> router::open_log() {
 expected<void, start_error> router::open_state() {
   const auto folder = wire::state_folder_of(configuration_);
   if (!folder) return {};
-  auto lock = process::state_lock::take(*folder);
+  const auto who = later_identity();
+  if (!who) return unexpected(who.error());
+  auto lock = process::state_lock::take(*folder, *who);
   if (lock) {
     state_lock_.emplace(*std::move(lock));
     return {};
@@ -389,15 +391,22 @@ expected<void, start_error> router::open_admin() {
   return {};
 }
 
+expected<std::optional<process::identity>, start_error> router::later_identity() const {
+  const std::optional<wire::privilege_settings>& wished = configuration_.local.process.privileges;
+  if (!wished) return std::optional<process::identity>();
+  auto who = process::find_identity(wished->user, wished->group);
+  if (!who) return unexpected(start_error{"process.privileges: " + who.error().what});
+  return std::optional(*std::move(who));
+}
+
 expected<void, start_error> router::drop_privileges() {
   const std::optional<wire::privilege_settings>& wished = configuration_.local.process.privileges;
-  if (!wished) return {};
-  const auto failed = [](const process::privilege_error& error) {
-    return unexpected(start_error{"process.privileges: " + error.what});
-  };
-  const auto who = process::find_identity(wished->user, wished->group);
-  if (!who) return failed(who.error());
-  if (const auto dropped = process::drop_privileges(*who); !dropped) return failed(dropped.error());
+  const auto who = later_identity();
+  if (!who) return unexpected(who.error());
+  if (!*who) return {};
+  if (const auto dropped = process::drop_privileges(**who); !dropped) {
+    return unexpected(start_error{"process.privileges: " + dropped.error().what});
+  }
   event(process::log_level::info, "privileges_dropped",
         "from now on files are opened as this user: the configuration's, those of keys, the log's when it is opened "
         "again",

@@ -117,6 +117,8 @@ class router final : private admin_source,
   [[nodiscard]] expected<void, start_error> open_listeners();
   [[nodiscard]] expected<void, start_error> open_admin();
   /// Once all is open that only root may open.
+  /// Whom `process.privileges` names, if it is there.
+  [[nodiscard]] expected<std::optional<process::identity>, start_error> later_identity() const;
   [[nodiscard]] expected<void, start_error> drop_privileges();
   /// Once all is open that stays open: what is left of the descriptors is for connections.
   void share_descriptors();

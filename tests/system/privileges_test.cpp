@@ -1,5 +1,6 @@
 // A router that is started as root and becomes somebody else once its listeners are open.
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -71,6 +72,41 @@ TEST_CASE("privileges: every thread is that user, and has no capability") {
     }
   }
   CHECK(threads >= 3);  // administration, the log, a worker
+}
+
+TEST_CASE("privileges: a folder of state is that user's, and the next start finds what was kept") {
+  if (!is_root()) return;
+  fake_cell cell(says{"one"});
+  const scratch_folder scratch;
+  fs::permissions(scratch.path(), fs::perms(0755));
+  router_config config = config_of_nobody(cell.port());
+  config.key_files = "keys.tsv";
+  config.files = {{"keys.tsv", "visa\ttier1\n"}};
+  config.arguments = {"--state-dir", scratch.file("state")};
+  {
+    router_process router(config);
+    CHECK(router.process().wait_line("\"keys_kept\""));
+    CHECK_FALSE(router.process().find_line("\"kept_keys_used\""));
+  }
+  for (const auto& entry : fs::recursive_directory_iterator(scratch.path())) {
+    CAPTURE(entry.path().string());
+    struct stat facts{};
+    REQUIRE(::stat(entry.path().c_str(), &facts) == 0);
+    CHECK(facts.st_uid == 65534);
+    CHECK(facts.st_gid == 65534);
+  }
+  {
+    router_process router(config);
+    CHECK(router.process().wait_line("\"kept_keys_used\""));
+    CHECK(ask(router.port(), request("GET /", "X-Routing-Key: visa\r\n")).content == "one");
+  }
+  config.process = {};  // root takes no folder that somebody else may write to
+  std::ofstream(scratch.file("router.yaml")) << config.yaml();
+  std::ofstream(scratch.file("keys.tsv")) << config.files[0].second;
+  program root({CELLROUTE_ROUTER_PATH, "--config", scratch.file("router.yaml"), "--state-dir", scratch.file("state")},
+               {}, 0);
+  CHECK(root.wait_exit() == 1);
+  CHECK(root.whole_output().find("does not belong to this user; chown it, or name another") != std::string::npos);
 }
 
 TEST_CASE(
