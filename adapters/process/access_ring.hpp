@@ -18,7 +18,8 @@ inline constexpr std::size_t access_text_max_bytes = 1024;
 /// Carries access records from one reactor to the log writer. Records lie packed, so that a usual one takes about 400
 /// bytes, not the sum of the bounds.
 ///
-/// Threads: one producer (`push`), one consumer (`front`, `pop`); the counts may be read by anyone.
+/// Threads: one producer (`push`), one consumer (`front`, `pop`, `is_read_to`); the counts and the end may be read by
+///          anyone.
 /// Cost:    `push` copies the record's bytes once; it never waits, allocates or calls the system.
 class access_ring {
  public:
@@ -31,6 +32,13 @@ class access_ring {
   /// The oldest record; its views hold until `pop`.
   [[nodiscard]] std::optional<access_record> front() noexcept;
   void pop() noexcept;
+
+  /// Where the next record will be: whoever remembers it can tell later which records were there before.
+  [[nodiscard]] std::uint64_t end() const noexcept { return written_.load(std::memory_order_acquire); }
+  /// Whether the consumer has taken all records in front of a former `end()`.
+  [[nodiscard]] bool is_read_to(std::uint64_t position) const noexcept {
+    return read_.load(std::memory_order_relaxed) >= position;
+  }
 
   [[nodiscard]] std::uint64_t pushed() const noexcept { return pushed_.value(); }
   [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_.value(); }

@@ -30,6 +30,11 @@ std::uint64_t count_lines(std::string_view text) {
   return static_cast<std::uint64_t>(std::count(text.begin(), text.end(), '\n'));
 }
 
+void read_ends(std::span<access_ring* const> rings, std::vector<std::uint64_t>& ends) {
+  ends.clear();
+  for (const access_ring* ring : rings) ends.push_back(ring->end());
+}
+
 }  // namespace
 
 std::string_view to_string(log_level level) {
@@ -111,6 +116,7 @@ void log_writer::change(std::unique_ptr<log_output> output, access_layout layout
     if (output != nullptr) next_->output = std::move(output);
     next_->layout = std::move(layout);
     next_->events_before += std::exchange(events_, {});
+    read_ends(rings_, next_->ends);
     change_wanted_.store(true, std::memory_order_relaxed);
   }
   something_.notify_one();
@@ -130,6 +136,7 @@ void log_writer::run(const std::stop_token& stop) {
 
   batch_.reserve(batch_max_bytes + access_path_max_bytes * 2);  // and what the last line of a batch adds
   std::vector<access_ring*> rings;
+  std::vector<std::uint64_t> ends;
   auto pause = pause_min;
   while (!gave_up_) {
     const bool stopping = stop.stop_requested();  // looked at first: what was there before the stop is written
@@ -144,12 +151,13 @@ void log_writer::run(const std::stop_token& stop) {
     {
       const std::lock_guard lock(mutex_);
       if (next_) continue;
+      read_ends(rings, ends);  // what comes behind them may come behind a change
       batch_ += events_;
       events_.clear();
       reopen_wanted = std::exchange(reopen_wanted_, false);
     }
     if (reopen_wanted) reopen_output();
-    const bool more = fill_batch(rings);
+    const bool more = fill_batch(rings, ends);
     if (!batch_.empty()) {
       write_batch(stop);
       pause = pause_min;
@@ -167,7 +175,7 @@ void log_writer::run(const std::stop_token& stop) {
 void log_writer::take_over(next_settings next, std::span<access_ring* const> rings, const std::stop_token& stop) {
   change_wanted_.store(true, std::memory_order_relaxed);  // what the old output does not take now, it never does
   batch_ += next.events_before;
-  (void)fill_batch(rings);
+  (void)fill_batch(rings.first(std::min(rings.size(), next.ends.size())), next.ends);
   if (!batch_.empty()) write_batch(stop);
   change_wanted_.store(false, std::memory_order_relaxed);
   layout_ = std::move(next.layout);
@@ -176,11 +184,14 @@ void log_writer::take_over(next_settings next, std::span<access_ring* const> rin
   torn_ = false;
 }
 
-/// Takes records until the batch is full; true when some may be left.
-bool log_writer::fill_batch(std::span<access_ring* const> rings) {
+/// Takes records in front of the ends until the batch is full; true when some may be left.
+bool log_writer::fill_batch(std::span<access_ring* const> rings, std::span<const std::uint64_t> ends) {
   for (std::size_t i = 0; i < rings.size(); ++i) {
-    access_ring& ring = *rings[(first_ring_ + i) % rings.size()];
-    while (const std::optional<access_record> record = ring.front()) {
+    const std::size_t number = (first_ring_ + i) % rings.size();
+    access_ring& ring = *rings[number];
+    while (!ring.is_read_to(ends[number])) {
+      const std::optional<access_record> record = ring.front();
+      if (!record) break;
       if (output_->wants_access()) append_access_line(batch_, *record, layout_);
       ring.pop();
       if (batch_.size() < batch_max_bytes) continue;

@@ -125,10 +125,11 @@ class log_writer {
     std::unique_ptr<log_output> output;  // null: as before
     access_layout layout;
     std::string events_before;
+    std::vector<std::uint64_t> ends;  // of the rings: what lies in front of them is from before
   };
   void run(const std::stop_token& stop);
   void take_over(next_settings next, std::span<access_ring* const> rings, const std::stop_token& stop);
-  bool fill_batch(std::span<access_ring* const> rings);
+  bool fill_batch(std::span<access_ring* const> rings, std::span<const std::uint64_t> ends);
   void write_batch(const std::stop_token& stop);
   int write_all(std::string_view& rest, const std::stop_token& stop);
   void reopen_output();

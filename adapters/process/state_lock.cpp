@@ -41,11 +41,10 @@ expected<state_lock, state_error> state_lock::take(const std::string& folder, co
   if (!S_ISDIR(facts.st_mode))
     return unexpected(state_error{"state_dir " + folder + ": is no folder; name one", false});
   if (facts.st_uid != (later ? later->uid : ::geteuid())) {
-    return unexpected(
-        state_error{"state_dir " + folder + ": does not belong to " +
-                        (later ? later->user + ", whom process.privileges names" : "this user") +
-                        "; chown it, or name another",
-                    false});
+    return unexpected(state_error{"state_dir " + folder + ": does not belong to " +
+                                      (later ? later->user + ", whom process.privileges names" : "this user") +
+                                      "; chown it, or name another",
+                                  false});
   }
   if ((facts.st_mode & 077) != 0) {
     return unexpected(state_error{"state_dir " + folder + ": is open to others; chmod 700 it, or name another", false});

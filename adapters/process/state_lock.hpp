@@ -22,7 +22,7 @@ struct state_error {
 class state_lock {
  public:
   [[nodiscard]] static expected<state_lock, state_error> take(const std::string& folder,
-                                                          const std::optional<identity>& later = {});
+                                                              const std::optional<identity>& later = {});
 
   state_lock(state_lock&& other) noexcept;
   state_lock& operator=(state_lock&&) = delete;

@@ -156,7 +156,7 @@ field_run::field_run(const wire::node& tree) : tree_(tree) {
 }
 
 field_run::~field_run() {
-  for (int i = 0; i < 50 && !process_->has_ended(); ++i) {  // two that come together count as one
+  for (int i = 0; i < 2 && !process_->has_ended(); ++i) {  // two that come together count as one; a third may kill
     process_->signal(SIGTERM);
     (void)process_->wait_exit(200ms);
   }

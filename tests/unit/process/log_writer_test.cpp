@@ -372,6 +372,22 @@ TEST_CASE("log writer: from a change on lines go to the new output, and what was
   CHECK(after.find("\"cell\"") == std::string::npos);  // by the new layout
 }
 
+TEST_CASE("log writer: a record from before a change goes to the old output, one from behind it to the new one") {
+  for (int round = 0; round < 100; ++round) {  // the writer may be anywhere when the change comes
+    const scratch_folder folder;
+    access_ring ring;
+    {
+      const auto log = open_log(folder.file("old"));
+      log->add_ring(ring);
+      for (int i = 0; i < 10; ++i) push(ring, "/before");
+      log->change(open_output(folder.file("new")), access_layout());
+      push(ring, "/after");
+    }
+    REQUIRE(lines_in(contents(folder.file("old"))) == 10);
+    REQUIRE(lines_in(contents(folder.file("new"))) == 1);
+  }
+}
+
 TEST_CASE("log writer: a change without an output keeps the one of before") {
   const scratch_folder folder;
   access_ring ring;
