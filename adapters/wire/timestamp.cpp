@@ -21,8 +21,9 @@ class scanner {
     unsigned value = 0;
     for (std::size_t i = 0; i < digits; ++i) {
       const char c = take();
-      if (c < '0' || c > '9') is_good_ = false;
-      value = value * 10 + static_cast<unsigned>(c - '0');
+      const bool is_digit = c >= '0' && c <= '9';
+      if (!is_digit) is_good_ = false;
+      value = value * 10 + (is_digit ? static_cast<unsigned>(c - '0') : 0);
     }
     return value;
   }
