@@ -40,7 +40,7 @@ class fault_list {
   [[nodiscard]] std::vector<std::size_t> move_to(quarantine& bad_rows) && {
     std::vector<std::size_t> order(rows_.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
-    std::ranges::stable_sort(order, {}, [this](std::size_t i) { return rows_[i]; });
+    std::ranges::sort(order, {}, [this](std::size_t i) { return std::pair(rows_[i], i); });
     const std::vector<position> at = places_of(keys_, rows_);
     std::vector<std::size_t> bad;
     for (const std::size_t i : order) {

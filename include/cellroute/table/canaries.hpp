@@ -40,7 +40,7 @@ class canaries {
       std::ranges::sort(made.keys);
       rows_.push_back(std::move(made));
     }
-    std::ranges::stable_sort(rows_, {}, &compiled::placement);
+    std::ranges::sort(rows_, {}, [](const compiled& c) { return std::pair(c.placement, c.row); });
     first_.resize(fleet.placements().size() + 1);
     for (std::size_t p = 0; p < first_.size(); ++p) {
       const auto at = std::ranges::lower_bound(rows_, p, {}, &compiled::placement);
