@@ -136,24 +136,14 @@ void load_keys(configuration& c, std::pmr::memory_resource* resource, load_error
 void quarantine_repeated(configuration& c) {
   for (const compiled_keys& compiled : c.tables) {
     for (key_file& file : c.keys) {
-      std::size_t kept = 0;
+      std::vector<std::size_t> repeated;
       for (std::size_t i = 0; i < file.rows.size(); ++i) {
-        const key_row row = file.rows[i];
-        if (compiled.table.find(row.key)) {
-          c.quarantined.add(
-              {file.name,
-               file.lines[i],
-               1,
-               {},
-               fmt::format("the key {} stands in {}, too; keep one of them", quote(row.key), compiled.name)},
-              row.key);
-          continue;
-        }
-        file.lines[kept] = file.lines[i];
-        file.rows[kept++] = row;
+        const std::string_view key = file.rows[i].key;
+        if (!compiled.table.find(key)) continue;
+        c.quarantined.add({file.name, file.lines[i], 1, {}, stands_twice(key, compiled.name)}, key);
+        repeated.push_back(i);
       }
-      file.rows.resize(kept);
-      file.lines.resize(kept);
+      remove_rows(file, repeated);
     }
   }
   quarantine_keys_given_twice(c.inline_keys, c.file, c.quarantined);
@@ -164,7 +154,7 @@ void quarantine_repeated(configuration& c) {
 void add_duplicates_of_tables(const configuration& c, diagnostics& found) {
   const auto add = [&found](diagnostic place, std::string_view key, const std::string& other) {
     if (found.size() >= mistakes_max) return;
-    place.what = fmt::format("the key {} stands in {}, too; keep one of them", quote(key), other);
+    place.what = stands_twice(key, other);
     found.push_back(std::move(place));
   };
   for (std::size_t t = 0; t < c.tables.size(); ++t) {

@@ -303,12 +303,26 @@ diagnostics read_rows(const key_file& file, row_taker rows) {
   return rows.take_mistakes();
 }
 
-/// `other` is null for the configuration.
-diagnostic given_before(const key_file& file, std::uint32_t line, std::string_view key, const key_file* other,
-                        std::uint32_t other_line) {
-  const std::string where =
-      other == nullptr ? std::string("routing.keys.inline") : fmt::format("{}:{}", other->name, other_line);
-  return {file.name, line, 1, {}, fmt::format("the key {} stands in {}, too; keep one of them", quote(key), where)};
+/// Calls `f(number of the file, number of the row, where)` for each row whose key stands somewhere before: in the
+/// configuration, in the file, or in one in front of it. False: no more of them.
+template <class F>
+void for_each_repeated(std::span<const key_file> files, std::span<const key_row> inline_rows, F f) {
+  struct place {
+    const key_file* file;  // null: the configuration
+    std::uint32_t line;
+  };
+  std::unordered_map<std::string_view, place> first;
+  for (const key_row& row : inline_rows) first.emplace(row.key, place{nullptr, 0});
+  for (std::size_t n = 0; n < files.size(); ++n) {
+    for (std::size_t i = 0; i < files[n].rows.size(); ++i) {
+      const auto [at, is_new] = first.try_emplace(files[n].rows[i].key, place{&files[n], files[n].lines[i]});
+      if (is_new) continue;
+      const place& before = at->second;
+      const std::string where = before.file == nullptr ? std::string("routing.keys.inline")
+                                                       : fmt::format("{}:{}", before.file->name, before.line);
+      if (!f(n, i, where)) return;
+    }
+  }
 }
 
 }  // namespace
@@ -323,44 +337,42 @@ diagnostics read_key_file(key_file& file, name_list& names) {
   return read_rows(file, row_taker(file, names, true, nullptr));
 }
 
-void quarantine_duplicates(std::span<key_file> files, std::span<const key_row> inline_rows, quarantine& bad_rows) {
-  struct place {
-    const key_file* file;  // null: the configuration
-    std::uint32_t line;
-  };
-  std::unordered_map<std::string_view, place> first;
-  for (const key_row& row : inline_rows) first.emplace(row.key, place{nullptr, 0});
-  for (key_file& file : files) {
-    std::size_t kept = 0;
-    for (std::size_t i = 0; i < file.rows.size(); ++i) {
-      const auto [at, is_new] = first.try_emplace(file.rows[i].key, place{&file, file.lines[i]});
-      if (!is_new) {
-        bad_rows.add(given_before(file, file.lines[i], at->first, at->second.file, at->second.line), at->first);
-        continue;
-      }
-      file.rows[kept] = file.rows[i];
-      file.lines[kept++] = file.lines[i];
+std::string stands_twice(std::string_view key, std::string_view where) {
+  return fmt::format("the key {} stands in {}, too; keep one of them", quote(key), where);
+}
+
+void remove_rows(key_file& file, std::span<const std::size_t> rows) {
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < file.rows.size(); ++i) {
+    if (!rows.empty() && rows.front() == i) {
+      rows = rows.subspan(1);
+      continue;
     }
-    file.rows.resize(kept);
-    file.lines.resize(kept);
+    file.rows[kept] = file.rows[i];
+    file.lines[kept++] = file.lines[i];
   }
+  file.rows.resize(kept);
+  file.lines.resize(kept);
+}
+
+void quarantine_duplicates(std::span<key_file> files, std::span<const key_row> inline_rows, quarantine& bad_rows) {
+  std::vector<std::vector<std::size_t>> repeated(files.size());
+  for_each_repeated(files, inline_rows, [&](std::size_t n, std::size_t i, const std::string& where) {
+    const key_file& file = files[n];
+    bad_rows.add({file.name, file.lines[i], 1, {}, stands_twice(file.rows[i].key, where)}, file.rows[i].key);
+    repeated[n].push_back(i);
+    return true;
+  });
+  for (std::size_t n = 0; n < files.size(); ++n) remove_rows(files[n], repeated[n]);
 }
 
 diagnostics duplicates_in(std::span<const key_file> files, std::span<const key_row> inline_rows) {
-  struct place {
-    const key_file* file;  // null: the configuration
-    std::uint32_t line;
-  };
-  std::unordered_map<std::string_view, place> first;
-  for (const key_row& row : inline_rows) first.emplace(row.key, place{nullptr, 0});
   diagnostics found;
-  for (const key_file& file : files) {
-    for (std::size_t i = 0; i < file.rows.size() && found.size() < mistakes_max; ++i) {
-      const auto [at, is_new] = first.try_emplace(file.rows[i].key, place{&file, file.lines[i]});
-      if (is_new) continue;
-      found.push_back(given_before(file, file.lines[i], at->first, at->second.file, at->second.line));
-    }
-  }
+  for_each_repeated(files, inline_rows, [&](std::size_t n, std::size_t i, const std::string& where) {
+    const key_file& file = files[n];
+    found.push_back({file.name, file.lines[i], 1, {}, stands_twice(file.rows[i].key, where)});
+    return found.size() < mistakes_max;
+  });
   return found;
 }
 

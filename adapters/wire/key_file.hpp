@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -46,8 +47,9 @@ struct key_file {
 /// Errors: all at once, at most `mistakes_max`: no placement of that name, a key of 0 or more than 256 bytes, a column
 ///         or member that has no meaning, or none yet; a file whose name ends otherwise. A key that stands twice is not
 ///         found here: see `duplicates_in`.
-/// With `bad_rows`, a row that cannot be served goes there, and only what is wrong with the file as a whole is an
-/// error. Cost:   about 50 ns a row of TSV.
+///         With `bad_rows`, a row that cannot be served goes there, and only what is wrong with the file as a whole is
+///         an error.
+/// Cost:   about 50 ns a row of TSV.
 [[nodiscard]] diagnostics read_key_file(key_file& file, std::span<const placement> placements,
                                         quarantine* bad_rows = nullptr);
 
@@ -57,6 +59,12 @@ struct key_file {
 /// Every key that stands twice, in these files or in one of them and in the configuration, with both places. Cost: a
 /// hash set of all keys; to be called once it is known that there is one.
 [[nodiscard]] diagnostics duplicates_in(std::span<const key_file> files, std::span<const key_row> inline_rows);
+
+/// What is said of a row whose key stands elsewhere, too.
+[[nodiscard]] std::string stands_twice(std::string_view key, std::string_view where);
+
+/// Takes rows out of a file: their numbers, in growing order.
+void remove_rows(key_file& file, std::span<const std::size_t> rows);
 
 /// Takes out of files each row whose key stands in a row before, or in a row of the configuration.
 void quarantine_duplicates(std::span<key_file> files, std::span<const key_row> inline_rows, quarantine& bad_rows);
