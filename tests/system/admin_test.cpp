@@ -272,7 +272,7 @@ TEST_CASE("admin: the access log goes to a file, or nowhere") {
   const std::string file = (folder.path() / "access.log").string();
   {
     // Where it listens is told in the same file.
-    const std::uint16_t port = closed_port().port();
+    const std::uint16_t port = unused_port();
     const std::filesystem::path config = folder.path() / "cellroute.yaml";
     std::ofstream(config) << router_config{.placements = {{"tier1", at(cell.port())}},
                                            .log = "access: {output: access.log}"}  // beside the configuration

@@ -131,8 +131,8 @@ TEST_CASE("faults: the log's disk is full: requests are served, lines are counte
   const std::filesystem::path log = folder.path() / "access.log";
   std::filesystem::create_symlink("/dev/full", log);
   // Where a router listens is told by its log, which is of no use here: the port is chosen beforehand.
-  const std::uint16_t port = closed_port().port();
-  const std::uint16_t admin_port = closed_port().port();
+  const std::uint16_t port = unused_port();
+  const std::uint16_t admin_port = unused_port();
   REQUIRE(port != admin_port);
   const std::filesystem::path file = folder.path() / "cellroute.yaml";
   std::ofstream(file) << router_config{.placements = {{"tier1", at(cell.port())}},

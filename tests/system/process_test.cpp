@@ -119,8 +119,8 @@ TEST_CASE("process: a port that another one has ends the start with exit code 1 
 
 TEST_CASE("process: the environment's PORT wins over the file, and a flag over both") {
   fake_cell cell(echo_content{});
-  const std::uint16_t from_environment = closed_port().port();
-  const std::uint16_t from_flag = closed_port().port();
+  const std::uint16_t from_environment = unused_port();
+  const std::uint16_t from_flag = unused_port();
   {
     router_process router(
         {.placements = {{"tier1", at(cell.port())}}, .environment = {"PORT=" + std::to_string(from_environment)}});
@@ -285,8 +285,8 @@ TEST_CASE("process: the log of a closed standard output is reported once, and it
   const std::string file =
       write_file(folder, "cellroute.yaml", router_config{.placements = {{"tier1", at(cell.port())}}}.yaml());
   // Where a router listens is told by its log, which is of no use here: the ports are chosen beforehand.
-  const std::uint16_t port = closed_port().port();
-  const std::uint16_t admin_port = closed_port().port();
+  const std::uint16_t port = unused_port();
+  const std::uint16_t admin_port = unused_port();
   program router({"sh", "-c", "exec \"$@\" >&-", "sh", CELLROUTE_ROUTER_PATH, "--config", file, "--listen",
                   "127.0.0.1:" + std::to_string(port), "--admin", "127.0.0.1:" + std::to_string(admin_port)},
                  {}, 0);

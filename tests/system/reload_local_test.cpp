@@ -133,7 +133,7 @@ TEST_CASE("reload: the path of the metrics follows an edit") {
 
 TEST_CASE("reload: the admin port moves; who asked for it has an answer, and the old port takes nobody more") {
   fake_cell cell(says{"one"});
-  const std::uint16_t next = closed_port().port();
+  const std::uint16_t next = unused_port();
   router_config config{.placements = {{"tier1", at(cell.port())}}, .reload = "watch: false, poll: off"};
   router_process router(config);
   client idle(router.admin_port());

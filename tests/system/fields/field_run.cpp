@@ -142,10 +142,10 @@ field_run::field_run(const wire::node& tree) : tree_(tree) {
   }
   thousand.close();
   moved.close();
-  // A port that was free may be taken by another test before the router has it.
+  // A port that was free may be taken by another program before the router has it.
   for (int attempt = 0; attempt < 3; ++attempt) {
-    web_ = closed_port().port();
-    admin_ = closed_port().port();
+    web_ = unused_port();
+    admin_ = unused_port();
     start();
     if (eventually([&] { return process_->has_ended() || admin("GET /ready").status() == 200; }) &&
         !process_->has_ended()) {

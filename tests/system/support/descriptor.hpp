@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdint>
 #include <cstring>
 #include <utility>
@@ -76,6 +77,21 @@ class closed_port {
  private:
   descriptor socket_;
 };
+
+/// A port for a program that is to be started: never given twice in this process, and below those the kernel takes for
+/// connections and for port 0, so that nobody has it before the program does.
+[[nodiscard]] inline std::uint16_t unused_port() {
+  constexpr int first = 10'000;
+  constexpr int count = 20'000;
+  static std::atomic<int> next = ::getpid() * 64;  // test processes that run at once begin at different places
+  for (int tried = 0; tried < count; ++tried) {
+    const auto port = static_cast<std::uint16_t>(first + static_cast<unsigned>(next++) % count);
+    const descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address = loopback(port);
+    if (::bind(socket.get(), generic(address), sizeof address) == 0) return port;
+  }
+  return 0;
+}
 
 [[nodiscard]] inline descriptor connect_to(std::uint16_t port, int receive_buffer_bytes = 0) {
   descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
