@@ -18,9 +18,9 @@ namespace cellroute::wire {
 namespace {
 
 /// The hash of several texts: of each, and of their order.
-void add_content(std::uint64_t& hash, std::span<const std::byte> bytes) { hash = mix(hash ^ checksum(bytes)); }
+void add_content(std::uint64_t& hash, std::uint64_t content) { hash = mix(hash ^ content); }
 void add_content(std::uint64_t& hash, std::string_view text) {
-  add_content(hash, std::as_bytes(std::span(text.data(), text.size())));
+  add_content(hash, content_of_bytes(std::as_bytes(std::span(text.data(), text.size()))));
 }
 
 std::unordered_map<std::string_view, std::uint16_t> indices_of(std::span<const placement> placements) {
@@ -61,7 +61,7 @@ std::uint64_t content_of_keys(const configuration& c) {
   }
   for (const compiled_keys& file : c.tables) {
     const key_table::stored_bytes bytes = file.table.bytes();
-    add_content(content, bytes.head);  // it has the sum of all the others
+    add_content(content, content_of_bytes(bytes.head));  // it has the sum of all the others
   }
   return content;
 }
@@ -82,25 +82,25 @@ void take_kept_keys(configuration& c, std::pmr::memory_resource* resource) {
 /// Opens a key file that is a table.
 expected<void, file_error> load_table(configuration& c, std::string name, std::pmr::memory_resource* resource,
                                       load_error& error) {
-  auto bytes = read_bytes(name, resource);
-  if (!bytes) return unexpected(bytes.error());
-  add_content(error.content, std::as_const(*bytes).bytes());
+  auto file = open_table_file(name, resource);
+  if (!file) return unexpected(file.error());
+  add_content(error.content, file->content);
   const auto mistake = [&error, &name](std::string what) {
     error.mistakes.push_back({name, 1, 1, {}, std::move(what)});
   };
-  auto table = key_table::open(*std::move(bytes));
-  if (!table) {
-    mistake(what_is_wrong(table.error()));
+  if (!file->table) {
+    mistake(what_is_wrong(file->table.error()));
     return {};
   }
+  key_table& table = *file->table;
   const auto index = indices_of(c.spec.placements);
-  for (const std::string_view placement : table->outcomes()) {
+  for (const std::string_view placement : table.outcomes()) {
     if (index.contains(placement)) continue;
     mistake(fmt::format("leads keys to the placement {}, which there is not; add it, or compile the file again",
                         quote(placement)));
   }
-  if (table->outcomes().empty() && !table->empty()) mistake("names no placements; compile it again");
-  c.tables.push_back({std::move(name), *std::move(table)});
+  if (table.outcomes().empty() && !table.empty()) mistake("names no placements; compile it again");
+  c.tables.push_back({std::move(name), std::move(table)});
   return {};
 }
 
@@ -300,9 +300,9 @@ std::vector<std::string> files_of(const configuration& c) {
 std::optional<std::uint64_t> content_of(std::span<const std::string> files) {
   std::uint64_t content = 0;
   for (const std::string& file : files) {
-    const auto text = read_file(file, key_file_bytes_max);
-    if (!text) return std::nullopt;
-    add_content(content, *text);
+    const auto of_file = content_of_file(file);
+    if (!of_file) return std::nullopt;
+    add_content(content, *of_file);
   }
   return content;
 }

@@ -42,14 +42,13 @@ bool is_private(const std::string& folder) {
 expected<key_table, cache_miss> find_kept_table(const std::string& folder, std::uint64_t content,
                                                 std::pmr::memory_resource* resource) {
   const std::string path = path_of(folder, content);
-  auto bytes = read_bytes(path, resource);
-  if (!bytes && bytes.error() == file_error::missing) return unexpected(cache_miss{});
-  if (!bytes) return unexpected(cache_miss{true, path + ": cannot be read"});
+  auto file = open_table_file(path, resource);
+  if (!file && file.error() == file_error::missing) return unexpected(cache_miss{});
+  if (!file) return unexpected(cache_miss{true, path + ": cannot be read"});
   if (!is_private(folder))
     return unexpected(cache_miss{true, folder + ": belongs to another user, or is open to others"});
-  auto table = key_table::open(*std::move(bytes));
-  if (!table) return unexpected(cache_miss{true, fmt::format("{}: {}", path, to_string(table.error()))});
-  return *std::move(table);
+  if (!file->table) return unexpected(cache_miss{true, fmt::format("{}: {}", path, to_string(file->table.error()))});
+  return *std::move(file->table);
 }
 
 expected<void, std::string> keep_table(const std::string& folder, std::uint64_t content, const key_table& table) {
