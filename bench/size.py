@@ -18,6 +18,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -169,8 +170,8 @@ class Running:
         self.begin()
 
     def begin(self):
-        started = time.monotonic()
         self.process = self.rig.start(self.argv, PROXY_CORE, self.directory.name, cwd=self.directory)
+        started = time.monotonic()  # of exec, for which starting waits: the fork of this runner is not the proxy's time
         try:
             wait_for_port(self.process, self.port, self.limit_seconds)
             self.ready_seconds = time.monotonic() - started
@@ -182,7 +183,21 @@ class Running:
 
     def start_again(self):
         self.rig.stop(self.process)
+        limit = time.monotonic() + 30
+        while self.is_taken():  # a worker may outlive its master
+            if time.monotonic() > limit:
+                raise BenchError(f"{self.contender.name} does not leave its port")
+            time.sleep(0.01)
         self.begin()
+
+    def is_taken(self):
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+        except ConnectionRefusedError:
+            return False
+        except OSError:
+            pass
+        return True
 
     def __enter__(self):
         return self
