@@ -1,0 +1,301 @@
+#include "adapters/sync/push_session.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace cellroute::sync {
+
+std::string_view to_string(session_state state) {
+  switch (state) {
+    case session_state::waiting_hello:
+      return "waiting_hello";
+    case session_state::in_sync:
+      return "in_sync";
+    case session_state::behind:
+      return "behind";
+    case session_state::offering:
+      return "offering";
+    case session_state::sending:
+      return "sending";
+    case session_state::waiting_ack:
+      return "waiting_ack";
+    case session_state::rejected:
+      return "rejected";
+    case session_state::ended:
+      return "ended";
+  }
+  return {};
+}
+
+push_session::push_session(const push_settings& settings, std::uint64_t number, time_point now)
+    : settings_(settings), number_(number), heard_(now), progress_(now), next_beat_(time_point::max()) {}
+
+void push_session::take(const wire::message& said, time_point now) {
+  if (state_ == session_state::ended) return;
+  const bool is_hello = std::holds_alternative<wire::hello>(said);
+  if (is_hello != (state_ == session_state::waiting_hello)) {
+    end("protocol", is_hello ? "a second hello" : "the first message must be hello");
+    return;
+  }
+  heard_ = now;
+  std::visit([&](const auto& one) { on(one, now); }, said);
+}
+
+void push_session::on(const wire::hello& said, time_point now) {
+  router_ = {said.router_id, said.boot_id, said.build, said.labels, std::nullopt, said.source, std::nullopt, said.have};
+  if (!said.have.empty()) router_.running = said.have.front();
+  can_ = said.can;
+  can_.chunk_bytes = std::min(can_.chunk_bytes, settings_.chunk_bytes);
+  can_.window = std::min(can_.window, settings_.window);
+  if (can_.chunk_bytes == 0 || can_.window == 0) {
+    end("protocol", "a chunk and a window are at least 1");
+    return;
+  }
+  resume_ = said.resume;
+  wire::hello_ack answer;
+  answer.session = number_;
+  answer.cluster = settings_.cluster;
+  answer.epoch = published_ != nullptr ? published_->target.epoch : 0;
+  answer.chunk_bytes = can_.chunk_bytes;
+  answer.window = can_.window;
+  answer.ping_ms =
+      static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::milliseconds>(settings_.ping).count());
+  answer.salt = settings_.salt;
+  orders_.emplace_back(std::move(answer));
+  state_ = session_state::behind;
+  for (const wire::quarantined_content& bad : said.quarantined) refused_.push_back(bad.sum);
+  beat(now);
+  decide(now);
+}
+
+void push_session::publish(const publication& what, time_point now) {
+  const bool is_other = told_ != what.target;
+  published_ = &what;
+  told_ = what.target;
+  if (state_ == session_state::waiting_hello || state_ == session_state::ended) return;
+  if (is_other) {
+    attempts_ = 0;
+    needs_snapshot_ = false;
+    beat(now);
+  }
+  decide(now);
+}
+
+void push_session::tick(time_point now) {
+  if (state_ == session_state::ended) return;
+  if (state_ == session_state::waiting_hello) {
+    if (now - heard_ >= settings_.hello_timeout) end("hello_timeout", "no hello came");
+    return;
+  }
+  if (now - heard_ >= settings_.dead_after * settings_.ping) {
+    end("dead", "it answers no beat");
+    return;
+  }
+  if (state_ == session_state::sending && now - progress_ >= settings_.transfer_idle) {
+    end("transfer_idle", "it takes no chunk");
+    return;
+  }
+  if (state_ == session_state::waiting_ack && now - progress_ >= settings_.ack_timeout) {
+    wire::ack late;
+    late.content = transfer_->what->content;
+    late.code = to_string(wire::refusal_code::timeout);
+    late.error = "no ack came";
+    failed(late, now);
+  }
+  if (now >= next_beat_) beat(now);
+}
+
+/// Says what is to be run. It is the same for all, and said again with every beat, so that a lost order only delays.
+void push_session::beat(time_point now) {
+  wire::ping said;
+  said.seq = ++beats_;
+  if (published_ != nullptr) said.target = published_->target;
+  std::erase_if(orders_, [](const wire::message& m) { return std::holds_alternative<wire::ping>(m); });  // latest wins
+  orders_.emplace_back(std::move(said));
+  next_beat_ = now + settings_.ping;
+}
+
+bool push_session::has(const wire::digest& sum) const {
+  return std::ranges::find(router_.have, sum, &wire::content_id::sum) != router_.have.end();
+}
+
+bool push_session::has_refused(const wire::digest& sum) const {
+  return std::ranges::find(refused_, sum) != refused_.end();
+}
+
+bool push_session::is_at_target() const {
+  return published_ == nullptr || (router_.running && router_.running->sum == published_->target.run.sum);
+}
+
+artifact_use::counted* push_session::best_way() const {
+  if (!needs_snapshot_) {
+    for (const wire::content_id& here : router_.have) {
+      const auto at = published_->deltas.find(here.sum);
+      if (at != published_->deltas.end()) return at->second;
+    }
+  }
+  return published_->snapshot;
+}
+
+void push_session::decide(time_point now) {
+  if (published_ == nullptr) {
+    state_ = session_state::in_sync;
+    return;
+  }
+  const wire::content_id& wanted = published_->target.run;
+  if (transfer_) {
+    const wire::content_id& coming = transfer_->what->content;
+    const bool leads_there = coming.sum == wanted.sum || published_->deltas.contains(coming.sum);
+    if (leads_there && !is_at_target() && !has(wanted.sum)) return;
+    give_up_transfer("superseded");
+  }
+  if (is_at_target()) {
+    state_ = session_state::in_sync;
+    return;
+  }
+  state_ = session_state::behind;
+  if (has_refused(wanted.sum)) {
+    state_ = session_state::rejected;
+  } else if (!has(wanted.sum)) {  // else the beat is enough
+    if (artifact_use::counted* way = best_way()) begin(*way, now);
+  }
+}
+
+void push_session::begin(artifact_use::counted& what, time_point now) {
+  const artifact& a = what.what;
+  transfer& t = transfer_.emplace();
+  t.what = artifact_use(what);
+  t.number = ++transfer_count_;
+  t.chunks = static_cast<std::uint32_t>((a.bytes.size() + can_.chunk_bytes - 1) / can_.chunk_bytes);
+  wire::config_begin said;
+  said.transfer = t.number;
+  said.kind = a.kind;
+  said.base = a.base;
+  said.content = a.content;
+  said.label = a.label;
+  said.artifact = a.sum;
+  said.bytes = a.bytes.size();
+  said.raw_bytes = a.raw_bytes;
+  said.keys = a.keys;
+  said.chunks = t.chunks;
+  said.compression = a.compression;
+  t.credit = std::min(t.chunks, can_.window);
+  t.is_confirmed = !resume_ || resume_->artifact != a.sum;
+  resume_.reset();
+  orders_.emplace_back(std::move(said));
+  state_ = session_state::sending;
+  progress_ = now;
+}
+
+void push_session::give_up_transfer(std::string_view why) {
+  orders_.emplace_back(wire::config_abort{transfer_->number, std::string(why)});
+  transfer_.reset();
+}
+
+void push_session::on(const wire::chunk_ack& said, time_point now) {
+  if (!transfer_ || said.transfer != transfer_->number) return;  // of one that was given up
+  transfer& t = *transfer_;
+  if (said.next > t.chunks || said.next < t.acked) {
+    end("protocol", "it acknowledges chunks that there are not, or takes back that it did");
+    return;
+  }
+  t.next = std::max(t.next, said.next);  // what it has of an earlier session need not go again
+  t.is_confirmed = true;
+  t.acked = said.next;
+  t.credit = std::min(t.chunks, t.acked + can_.window);
+  progress_ = now;
+  if (t.acked == t.chunks && state_ == session_state::sending) state_ = session_state::waiting_ack;
+}
+
+void push_session::on(const wire::ack& said, time_point now) {
+  if (said.session != number_) return;
+  const bool is_of_transfer = transfer_ && said.transfer == transfer_->number;
+  switch (said.status) {
+    case wire::ack_status::applied:
+      if (is_of_transfer) transfer_.reset();
+      learn_running(said.content, now);
+      break;
+    case wire::ack_status::prepared:
+      if (is_of_transfer) transfer_.reset();
+      if (!has(said.content.sum)) router_.have.push_back(said.content);
+      decide(now);
+      break;
+    case wire::ack_status::superseded:
+      if (is_of_transfer) transfer_.reset();
+      decide(now);
+      break;
+    case wire::ack_status::rejected:
+      router_.last_refusal = said;
+      if (is_of_transfer) failed(said, now);
+      break;
+  }
+}
+
+/// What may pass is tried again, first with the whole content; the rest is over until there is another target.
+void push_session::failed(const wire::ack& said, time_point now) {
+  const auto code = wire::parse_refusal_code(said.code);
+  const bool may_pass = code == wire::refusal_code::base_mismatch || code == wire::refusal_code::digest_mismatch ||
+                        code == wire::refusal_code::crc || code == wire::refusal_code::timeout ||
+                        code == wire::refusal_code::no_memory || code == wire::refusal_code::internal;
+  const wire::content_id content = transfer_->what->content;
+  transfer_.reset();
+  if (code == wire::refusal_code::base_mismatch || code == wire::refusal_code::digest_mismatch) {
+    needs_snapshot_ = true;
+    router_.have.clear();  // what it said of them cannot be believed
+  }
+  constexpr std::size_t refused_max = 64;
+  if (!may_pass || ++attempts_ >= settings_.attempts_max) refused_.push_back(content.sum);
+  if (refused_.size() > refused_max) refused_.erase(refused_.begin());
+  decide(now);
+}
+
+void push_session::on(const wire::pong& said, time_point now) {
+  router_.source = said.source;
+  if (said.running) learn_running(*said.running, now);
+}
+
+void push_session::learn_running(const wire::content_id& content, time_point now) {
+  // What runs has come, even where the word of it was lost.
+  if (transfer_ && transfer_->what->content.sum == content.sum) transfer_.reset();
+  router_.running = content;
+  std::erase_if(router_.have, [&content](const wire::content_id& c) { return c.sum == content.sum; });
+  router_.have.insert(router_.have.begin(), content);
+  constexpr std::size_t have_max = 16;
+  if (router_.have.size() > have_max) router_.have.pop_back();
+  decide(now);
+}
+
+bool push_session::has_output() const {
+  return !orders_.empty() || (transfer_ && transfer_->is_confirmed && transfer_->next < transfer_->credit);
+}
+
+std::optional<push_output> push_session::next_output() {
+  if (!orders_.empty()) {
+    push_output first(std::move(orders_.front()));
+    orders_.pop_front();
+    return first;
+  }
+  if (!has_output()) return std::nullopt;
+  transfer& t = *transfer_;
+  const std::span<const std::byte> all(t.what->bytes);
+  const std::size_t offset = std::size_t{t.next} * can_.chunk_bytes;
+  const send_chunk chunk{t.number, t.next, t.chunks, offset,
+                         all.subspan(offset, std::min<std::size_t>(can_.chunk_bytes, all.size() - offset))};
+  ++t.next;
+  bytes_sent_ += chunk.payload.size();
+  return chunk;
+}
+
+void push_session::end(std::string code, std::string message) {
+  if (state_ == session_state::ended) return;
+  transfer_.reset();
+  orders_.clear();
+  wire::session_error last;
+  last.code = std::move(code);
+  last.message = std::move(message);
+  last.fatal = true;
+  orders_.emplace_back(std::move(last));
+  state_ = session_state::ended;
+}
+
+}  // namespace cellroute::sync

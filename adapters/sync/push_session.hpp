@@ -1,0 +1,164 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "adapters/sync/artifact.hpp"
+#include "cellroute/base/time.hpp"
+
+namespace cellroute::sync {
+
+/// What is to be run, and the ways to it. One for all sessions.
+struct publication {
+  wire::targets target{};
+  artifact_use::counted* snapshot = nullptr;                ///< null while it is made
+  std::map<wire::digest, artifact_use::counted*> deltas{};  ///< by the content that they start from
+};
+
+struct push_settings {
+  std::string cluster{};
+  std::uint64_t salt = 0;
+  std::uint32_t chunk_bytes = 32'768;
+  std::uint32_t window = 4;
+  duration hello_timeout = 5s;
+  duration ping = 2s;
+  int dead_after = 3;             ///< beats without an answer
+  duration transfer_idle = 10s;   ///< without a `chunk_ack` while some is due
+  duration ack_timeout = 60s;     ///< of a content that came in whole
+  int attempts_max = 3;           ///< of one content, where it failed for what may pass
+  std::uint64_t repair_keys = 0;  ///< from so many keys on a repair is tried before a snapshot; 0: never
+};
+
+/// waiting_hello  connected; who it is is not known
+/// in_sync        it runs the target, or there is none yet
+/// behind         it does not run the target, and what it needs is not there yet, or it has all that it needs
+/// offering       it was asked for the digests of what it has, to find what differs
+/// sending        chunks go, within the credit
+/// waiting_ack    all chunks went
+/// rejected       it does not take the target; nothing is sent until there is another one
+/// ended          nothing goes any more
+enum class session_state : std::uint8_t {
+  waiting_hello,
+  in_sync,
+  behind,
+  offering,
+  sending,
+  waiting_ack,
+  rejected,
+  ended
+};
+[[nodiscard]] std::string_view to_string(session_state state);
+
+/// A part of an artifact, to be sent as one binary message.
+struct send_chunk {
+  std::uint64_t transfer = 0;
+  std::uint32_t seq = 0;
+  std::uint32_t total = 0;
+  std::uint64_t offset = 0;
+  std::span<const std::byte> payload;  ///< until the next call of anything
+};
+using push_output = std::variant<wire::message, send_chunk>;
+
+/// What the owner of a session should know.
+struct router_facts {
+  std::string router_id{};
+  std::string boot_id{};
+  std::string build{};
+  std::vector<wire::label> labels{};
+  std::optional<wire::content_id> running{};
+  std::string source{};
+  std::optional<wire::ack> last_refusal{};
+  std::vector<wire::content_id> have{};
+};
+
+/// The control plane's side of one router that speaks `cellroute.v1`.
+///
+/// One transfer at a time, and none that is not wanted any more: a newer target waits only for a transfer that leads to
+/// it by a delta. What was sent is believed once it is acknowledged, and never because it was sent.
+///
+/// Orders (beats with targets) go before chunks, and at most `window` chunks are on their way, so that an order never
+/// waits behind more than those.
+///
+/// Time: passed in. Threads: one owner.
+class push_session {
+ public:
+  push_session(const push_settings& settings, std::uint64_t number, time_point now);
+
+  /// A message of the router's. Those that cannot come now end the session.
+  void take(const wire::message& said, time_point now);
+  /// Another target, or another way to it: whenever anything of `what` has changed, which outlives the session.
+  void publish(const publication& what, time_point now);
+  /// Time has passed.
+  void tick(time_point now);
+  /// A further try for every content that was refused.
+  void forget_refusals() { refused_.clear(); }
+
+  /// What to send next; nothing is said twice. Call again once it has gone to the network.
+  [[nodiscard]] std::optional<push_output> next_output();
+  [[nodiscard]] bool has_output() const;
+  /// Says a last word and ends.
+  void end(std::string code, std::string message);
+
+  [[nodiscard]] session_state state() const { return state_; }
+  [[nodiscard]] std::uint64_t number() const { return number_; }
+  [[nodiscard]] const router_facts& router() const { return router_; }
+  [[nodiscard]] std::uint64_t bytes_sent() const { return bytes_sent_; }  ///< of contents
+
+ private:
+  struct transfer {
+    artifact_use what;
+    std::uint64_t number = 0;
+    std::uint32_t chunks = 0;
+    std::uint32_t next = 0;    ///< chunk to go
+    std::uint32_t credit = 0;  ///< chunks before this one may go
+    std::uint32_t acked = 0;
+    bool is_confirmed = true;  ///< where an earlier session ended is known, if there was one
+  };
+
+  void on(const wire::hello& said, time_point now);
+  void on(const wire::chunk_ack& said, time_point now);
+  void on(const wire::ack& said, time_point now);
+  void on(const wire::pong& said, time_point now);
+  template <class Other>
+  void on(const Other&, time_point) {}
+
+  void decide(time_point now);
+  void begin(artifact_use::counted& what, time_point now);
+  void give_up_transfer(std::string_view why);
+  void beat(time_point now);
+  void failed(const wire::ack& said, time_point now);
+  void learn_running(const wire::content_id& content, time_point now);
+  [[nodiscard]] bool has(const wire::digest& sum) const;
+  [[nodiscard]] bool has_refused(const wire::digest& sum) const;
+  [[nodiscard]] artifact_use::counted* best_way() const;
+  [[nodiscard]] bool is_at_target() const;
+
+  const push_settings& settings_;
+  std::uint64_t number_;
+  session_state state_ = session_state::waiting_hello;
+  const publication* published_ = nullptr;
+  std::optional<wire::targets> told_;  ///< its target, the last time that it was looked at
+  router_facts router_;
+  wire::capabilities can_;
+  std::optional<wire::resume_point> resume_;
+  std::optional<transfer> transfer_;
+  std::uint64_t transfer_count_ = 0;
+  std::vector<wire::digest> refused_;  ///< in this session or before, the oldest first
+  int attempts_ = 0;
+  bool needs_snapshot_ = false;  ///< its base was not what it said
+  time_point heard_;
+  time_point progress_;
+  time_point next_beat_;
+  std::uint64_t beats_ = 0;
+  std::deque<wire::message> orders_;
+  std::uint64_t bytes_sent_ = 0;
+};
+
+}  // namespace cellroute::sync

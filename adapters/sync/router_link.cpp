@@ -1,0 +1,170 @@
+#include "adapters/sync/router_link.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace cellroute::sync {
+
+std::string_view to_string(link_state state) {
+  switch (state) {
+    case link_state::idle:
+      return "idle";
+    case link_state::connecting:
+      return "connecting";
+    case link_state::negotiating:
+      return "negotiating";
+    case link_state::live:
+      return "live";
+  }
+  return {};
+}
+
+router_link::router_link(link_settings settings, router_identity who, intake_limits limits, intake_memory memory,
+                         std::uint64_t seed)
+    : settings_(settings),
+      who_(std::move(who)),
+      intake_(std::move(limits), std::move(memory)),
+      rng_(seed),
+      wait_(settings.wait),
+      address_(static_cast<std::size_t>(rng_.below(settings.addresses))) {}
+
+void router_link::tick(time_point now) {
+  if (now < due_) return;
+  switch (state_) {
+    case link_state::idle:
+      state_ = link_state::connecting;
+      due_ = now + settings_.connect_timeout;
+      actions_.emplace_back(open_connection{address_});
+      break;
+    case link_state::connecting:
+      break_off("control_plane_unreachable", "it does not answer in time", now);
+      break;
+    case link_state::negotiating:
+      break_off("control_plane_lost", "it does not answer hello", now);
+      break;
+    case link_state::live:
+      break_off("control_plane_lost", "no beat comes any more", now);
+      break;
+  }
+}
+
+void router_link::opened(time_point now) {
+  if (state_ != link_state::connecting) return;  // it was given up
+  state_ = link_state::negotiating;
+  due_ = now + settings_.hello_timeout;
+  wire::hello said;
+  said.router_id = who_.router_id;
+  said.boot_id = who_.boot_id;
+  said.build = who_.build;
+  said.labels = who_.labels;
+  said.source = who_.source;
+  intake_.introduce(said);
+  actions_.emplace_back(wire::message(std::move(said)));
+}
+
+void router_link::failed(open_failure why, duration retry_after, time_point now) {
+  if (state_ != link_state::connecting) return;
+  const bool is_final = why == open_failure::unauthorized || why == open_failure::no_subprotocol;
+  wait(std::max(retry_after, is_final ? settings_.unauthorized_wait : duration(0)), now);
+}
+
+void router_link::closed(time_point now) {
+  if (state_ == link_state::idle) return;
+  if (state_ == link_state::live && now - live_since_ >= settings_.stable_after) wait_.reset();
+  wait(duration(0), now);
+}
+
+/// The next try goes to the next address.
+void router_link::wait(duration at_least, time_point now) {
+  intake_.session_closed();
+  state_ = link_state::idle;
+  address_ = (address_ + 1) % settings_.addresses;
+  due_ = now + at_least + wait_.next(rng_);
+}
+
+void router_link::break_off(std::string event, std::string why, time_point now) {
+  pull();
+  actions_.emplace_back(tell{std::move(event), std::move(why)});
+  actions_.emplace_back(close_connection{});
+  closed(now);
+}
+
+void router_link::take_text(std::string_view text, time_point now) {
+  if (state_ != link_state::negotiating && state_ != link_state::live) return;
+  const auto said = wire::read_message(text);
+  if (!said) {
+    break_off("control_plane_lost", fmt::format("it sent what is no message: {}", to_string(said.error())), now);
+    return;
+  }
+  const bool opens = std::holds_alternative<wire::hello_ack>(*said);
+  const bool is_error = std::holds_alternative<wire::session_error>(*said);
+  const bool is_unknown = std::holds_alternative<wire::unknown_message>(*said);
+  if (!is_error && !is_unknown && opens != (state_ == link_state::negotiating)) {
+    break_off("control_plane_lost", "its messages come in the wrong order", now);
+    return;
+  }
+  std::visit([&](const auto& one) { on(one, now); }, *said);
+}
+
+void router_link::take_binary(std::span<const std::byte> bytes, time_point now) {
+  if (state_ != link_state::live) return;
+  const auto chunk = wire::read_chunk(bytes);
+  if (!chunk) {
+    break_off("control_plane_lost", fmt::format("a chunk is damaged: {}", to_string(chunk.error())), now);
+  } else if (!intake_.take(*chunk)) {
+    break_off("control_plane_lost", "a chunk does not follow the one before", now);
+  }
+}
+
+void router_link::on(const wire::hello_ack& said, time_point now) {
+  state_ = link_state::live;
+  live_since_ = now;
+  beat_ = said.ping_ms > 0 ? duration(std::chrono::milliseconds(said.ping_ms)) : settings_.ping;
+  due_ = now + settings_.dead_after * beat_;
+  intake_.session_opened(said.session);
+}
+
+void router_link::on(const wire::ping& said, time_point now) {
+  due_ = now + settings_.dead_after * beat_;
+  intake_.take(said);
+  pull();  // what follows from its orders is said before the answer
+  if (intake_.is_on_target() && said.target) confirmed_at_ = now;
+  wire::pong answer = status_;
+  answer.seq = said.seq;
+  answer.running = intake_.running();
+  actions_.emplace_back(wire::message(std::move(answer)));
+}
+
+void router_link::on(const wire::goaway& said, time_point now) {
+  pull();
+  actions_.emplace_back(close_connection{});
+  const auto spread = static_cast<std::uint64_t>(said.spread_ms) + 1;
+  const auto more = std::chrono::milliseconds(static_cast<std::int64_t>(rng_.below(spread)));
+  wait(std::chrono::milliseconds(static_cast<std::int64_t>(said.after_ms)) + more, now);
+}
+
+void router_link::on(const wire::session_error& said, time_point now) {
+  pull();
+  actions_.emplace_back(tell{"control_plane_error", fmt::format("{}: {}", said.code, said.message)});
+  if (!said.fatal && said.code != "busy") return;
+  actions_.emplace_back(close_connection{});
+  wait(std::chrono::milliseconds(static_cast<std::int64_t>(said.retry_after_ms)), now);
+}
+
+/// Brings the actions of the intake behind those that are here.
+void router_link::pull() {
+  for (intake_action& one : intake_.take_actions()) {
+    std::visit([this](auto& what) { actions_.emplace_back(std::move(what)); }, one);
+  }
+}
+
+std::vector<link_action> router_link::take_actions() {
+  pull();
+  return std::exchange(actions_, {});
+}
+
+time_point router_link::next_tick() const { return due_; }
+
+}  // namespace cellroute::sync

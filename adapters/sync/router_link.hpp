@@ -1,0 +1,131 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "adapters/sync/backoff.hpp"
+#include "adapters/sync/content_intake.hpp"
+#include "cellroute/base/random.hpp"
+#include "cellroute/base/time.hpp"
+
+namespace cellroute::sync {
+
+struct link_settings {
+  std::size_t addresses = 1;  ///< control planes to try, in turns
+  duration connect_timeout = 5s;
+  duration hello_timeout = 5s;
+  duration ping = 2s;  ///< until the control plane says its own
+  int dead_after = 3;  ///< beats that did not come
+  backoff_policy wait{};
+  duration unauthorized_wait = 30s;  ///< at least, after 401 or 403: nothing that we do mends it
+  duration stable_after = 60s;       ///< of a session: the next wait is a first one again
+};
+
+/// Who says hello.
+struct router_identity {
+  std::string router_id{};
+  std::string boot_id{};
+  std::string build{};
+  std::vector<wire::label> labels{};
+  std::string source{};  ///< of what runs: file, push, state
+};
+
+/// idle         no connection; the next try comes when the wait is over
+/// connecting   a connection is being made, up to the answer of the handshake
+/// negotiating  hello was said
+/// live         the session is open
+enum class link_state : std::uint8_t { idle, connecting, negotiating, live };
+[[nodiscard]] std::string_view to_string(link_state state);
+
+/// Why there is no connection.
+enum class open_failure : std::uint8_t { unreachable, unauthorized, busy, no_subprotocol };
+
+struct open_connection {
+  std::size_t address = 0;  ///< which of them
+};
+struct close_connection {};
+using link_action =
+    std::variant<open_connection, close_connection, wire::message, check_content, activate_content, drop_content, tell>;
+
+/// The router's connection to its control plane: opens it, says hello, answers beats, and opens it again.
+///
+/// It sends nothing of its own accord but hello: all that is periodic comes from the control plane, so that thousands
+/// of routers cost it no more than it gives them. A connection on which no beat comes is dead, whatever the network
+/// says.
+///
+/// Time: passed in. Threads: one owner.
+class router_link {
+ public:
+  router_link(link_settings settings, router_identity who, intake_limits limits, intake_memory memory,
+              std::uint64_t seed);
+
+  /// Time has passed. The first call opens.
+  void tick(time_point now);
+  /// What `open_connection` came to.
+  void opened(time_point now);
+  void failed(open_failure why, duration retry_after, time_point now);
+  /// The connection has ended, whoever ended it.
+  void closed(time_point now);
+  void take_text(std::string_view text, time_point now);
+  void take_binary(std::span<const std::byte> bytes, time_point now);
+
+  // As of `content_intake`.
+  void checked(const wire::content_id& content, std::uint64_t keys) { intake_.checked(content, keys); }
+  void checked(const wire::content_id& content, refusal why) { intake_.checked(content, std::move(why)); }
+  void activated(const wire::content_id& content, bool durable) { intake_.activated(content, durable); }
+  void activated(const wire::content_id& content, refusal why) { intake_.activated(content, std::move(why)); }
+
+  /// What the next answers to beats report.
+  void report(const wire::pong& status) { status_ = status; }
+
+  /// What is to be done, in this order; each once.
+  [[nodiscard]] std::vector<link_action> take_actions();
+  /// When `tick` has something to do next.
+  [[nodiscard]] time_point next_tick() const;
+
+  [[nodiscard]] link_state state() const { return state_; }
+  [[nodiscard]] const content_intake& contents() const { return intake_; }
+  /// When the control plane last said what should run, and it did run: the age of this is how stale we may be.
+  [[nodiscard]] std::optional<time_point> confirmed_at() const { return confirmed_at_; }
+  [[nodiscard]] std::uint64_t unknown_messages() const { return unknown_messages_; }
+
+ private:
+  void on(const wire::hello_ack& said, time_point now);
+  void on(const wire::ping& said, time_point now);
+  void on(const wire::config_begin& said, time_point) { intake_.take(said); }
+  void on(const wire::config_abort& said, time_point) { intake_.take(said); }
+  void on(const wire::goaway& said, time_point now);
+  void on(const wire::session_error& said, time_point now);
+  void on(const wire::unknown_message&, time_point) { ++unknown_messages_; }
+  template <class Other>
+  void on(const Other&, time_point) {  // of the other direction, or not asked for
+    ++unknown_messages_;
+  }
+
+  void break_off(std::string event, std::string why, time_point now);
+  void wait(duration at_least, time_point now);
+  void pull();
+
+  link_settings settings_;
+  router_identity who_;
+  content_intake intake_;
+  random_numbers rng_;
+  backoff wait_;
+  wire::pong status_;
+  link_state state_ = link_state::idle;
+  std::size_t address_ = 0;
+  time_point due_ = time_point::min();  ///< of the next try, or of the end of what is waited for
+  time_point live_since_{};
+  duration beat_{};
+  std::optional<time_point> confirmed_at_;
+  std::uint64_t unknown_messages_ = 0;
+  std::vector<link_action> actions_;
+};
+
+}  // namespace cellroute::sync

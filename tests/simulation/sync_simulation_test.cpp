@@ -1,0 +1,120 @@
+// Delivery of contents under everything that can happen to it, at random: a control plane and its routers, in one
+// thread and one clock. What must always hold is checked as it happens (`sync_world::verify`, and what follows `fail`);
+// here stands what must hold in the end. A failure prints its seed and the story; set CELLROUTE_SEED to see one again.
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <string>
+
+#include "tests/simulation/sync_world.hpp"
+
+namespace cellroute::simulation {
+namespace {
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr std::uint64_t lives = 20;  // of each kind: what a sanitizer sees, it sees soon
+#else
+constexpr std::uint64_t lives = 250;
+#endif
+constexpr std::size_t routers = 50;
+
+void live_under(std::uint64_t seed, const sync_faults& faults, int publishes) {
+  random_numbers rng(mix(seed));
+  sync_world world(seed, routers, faults);
+  for (int i = 0; i < publishes && world.broken().empty(); ++i) {
+    const std::uint64_t kind = rng.below(10);
+    if (kind == 0) {
+      world.publish_again();
+    } else {
+      world.publish_change(1 + static_cast<int>(rng.below(kind < 3 ? 150 : 5)), kind == 1);
+    }
+    world.run(duration(static_cast<std::int64_t>(rng.below(3'000'000'000))));
+  }
+  world.publish_change(3);
+  world.heal();
+  // The longest wait for the next try is 30 s; where a refusal is lost, which no connection does, the control plane
+  // waits a minute for it.
+  world.run(faults.lost > 0 ? 100s : 40s);
+  CAPTURE(seed);
+  INFO(world.story());
+  REQUIRE_MESSAGE(world.broken().empty(), world.broken());
+  REQUIRE(world.on_target() == routers);
+}
+
+void many_lives(const sync_faults& faults) {
+  if (const char* const seed = std::getenv("CELLROUTE_SEED"))
+    return live_under(std::strtoull(seed, nullptr, 10), faults, 6);
+  for (std::uint64_t seed = 1; seed <= lives; ++seed) live_under(seed, faults, 6);
+}
+
+TEST_CASE("sync simulation: without faults each publish reaches every router within a second, and costs its changes") {
+  sync_world world(7, routers, {});
+  world.publish_change(150);
+  world.run(2s);
+  REQUIRE(world.on_target() == routers);
+  for (int i = 0; i < 20; ++i) {
+    const std::uint64_t before = world.content_bytes();
+    world.publish_change(1);
+    world.run(1s);
+    REQUIRE_MESSAGE(world.on_target() == routers, world.story());
+    CHECK(world.content_bytes() - before < routers * 64);
+  }
+}
+
+TEST_CASE("sync simulation: a bad content runs nowhere, is sent once to each, and the next good one runs everywhere") {
+  sync_world world(7, routers, {});
+  world.publish_change(150);
+  world.run(2s);
+  world.publish_change(10, true);
+  world.run(2s);
+  CHECK(world.on_target() == 0);
+  const std::uint64_t before = world.content_bytes();
+  world.run(20s);
+  CHECK(world.content_bytes() == before);
+  world.publish_change(1);
+  world.run(2s);
+  CHECK(world.on_target() == routers);
+  CHECK_MESSAGE(world.broken().empty(), world.broken());
+}
+
+TEST_CASE("sync simulation: going back to a content that routers still hold sends no bytes") {
+  sync_world world(7, routers, {});
+  world.publish_change(150);
+  world.run(2s);
+  world.publish_change(5);
+  world.run(2s);
+  const std::uint64_t before = world.content_bytes();
+  world.publish_again();
+  world.publish_again();
+  world.run(3s);
+  CHECK(world.on_target() == routers);
+  CHECK(world.content_bytes() == before);
+}
+
+TEST_CASE("sync simulation: connections that end, and both ends that crash") {
+  many_lives({.cut = 50, .router_crash = 20, .control_crash = 4, .disk = 300});
+}
+
+TEST_CASE("sync simulation: routers that read nothing, and damage on the way and in memory") {
+  many_lives({.cut = 10, .stall = 20, .damage = 20, .rot = 50});
+}
+
+TEST_CASE("sync simulation: messages that are lost, doubled and late, as no connection should do") {
+  many_lives({.lost = 10, .doubled = 20, .late = 30});
+}
+
+TEST_CASE("sync simulation: everything at once") {
+  many_lives({.cut = 20,
+              .router_crash = 10,
+              .control_crash = 2,
+              .stall = 5,
+              .damage = 5,
+              .lost = 3,
+              .doubled = 5,
+              .late = 10,
+              .disk = 100,
+              .rot = 20});
+}
+
+}  // namespace
+}  // namespace cellroute::simulation

@@ -1,0 +1,218 @@
+#include "adapters/sync/router_link.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "tests/unit/sync/script.hpp"
+
+namespace cellroute::sync {
+namespace {
+
+const wire::content_id a1 = content_of(1, 'a');
+
+struct router {
+  time_point now{1h};
+  router_link link;
+
+  explicit router(std::size_t addresses = 1, intake_memory memory = {})
+      : link(settings_of(addresses), {"r", "b", "", {}, "file"}, {}, std::move(memory), 7) {}
+
+  static link_settings settings_of(std::size_t addresses) {
+    link_settings s;
+    s.addresses = addresses;
+    return s;
+  }
+  std::string done() { return words_of(link.take_actions()); }
+  std::string tick() {
+    link.tick(now);
+    return done();
+  }
+  std::string wait(duration by) {
+    now += by;
+    return tick();
+  }
+  std::string told(const wire::message& m) {
+    link.take_text(wire::write_message(m), now);
+    return done();
+  }
+  std::string told_text(std::string_view text) {
+    link.take_text(text, now);
+    return done();
+  }
+  std::string opened() {
+    link.opened(now);
+    return done();
+  }
+  /// Up to the open session.
+  void live() {
+    (void)tick();
+    (void)opened();
+    wire::hello_ack m;
+    m.session = 3;
+    m.ping_ms = 2'000;
+    (void)told(m);
+  }
+  std::string_view state() const { return to_string(link.state()); }
+};
+
+TEST_CASE("router link: it opens, says hello once, and answers beats; nothing else is sent of its own accord") {
+  router r(1, {.held = {a1}, .quarantined = {}});
+  CHECK(r.tick() == "open 0");
+  CHECK(r.opened() == "hello 1a");
+  CHECK(r.state() == "negotiating");
+  wire::hello_ack m;
+  m.session = 3;
+  m.ping_ms = 2'000;
+  CHECK(r.told(m).empty());
+  CHECK(r.state() == "live");
+  CHECK(r.wait(5s).empty());
+  CHECK(r.told(wire::ping{1, std::nullopt}) == "pong 1a");
+  CHECK_FALSE(r.link.confirmed_at());
+  CHECK(r.told(wire::ping{2, wire::targets{1, 1, a1}}) == "applied 1a noop, pong 1a");
+  CHECK((r.link.confirmed_at() == r.now));
+}
+
+TEST_CASE("router link: a content comes through it, and its checks and its ack go back") {
+  router r;
+  r.live();
+  const wire::digest sum = sum_of('a');
+  CHECK(r.told(wire::ping{1, wire::targets{1, 1, a1}}) == "pong");
+  wire::config_begin begin;
+  begin.transfer = 5;
+  begin.content = a1;
+  begin.artifact = sum;
+  begin.chunks = 1;
+  begin.bytes = begin.raw_bytes = 3;
+  begin.compression = "none";
+  CHECK(r.told(begin) == "tell content_refused, rejected 1a too_large");  // the limits of this one are 0
+}
+
+struct end_case {
+  std::string_view says;
+  void (*happens)(router& r);
+  std::string_view expected;
+};
+
+TEST_CASE("router link: what ends a session") {
+  const end_case rows[] = {
+      {"it is closed", [](router& r) { r.link.closed(r.now); }, ""},
+      {"no beat came for three", [](router& r) { r.now += 6s, r.link.tick(r.now); }, "tell control_plane_lost, close"},
+      {"a text that is no message", [](router& r) { r.link.take_text("{}", r.now); }, "tell control_plane_lost, close"},
+      {"a second hello_ack", [](router& r) { r.link.take_text(wire::write_message(wire::hello_ack{}), r.now); },
+       "tell control_plane_lost, close"},
+      {"a damaged chunk", [](router& r) { r.link.take_binary(std::as_bytes(std::span("CRC")), r.now); },
+       "tell control_plane_lost, close"},
+      {"goaway", [](router& r) { r.link.take_text(wire::write_message(wire::goaway{}), r.now); }, "close"},
+      {"a fatal error",
+       [](router& r) { r.link.take_text(R"({"type":"error","code":"duplicate","fatal":true})", r.now); },
+       "tell control_plane_error, close"},
+  };
+  for (const end_case& row : rows) {
+    CAPTURE(row.says);
+    router r;
+    r.live();
+    row.happens(r);
+    CHECK(r.done() == row.expected);
+    CHECK(r.state() == "idle");
+    CHECK(r.link.next_tick() >= r.now);
+    CHECK(r.link.next_tick() <= r.now + 250ms);
+    r.now = r.link.next_tick();
+    CHECK(r.tick() == "open 0");
+  }
+}
+
+TEST_CASE("router link: what does not end a session") {
+  router r;
+  r.live();
+  CHECK(r.wait(6s - 1ns).empty());
+  CHECK(r.told(wire::ping{1, std::nullopt}) == "pong");
+  CHECK(r.wait(6s - 1ns).empty());
+  CHECK(r.told_text(R"({"type":"weather","rain":true})").empty());
+  CHECK(r.told(wire::chunk_ack{1, 2}).empty());  // of the other direction
+  CHECK(r.link.unknown_messages() == 2);
+  CHECK(r.told_text(R"({"type":"error","code":"slow_down"})") == "tell control_plane_error");
+  CHECK(r.state() == "live");
+}
+
+TEST_CASE("router link: each wait for an answer has an end") {
+  router r;
+  (void)r.tick();
+  CHECK(r.wait(5s - 1ns).empty());
+  CHECK(r.wait(1ns) == "tell control_plane_unreachable, close");
+  r.now = r.link.next_tick();
+  (void)r.tick();
+  CHECK(r.opened() == "hello");
+  CHECK(r.wait(5s - 1ns).empty());
+  CHECK(r.wait(1ns) == "tell control_plane_lost, close");
+}
+
+TEST_CASE("router link: who comes too late moves nothing") {
+  router r;
+  CHECK(r.opened().empty());
+  r.link.failed(open_failure::unreachable, 0ns, r.now);
+  r.link.closed(r.now);
+  CHECK(r.state() == "idle");
+  CHECK(r.told(wire::ping{1, std::nullopt}).empty());
+}
+
+TEST_CASE("router link: how long it waits for the next try, by what went wrong") {
+  struct wait_case {
+    std::string_view says;
+    open_failure why;
+    duration retry_after;
+    duration at_least;
+  };
+  const wait_case rows[] = {
+      {"nobody is there", open_failure::unreachable, 0s, 0s},
+      {"it asks to wait", open_failure::busy, 3s, 3s},
+      {"a token that is not taken: no haste mends it", open_failure::unauthorized, 0s, 30s},
+      {"another server", open_failure::no_subprotocol, 0s, 30s},
+  };
+  for (const wait_case& row : rows) {
+    CAPTURE(row.says);
+    router r;
+    (void)r.tick();
+    r.link.failed(row.why, row.retry_after, r.now);
+    CHECK(r.link.next_tick() >= r.now + row.at_least);
+    CHECK(r.link.next_tick() <= r.now + row.at_least + 250ms);
+  }
+}
+
+TEST_CASE("router link: tries grow apart, and a session that lasted makes the next wait a first one") {
+  router r;
+  duration longest{};
+  for (int i = 0; i < 12; ++i) {
+    (void)r.tick();
+    r.link.failed(open_failure::unreachable, 0ns, r.now);
+    longest = std::max(longest, r.link.next_tick() - r.now);
+    r.now = r.link.next_tick();
+  }
+  CHECK(longest > 5s);
+  CHECK(longest <= 30s);
+  r.live();
+  for (int i = 0; i < 12; ++i) {
+    r.now += 5s;
+    (void)r.told(wire::ping{1, std::nullopt});
+  }
+  r.link.closed(r.now);
+  CHECK(r.link.next_tick() - r.now <= 250ms);
+}
+
+TEST_CASE("router link: the next try goes to the next address; where the first goes is chance") {
+  router r(3);
+  std::set<std::string> tried;
+  for (int i = 0; i < 3; ++i) {
+    tried.insert(r.tick());
+    r.link.failed(open_failure::unreachable, 0ns, r.now);
+    r.now = r.link.next_tick();
+  }
+  CHECK(tried.size() == 3);
+}
+
+}  // namespace
+}  // namespace cellroute::sync
