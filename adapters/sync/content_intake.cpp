@@ -71,6 +71,11 @@ std::optional<wire::content_id> content_intake::running() const {
 
 bool content_intake::is_on_target() const { return target_ && is_running_ && held_.front() == target_->run; }
 
+const wire::content_id* content_intake::wanted() const {
+  if (ordered_) return &*ordered_;
+  return target_ ? &target_->run : nullptr;
+}
+
 bool content_intake::holds(const wire::digest& sum) const {
   return std::ranges::find(held_, sum, &wire::content_id::sum) != held_.end();
 }
@@ -206,18 +211,29 @@ void content_intake::checked(const wire::content_id& content, refusal why) {
   if (waiting_) check(std::exchange(waiting_, std::nullopt).value());
 }
 
-/// Runs the target as soon as it is here.
+void content_intake::run(const wire::content_id& content, std::uint64_t keys) {
+  ordered_ = content;
+  keys_ = keys;
+  if (is_running_ && !activating_ && held_.front().sum == content.sum) {
+    acknowledge({.content = content, .noop = true});
+  } else if (!holds(content.sum)) {
+    hold(content);
+  }
+  settle();
+}
+
+/// Runs what is wanted as soon as it is here.
 void content_intake::settle() {
-  if (!target_ || activating_) return;
-  const wire::content_id& wanted = target_->run;
-  if (is_running_ && held_.front().sum == wanted.sum) {
-    held_.front() = wanted;  // a number may change and its content stay: after a rollback
-    if (acked_rev_ != target_->rev) acknowledge({.content = wanted, .noop = true});
+  const wire::content_id* const next = wanted();
+  if (next == nullptr || activating_) return;
+  if (is_running_ && held_.front().sum == next->sum) {
+    held_.front() = *next;  // a number may change and its content stay: after a rollback
+    if (!ordered_ && acked_rev_ != target_->rev) acknowledge({.content = *next, .noop = true});
     return;
   }
-  if (!holds(wanted.sum)) return;
-  activating_ = wanted;
-  actions_.emplace_back(activate_content{wanted});
+  if (!holds(next->sum)) return;
+  activating_ = *next;
+  actions_.emplace_back(activate_content{*next});
 }
 
 void content_intake::activated(const wire::content_id& content, bool durable) {
@@ -245,7 +261,7 @@ void content_intake::hold(const wire::content_id& content) {
   while (held_.size() > limits_.held_max) {
     const auto is_needed = [this](const wire::content_id& c) {
       return (is_running_ && &c == &held_.front()) || (activating_ && activating_->sum == c.sum) ||
-             (target_ && target_->run.sum == c.sum);
+             (wanted() != nullptr && wanted()->sum == c.sum);
     };
     const auto oldest = std::find_if_not(held_.rbegin(), held_.rend(), is_needed);
     actions_.emplace_back(drop_content{*oldest});

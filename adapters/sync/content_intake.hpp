@@ -70,7 +70,10 @@ class content_intake {
   /// A session begins: what its `hello` says of contents.
   void introduce(wire::hello& said) const;
   /// The control plane has answered it; acks carry this number.
-  void session_opened(std::uint64_t session) { session_ = session; }
+  void session_opened(std::uint64_t session) {
+    session_ = session;
+    ordered_.reset();
+  }
   /// It ended. Chunks that came stay here, for a session that goes on with them.
   void session_closed();
 
@@ -79,6 +82,10 @@ class content_intake {
   void take(const wire::config_abort& said);
   /// False where it is no chunk that can come now: the session has lost its order, and must end.
   [[nodiscard]] bool take(const wire::chunk& said);
+
+  /// A content that came in another way than by chunks, whole and checked, is to run, whatever the targets say: until a
+  /// session has targets again.
+  void run(const wire::content_id& content, std::uint64_t keys);
 
   /// What `check_content` came to: how many keys it has.
   void checked(const wire::content_id& content, std::uint64_t keys);
@@ -106,6 +113,7 @@ class content_intake {
 
   [[nodiscard]] std::optional<refusal> why_not(const wire::config_begin& said) const;
   [[nodiscard]] bool holds(const wire::digest& sum) const;
+  [[nodiscard]] const wire::content_id* wanted() const;
   [[nodiscard]] const wire::quarantined_content* quarantined(const wire::digest& sum) const;
   void receive(const wire::config_begin& said);
   void check(incoming whole);
@@ -120,7 +128,8 @@ class content_intake {
   intake_limits limits_;
   std::uint64_t session_ = 0;  ///< 0: there is none
   std::optional<wire::targets> target_;
-  std::vector<wire::content_id> held_;  ///< the running one first, where there is one
+  std::optional<wire::content_id> ordered_;  ///< by `run`
+  std::vector<wire::content_id> held_;       ///< the running one first, where there is one
   bool is_running_ = false;
   std::vector<wire::quarantined_content> quarantined_;
   std::optional<incoming> receiving_;

@@ -17,6 +17,8 @@ std::string_view to_string(link_state state) {
       return "negotiating";
     case link_state::live:
       return "live";
+    case link_state::live_base:
+      return "live_base";
   }
   return {};
 }
@@ -45,13 +47,22 @@ void router_link::tick(time_point now) {
       break_off("control_plane_lost", "it does not answer hello", now);
       break;
     case link_state::live:
+    case link_state::live_base:
       break_off("control_plane_lost", "no beat comes any more", now);
       break;
   }
 }
 
-void router_link::opened(time_point now) {
+void router_link::opened(bool is_native, time_point now) {
   if (state_ != link_state::connecting) return;  // it was given up
+  if (!is_native) {
+    state_ = link_state::live_base;
+    live_since_ = now;
+    due_ = time_point::max();  // there are control planes that never beat: one that did once has to go on
+    base_version_ = 0;
+    intake_.session_opened(1);
+    return;
+  }
   state_ = link_state::negotiating;
   due_ = now + settings_.hello_timeout;
   wire::hello said;
@@ -72,13 +83,16 @@ void router_link::failed(open_failure why, duration retry_after, time_point now)
 
 void router_link::closed(time_point now) {
   if (state_ == link_state::idle) return;
-  if (state_ == link_state::live && now - live_since_ >= settings_.stable_after) wait_.reset();
+  const bool was_live = state_ == link_state::live || state_ == link_state::live_base;
+  if (was_live && now - live_since_ >= settings_.stable_after) wait_.reset();
   wait(duration(0), now);
 }
 
 /// The next try goes to the next address.
 void router_link::wait(duration at_least, time_point now) {
   intake_.session_closed();
+  base_.reset();
+  base_next_.reset();
   state_ = link_state::idle;
   address_ = (address_ + 1) % settings_.addresses;
   due_ = now + at_least + wait_.next(rng_);
@@ -92,6 +106,7 @@ void router_link::break_off(std::string event, std::string why, time_point now) 
 }
 
 void router_link::take_text(std::string_view text, time_point now) {
+  if (state_ == link_state::live_base) return take_base(text, now);
   if (state_ != link_state::negotiating && state_ != link_state::live) return;
   const auto said = wire::read_message(text);
   if (!said) {
@@ -106,6 +121,65 @@ void router_link::take_text(std::string_view text, time_point now) {
     return;
   }
   std::visit([&](const auto& one) { on(one, now); }, *said);
+}
+
+void router_link::take_base(std::string_view text, time_point now) {
+  const auto said = wire::read_base_message(text);
+  if (!said) {
+    break_off("control_plane_lost", fmt::format("it sent what is no message: {}", to_string(said.error())), now);
+  } else if (const auto* content = std::get_if<wire::base_content>(&*said)) {
+    on_base(*content, text);
+  } else if (std::holds_alternative<wire::base_ping>(*said)) {
+    due_ = now + settings_.dead_after * settings_.base_ping;
+    if (!base_ && intake_.running()) confirmed_at_ = now;
+    pull();
+    actions_.emplace_back(send_text{wire::write_base_pong()});
+  } else {
+    ++unknown_messages_;
+  }
+}
+
+/// One at a time. Numbers only grow within a session; a new one may begin lower, for whoever starts that control plane
+/// anew starts counting anew.
+void router_link::on_base(const wire::base_content& said, std::string_view text) {
+  if (base_) {
+    base_next_ = check_base_content{said, std::string(text)};
+    return;
+  }
+  base_ = said;
+  if (const auto* number = std::get_if<std::uint64_t>(&said.version)) {
+    if (*number < base_version_) {
+      answer_base(false, fmt::format("version {} came before", base_version_));
+      return;
+    }
+    base_version_ = *number;
+  }
+  pull();
+  actions_.emplace_back(check_base_content{said, std::string(text)});
+}
+
+void router_link::base_checked(const wire::digest& sum, std::uint64_t keys, time_point now) {
+  if (!base_) return;
+  const auto* number = std::get_if<std::uint64_t>(&base_->version);
+  intake_.run({0, number != nullptr ? *number : 0, sum}, keys);
+  confirmed_at_ = now;
+}
+
+void router_link::base_checked(refusal why) {
+  if (!base_) return;
+  pull();
+  actions_.emplace_back(
+      tell{"content_refused", fmt::format("version {}: {}", wire::to_string(base_->version), why.error)});
+  answer_base(false, std::move(why.error));
+}
+
+void router_link::answer_base(bool is_applied, std::string error) {
+  if (!base_) return;
+  const wire::base_content done = *std::exchange(base_, std::nullopt);
+  actions_.emplace_back(send_text{wire::write_base_ack(done.dialect, {done.version, is_applied, std::move(error)})});
+  if (!base_next_) return;
+  const check_base_content next = *std::exchange(base_next_, std::nullopt);
+  on_base(next.what, next.text);
 }
 
 void router_link::take_binary(std::span<const std::byte> bytes, time_point now) {
@@ -156,6 +230,12 @@ void router_link::on(const wire::session_error& said, time_point now) {
 /// Brings the actions of the intake behind those that are here.
 void router_link::pull() {
   for (intake_action& one : intake_.take_actions()) {
+    if (auto* said = std::get_if<wire::message>(&one); said != nullptr && state_ == link_state::live_base) {
+      const auto* done = std::get_if<wire::ack>(said);
+      if (done != nullptr && (done->status == wire::ack_status::applied || done->status == wire::ack_status::rejected))
+        answer_base(done->status == wire::ack_status::applied, done->error);
+      continue;
+    }
     std::visit([this](auto& what) { actions_.emplace_back(std::move(what)); }, one);
   }
 }

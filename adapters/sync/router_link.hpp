@@ -11,6 +11,7 @@
 
 #include "adapters/sync/backoff.hpp"
 #include "adapters/sync/content_intake.hpp"
+#include "adapters/wire/base_messages.hpp"
 #include "cellroute/base/random.hpp"
 #include "cellroute/base/time.hpp"
 
@@ -21,6 +22,7 @@ struct link_settings {
   duration connect_timeout = 5s;
   duration hello_timeout = 5s;
   duration ping = 2s;  ///< until the control plane says its own
+  duration base_ping = 5s;
   int dead_after = 3;  ///< beats that did not come
   backoff_policy wait{};
   duration unauthorized_wait = 30s;  ///< at least, after 401 or 403: nothing that we do mends it
@@ -40,7 +42,8 @@ struct router_identity {
 /// connecting   a connection is being made, up to the answer of the handshake
 /// negotiating  hello was said
 /// live         the session is open
-enum class link_state : std::uint8_t { idle, connecting, negotiating, live };
+/// live_base    a session of the base protocol, which has no hello
+enum class link_state : std::uint8_t { idle, connecting, negotiating, live, live_base };
 [[nodiscard]] std::string_view to_string(link_state state);
 
 /// Why there is no connection.
@@ -50,8 +53,17 @@ struct open_connection {
   std::size_t address = 0;  ///< which of them
 };
 struct close_connection {};
-using link_action =
-    std::variant<open_connection, close_connection, wire::message, check_content, activate_content, drop_content, tell>;
+/// A message of the base protocol.
+struct send_text {
+  std::string text;
+};
+/// A content of the base protocol: its text is to be read, checked and built, away from requests.
+struct check_base_content {
+  wire::base_content what;
+  std::string text;
+};
+using link_action = std::variant<open_connection, close_connection, wire::message, send_text, check_content,
+                                 check_base_content, activate_content, drop_content, tell>;
 
 /// The router's connection to its control plane: opens it, says hello, answers beats, and opens it again.
 ///
@@ -67,8 +79,9 @@ class router_link {
 
   /// Time has passed. The first call opens.
   void tick(time_point now);
-  /// What `open_connection` came to.
-  void opened(time_point now);
+  /// What `open_connection` came to. `is_native`: the control plane chose `cellroute.v1`; else it speaks the base
+  /// protocol.
+  void opened(bool is_native, time_point now);
   void failed(open_failure why, duration retry_after, time_point now);
   /// The connection has ended, whoever ended it.
   void closed(time_point now);
@@ -80,6 +93,10 @@ class router_link {
   void checked(const wire::content_id& content, refusal why) { intake_.checked(content, std::move(why)); }
   void activated(const wire::content_id& content, bool durable) { intake_.activated(content, durable); }
   void activated(const wire::content_id& content, refusal why) { intake_.activated(content, std::move(why)); }
+
+  /// What `check_base_content` came to: the digest of what it holds, and how many keys.
+  void base_checked(const wire::digest& sum, std::uint64_t keys, time_point now);
+  void base_checked(refusal why);
 
   /// What the next answers to beats report.
   void report(const wire::pong& status) { status_ = status; }
@@ -108,6 +125,9 @@ class router_link {
     ++unknown_messages_;
   }
 
+  void take_base(std::string_view text, time_point now);
+  void on_base(const wire::base_content& said, std::string_view text);
+  void answer_base(bool is_applied, std::string error);
   void break_off(std::string event, std::string why, time_point now);
   void wait(duration at_least, time_point now);
   void pull();
@@ -125,6 +145,10 @@ class router_link {
   duration beat_{};
   std::optional<time_point> confirmed_at_;
   std::uint64_t unknown_messages_ = 0;
+  // Of a base session.
+  std::optional<wire::base_content> base_;       ///< is being checked, or about to run
+  std::optional<check_base_content> base_next_;  ///< came meanwhile; the latest wins
+  std::uint64_t base_version_ = 0;               ///< the highest number of this session
   std::vector<link_action> actions_;
 };
 

@@ -30,7 +30,7 @@ void feed_router(std::string_view lines) {
   limits.can.keys_max = 1'000;
   sync::router_link link({}, {"r", "b", "", {}, ""}, limits, {}, 1);
   link.tick(now);
-  link.opened(now);
+  link.opened(true, now);
   link.take_text(
       "{\"type\":\"hello_ack\",\"session\":1,\"epoch\":1,\"proto\":1,\"chunk\":32768,\"window\":4,\"ping_ms\":2000,"
       "\"salt\":0}",

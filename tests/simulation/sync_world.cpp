@@ -267,7 +267,7 @@ void sync_world::deliver(event e) {
 void sync_world::deliver_to_router(router_node& r, event& e) {
   if (!r.link) return;
   sync::router_link& link = *r.link;
-  if (std::holds_alternative<opened>(e.what)) link.opened(now_);
+  if (std::holds_alternative<opened>(e.what)) link.opened(true, now_);
   if (std::holds_alternative<refused>(e.what)) {
     r.connection = 0;
     link.failed(sync::open_failure::unreachable, duration(0), now_);

@@ -44,8 +44,8 @@ struct router {
     link.take_text(text, now);
     return done();
   }
-  std::string opened() {
-    link.opened(now);
+  std::string opened(bool is_native = true) {
+    link.opened(is_native, now);
     return done();
   }
   /// Up to the open session.
@@ -212,6 +212,114 @@ TEST_CASE("router link: the next try goes to the next address; where the first g
     r.now = r.link.next_tick();
   }
   CHECK(tried.size() == 3);
+}
+
+// --- the base protocol ---
+
+std::string update(std::string_view version) {
+  return R"({"type":"config_update","version":)" + std::string(version) + R"(,"config":{}})";
+}
+std::string applied(std::string_view version) {
+  return R"({"type":"ack","version":)" + std::string(version) + R"(,"status":"applied"})";
+}
+std::string rejected(std::string_view version, std::string_view why) {
+  return R"({"type":"ack","version":)" + std::string(version) + R"(,"status":"rejected","error":")" + std::string(why) +
+         R"("})";
+}
+
+struct base_router : router {
+  explicit base_router(intake_memory memory = {}) : router(1, std::move(memory)) {
+    (void)tick();
+    (void)opened(false);
+  }
+  std::string checked(char sum) {
+    link.base_checked(sum_of(sum), 5, now);
+    return done();
+  }
+  std::string refused(std::string why) {
+    link.base_checked(refusal{wire::refusal_code::schema, std::move(why)});
+    return done();
+  }
+  std::string activated(wire::content_id content) {
+    link.activated(content, true);
+    return done();
+  }
+};
+
+TEST_CASE("router link, base: a content is checked, runs, and is acknowledged in its own words") {
+  base_router r;
+  CHECK(r.state() == "live_base");
+  CHECK(r.told_text(update("42")) == "check 42");
+  CHECK(r.checked('a') == "activate 42a");
+  CHECK(r.activated(content_of(42, 'a', 0)) == applied("42"));
+  CHECK(r.told_text(R"({"type":"config_snapshot","version":"1.4.0"})") == "check 1.4.0");
+  CHECK(r.checked('b') == "activate 0b");
+  CHECK(r.activated(content_of(0, 'b', 0)) == applied(R"("1.4.0")"));
+}
+
+TEST_CASE("router link, base: the same content again is acknowledged, and nothing changes") {
+  base_router r;
+  (void)r.told_text(update("1"));
+  (void)r.checked('a');
+  (void)r.activated(content_of(1, 'a', 0));
+  CHECK(r.told_text(update("2")) == "check 2");
+  CHECK(r.checked('a') == applied("2"));
+}
+
+TEST_CASE("router link, base: what is refused is told with its reason, in the dialect of the content") {
+  base_router r;
+  (void)r.told_text(update("1"));
+  CHECK(r.refused("no placement tier9") == "tell content_refused, " + rejected("1", "no placement tier9"));
+  (void)r.told_text(R"({"type":"config_snapshot","version":"x"})");
+  CHECK(r.refused("bad") == R"(tell content_refused, {"type":"nack","version":"x","error":"bad"})");
+  (void)r.told_text(update("2"));
+  (void)r.checked('c');
+  r.link.activated(content_of(2, 'c', 0), {wire::refusal_code::guard_moved, "too many keys move"});
+  CHECK(r.done() == "drop 2c, tell content_refused, " + rejected("2", "too many keys move"));
+}
+
+TEST_CASE("router link, base: numbers only grow within a session; the next session may begin lower") {
+  base_router r;
+  (void)r.told_text(update("42"));
+  (void)r.checked('a');
+  (void)r.activated(content_of(42, 'a', 0));
+  CHECK(r.told_text(update("41")) == rejected("41", "version 42 came before"));
+  CHECK(r.told_text(update("42")) == "check 42");
+  CHECK(r.checked('a') == applied("42"));
+  r.link.closed(r.now);
+  r.now = r.link.next_tick();
+  (void)r.tick();
+  (void)r.opened(false);
+  CHECK(r.told_text(update("1")) == "check 1");
+}
+
+TEST_CASE("router link, base: of contents that come faster than they are checked the latest is next") {
+  base_router r;
+  CHECK(r.told_text(update("1")) == "check 1");
+  CHECK(r.told_text(update("2")).empty());
+  CHECK(r.told_text(update("3")).empty());
+  CHECK(r.checked('a') == "activate 1a");
+  CHECK(r.activated(content_of(1, 'a', 0)) == applied("1") + ", check 3");
+}
+
+TEST_CASE("router link, base: a beat is answered; who has sent one has to go on, who sends none need not") {
+  base_router r;
+  CHECK(r.wait(10min).empty());
+  CHECK(r.told_text(R"({"type":"ping"})") == R"({"type":"pong"})");
+  CHECK(r.wait(15s - 1ns).empty());
+  CHECK(r.wait(1ns) == "tell control_plane_lost, close");
+}
+
+TEST_CASE(
+    "router link, base: what the file or another session brought is replaced, and the next native session orders") {
+  base_router r({.held = {a1}, .quarantined = {}});
+  (void)r.told_text(update("7"));
+  CHECK(r.checked('b') == "activate 7b");
+  (void)r.activated(content_of(7, 'b', 0));
+  r.link.closed(r.now);
+  r.now = r.link.next_tick();
+  r.live();
+  CHECK(r.told(wire::ping{1, wire::targets{1, 1, a1}}) == "activate 1a, pong 7b");
 }
 
 }  // namespace
