@@ -38,7 +38,7 @@ const layer layers[] = {
     {"adapters/http1", {"core/base", "core/match/request_view.hpp", "simd"}},
     {"adapters/http2", {"core/base", "core/match/request_view.hpp", "nghttp2"}},
     {"adapters/http3", {"core/base", "core/match/request_view.hpp", "ngtcp2"}},
-    {"adapters/websocket", {"core/base", "core/match/request_view.hpp"}},
+    {"adapters/websocket", {"core/base", "core/match/request_view.hpp", "openssl"}},
     {"adapters/wire", {"core/", "posix", "yaml", "json", "address-text", "regex", "compression", "openssl"}},
     {"adapters/sync", {"core/", "adapters/wire", "compression", "openssl"}},
     {"adapters/edge",
