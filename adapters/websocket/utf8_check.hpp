@@ -7,7 +7,8 @@ namespace cellroute::websocket {
 
 /// Whether bytes are UTF-8, told while they come, in pieces that may end anywhere.
 ///
-/// Cost: sixteen bytes a step over ASCII, else one. Threads: one owner.
+/// Cost: sixteen bytes a step over ASCII; else a look into a table and a shift for each byte, without a branch.
+/// Threads: one owner.
 /// Source: RFC 3629 section 4: no overlong form, no surrogate, nothing above U+10FFFF.
 class utf8_check {
  public:
@@ -15,15 +16,10 @@ class utf8_check {
   [[nodiscard]] bool take(std::string_view piece);
 
   /// Whether what was taken ends with a whole character.
-  [[nodiscard]] bool is_complete() const { return left_ == 0; }
+  [[nodiscard]] bool is_complete() const { return state_ == 0; }
 
  private:
-  [[nodiscard]] bool take_byte(std::uint8_t byte);
-  [[nodiscard]] bool begin_character(std::uint8_t byte);
-
-  std::uint8_t left_ = 0;  // bytes that the character still needs
-  std::uint8_t low_ = 0;   // what the next of them is between
-  std::uint8_t high_ = 0;
+  std::uint8_t state_ = 0;  // of the table's machine; 0 between two characters
 };
 
 }  // namespace cellroute::websocket
