@@ -209,6 +209,8 @@ const verdict_row verdicts[] = {
     {"a protocol sees no other", {"adapters/http1", "core/match/host.hpp", "", true}, false},
     {"a protocol knows no socket", {"adapters/http1", "adapters/io/task.hpp", "", true}, false},
     {"a protocol knows no system", {"adapters/http1", "posix", "", false}, false},
+    {"a protocol has the library of its own", {"adapters/websocket", "openssl", "", false}, true},
+    {"and not another one's", {"adapters/http1", "openssl", "", false}, false},
     {"forwarding does not decide", {"adapters/edge", "core/table/decision.hpp", "", true}, false},
     {"forwarding does not log", {"adapters/edge", "adapters/process/log.hpp", "", true}, false},
     {"the proxy may use the edge", {"adapters/proxy", "adapters/edge/exchange.hpp", "", true}, true},

@@ -12,7 +12,7 @@ std::string_view view_of(std::span<const char> bytes) { return {bytes.data(), by
 
 std::uint8_t byte_at(std::string_view text, std::size_t i) { return static_cast<std::uint8_t>(text[i]); }
 
-// A text that nobody asked to read is still passed on to a log: it must be UTF-8, too (RFC 6455 section 5.5.1).
+// The reason is a text like any other, and may end in a log (RFC 6455 section 5.5.1).
 read_event parse_close(std::string_view payload) {
   if (payload.empty()) return close{};
   if (payload.size() == 1) return protocol_error::bad_close_size;
@@ -136,7 +136,6 @@ std::optional<protocol_error> message_reader::begin_frame(const frame_head& head
   if (head.payload_bytes > limits_.message_bytes_max - message_.size()) return protocol_error::message_too_big;
   if (!continues) {
     kind_ = head.code == opcode::text ? message_kind::text : message_kind::binary;
-    text_ = {};
     is_in_message_ = true;
   }
   return {};

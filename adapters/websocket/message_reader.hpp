@@ -51,8 +51,8 @@ using read_event = std::variant<need_more, message, ping, pong, close, protocol_
 /// while it comes, so that one bad byte is refused before the rest is sent.
 ///
 /// Cost: one pass that takes the mask off, one over texts. What lies whole and in one frame in the input is handed out
-/// where it lies; all else is copied once. Memory is kept only while a message is unfinished, and never more than its
-/// limit: an announced length reserves nothing.
+/// where it lies; all else is copied together. Memory is kept only while a message is unfinished, and never more than
+/// its limit: an announced length reserves nothing.
 /// Threads: one owner.
 /// Source: RFC 6455 sections 5 to 7.
 class message_reader {
@@ -93,7 +93,7 @@ class message_reader {
   frame_head frame_;              // the one whose payload comes
   std::uint64_t left_bytes_ = 0;  // of that payload
   std::vector<char> message_;     // what there is of an unfinished message, or what the last event points to
-  utf8_check text_;               // of that message
+  utf8_check text_;               // of that message; complete between two of them
   std::array<char, control_bytes_max> beginning_{};  // the beginning of a head, or of a control frame's payload
   std::uint8_t beginning_bytes_ = 0;
   message_kind kind_ = message_kind::binary;

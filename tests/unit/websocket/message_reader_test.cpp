@@ -223,6 +223,9 @@ TEST_CASE("websocket reader: what a close frame says (RFC 6455 sections 5.5.1 an
 
       {"half a code", {{0x88, "\x03"}}, "1002 close frame of one byte"},
       {"a reason that is not UTF-8", {{0x88, close_payload(1000, "caf\xe9")}}, "1007 close reason is not UTF-8"},
+      {"a reason with a byte that is never there",
+       {{0x88, close_payload(1000, "\xff")}},
+       "1007 close reason is not UTF-8"},
       {"a reason that ends inside of a character",
        {{0x88, close_payload(1000, "\xe2\x82")}},
        "1007 close reason is not UTF-8"},

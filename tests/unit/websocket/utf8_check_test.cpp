@@ -90,6 +90,15 @@ TEST_CASE("websocket text: what is UTF-8, and what is not (RFC 3629 section 4)")
       {"a byte that is never there", "\xff", "bad"},
       {"a character cut by ASCII", "\xe2\x82 ", "bad"},
       {"a character cut by another", "\xe2\x82\xc2\xb5", "bad"},
+      {"a character with a run of ASCII inside",
+       "\xe2"
+       "0123456789abcdef"
+       "\x82\xac",
+       "bad"},
+      {"a run of ASCII where it should go on",
+       "\xe2"
+       "0123456789abcdef0123456789abcdef",
+       "bad"},
       {"Latin-1", "caf\xe9 au lait", "bad"},
       {"bad behind a run of ASCII", "0123456789012345678901234567890123456789\xff", "bad"},
       {"bad before a run of ASCII", "\xe2 0123456789012345678901234567890123456789", "bad"},
