@@ -154,6 +154,8 @@ std::string_view to_string(handshake_error error) {
       return "HTTP version too old";
     case handshake_error::missing_host:
       return "Host is missing";
+    case handshake_error::has_content:
+      return "content where frames are to come";
     case handshake_error::unsupported_version:
       return "WebSocket version not supported";
     case handshake_error::bad_key:
@@ -184,6 +186,7 @@ std::uint16_t status_of(handshake_error error) {
       return 405;
     case handshake_error::version_too_old:
     case handshake_error::missing_host:
+    case handshake_error::has_content:
     case handshake_error::bad_key:
     case handshake_error::bad_subprotocols:
     case handshake_error::no_upgrade_option:
@@ -215,6 +218,7 @@ expected<accepted, handshake_error> accept(const request_view& request, std::uin
   if (request.method != "GET") return unexpected(handshake_error::not_get);
   if (version_minor < 1) return unexpected(handshake_error::version_too_old);
   if (request.authority.empty()) return unexpected(handshake_error::missing_host);
+  if (request.body.has_body) return unexpected(handshake_error::has_content);
   if (!has_member(fields, "upgrade", "websocket")) return unexpected(handshake_error::no_upgrade);
   if (!has_member(fields, "connection", "upgrade")) return unexpected(handshake_error::no_upgrade_option);
   if (only_value(fields, "sec-websocket-version") != "13") return unexpected(handshake_error::unsupported_version);

@@ -18,6 +18,7 @@ enum class handshake_error : std::uint8_t {
   not_get,
   version_too_old,
   missing_host,
+  has_content,
   unsupported_version,
   bad_key,
   bad_subprotocols,
@@ -66,7 +67,8 @@ struct accepted {
 /// Whether its target, its origin and its credentials are welcome is for the caller to say. Extensions are not looked
 /// at: none is agreed on.
 ///
-/// Errors: those of a request; `no_digest` if the system refuses to make an SHA-1.
+/// Errors: those of a request, content among them, whose bytes could be taken for frames; `no_digest` if the system
+///         refuses to make an SHA-1.
 /// Source: RFC 6455 sections 4.2.1, 4.2.2 and 4.4; 11.3 for fields that must come once.
 [[nodiscard]] expected<accepted, handshake_error> accept(const request_view& request, std::uint8_t version_minor,
                                                          std::span<const std::string_view> supported);

@@ -129,6 +129,19 @@ TEST_CASE("websocket handshake: the request line and Host (RFC 6455 section 4.2.
   CHECK(accept_in_words(good_request, "GET", 1, "") == "Host is missing");
 }
 
+TEST_CASE("websocket handshake: a request with content is refused, for that could be read as frames") {
+  std::vector<field> fields = fields_of(good_request);
+  request_view request = request_with(fields);
+  request.body = {.has_body = true, .length_bytes = 6};
+  const auto sized = accept(request, 1, our_names);
+  REQUIRE_FALSE(sized);
+  CHECK(sized.error() == handshake_error::has_content);
+  request.body = {.has_body = true, .length_bytes = {}};
+  CHECK_FALSE(accept(request, 1, our_names));
+  request.body = {.has_body = false, .length_bytes = 0};
+  CHECK(accept(request, 1, our_names));
+}
+
 TEST_CASE("websocket handshake: Upgrade and Connection of a request (RFC 6455 section 4.2.1)") {
   const std::string no_upgrade = "Upgrade does not say websocket";
   const std::string no_option = "Connection does not say upgrade";
@@ -251,6 +264,7 @@ TEST_CASE("websocket handshake: how a refusal is answered (RFC 6455 sections 4.2
       {handshake_error::not_get, 405, "Allow: GET\r\n"},
       {handshake_error::version_too_old, 400, ""},
       {handshake_error::missing_host, 400, ""},
+      {handshake_error::has_content, 400, ""},
       {handshake_error::unsupported_version, 426, upgrade},
       {handshake_error::bad_key, 400, ""},
       {handshake_error::bad_subprotocols, 400, ""},
