@@ -12,33 +12,6 @@ namespace {
 
 using wire::refusal_code;
 
-/// Whether the content itself is what is wrong, so that it would be refused again.
-bool is_lasting(refusal_code code) {
-  switch (code) {
-    case refusal_code::too_large:
-    case refusal_code::too_many_keys:
-    case refusal_code::unsupported:
-    case refusal_code::schema:
-    case refusal_code::reference:
-    case refusal_code::endpoint:
-    case refusal_code::guard_moved:
-    case refusal_code::guard_removed:
-    case refusal_code::crash_loop:
-      return true;
-    case refusal_code::base_mismatch:
-    case refusal_code::digest_mismatch:
-    case refusal_code::crc:
-    case refusal_code::stale_epoch:
-    case refusal_code::stale_version:
-    case refusal_code::conflict:
-    case refusal_code::no_memory:
-    case refusal_code::timeout:
-    case refusal_code::internal:
-      return false;
-  }
-  return false;
-}
-
 bool has_same_number(const wire::content_id& a, const wire::content_id& b) {
   return a.epoch == b.epoch && a.version == b.version;
 }
@@ -288,7 +261,7 @@ void content_intake::supersede(const wire::config_begin& what) {
 }
 
 void content_intake::refuse(const wire::content_id& content, std::uint64_t transfer, refusal why) {
-  if (is_lasting(why.code) && quarantined(content.sum) == nullptr) {
+  if (wire::is_lasting(why.code) && quarantined(content.sum) == nullptr) {
     if (quarantined_.size() == limits_.quarantined_max) quarantined_.erase(quarantined_.begin());
     quarantined_.push_back({content.sum, std::string(to_string(why.code))});
   }

@@ -5,6 +5,16 @@
 
 namespace cellroute::sync {
 
+namespace {
+
+/// Whether it would be refused again, as far as this version knows the reason.
+bool is_final(const wire::ack& said) {
+  const auto code = wire::parse_refusal_code(said.code);
+  return !code || wire::is_lasting(*code);
+}
+
+}  // namespace
+
 std::string_view to_string(session_state state) {
   switch (state) {
     case session_state::waiting_hello:
@@ -63,7 +73,7 @@ void push_session::on(const wire::hello& said, time_point now) {
   answer.salt = settings_.salt;
   orders_.emplace_back(std::move(answer));
   state_ = session_state::behind;
-  for (const wire::quarantined_content& bad : said.quarantined) refused_.push_back(bad.sum);
+  for (const wire::quarantined_content& bad : said.quarantined) refuse(bad.sum);
   beat(now);
   decide(now);
 }
@@ -226,7 +236,12 @@ void push_session::on(const wire::ack& said, time_point now) {
       break;
     case wire::ack_status::rejected:
       router_.last_refusal = said;
-      if (is_of_transfer) failed(said, now);
+      if (is_of_transfer) {
+        failed(said, now);
+      } else if (is_final(said)) {  // of a content that was given up meanwhile: it may be published again
+        refuse(said.content.sum);
+        decide(now);
+      }
       break;
   }
 }
@@ -234,19 +249,21 @@ void push_session::on(const wire::ack& said, time_point now) {
 /// What may pass is tried again, first with the whole content; the rest is over until there is another target.
 void push_session::failed(const wire::ack& said, time_point now) {
   const auto code = wire::parse_refusal_code(said.code);
-  const bool may_pass = code == wire::refusal_code::base_mismatch || code == wire::refusal_code::digest_mismatch ||
-                        code == wire::refusal_code::crc || code == wire::refusal_code::timeout ||
-                        code == wire::refusal_code::no_memory || code == wire::refusal_code::internal;
   const wire::content_id content = transfer_->what->content;
   transfer_.reset();
   if (code == wire::refusal_code::base_mismatch || code == wire::refusal_code::digest_mismatch) {
     needs_snapshot_ = true;
     router_.have.clear();  // what it said of them cannot be believed
   }
-  constexpr std::size_t refused_max = 64;
-  if (!may_pass || ++attempts_ >= settings_.attempts_max) refused_.push_back(content.sum);
-  if (refused_.size() > refused_max) refused_.erase(refused_.begin());
+  if (is_final(said) || ++attempts_ >= settings_.attempts_max) refuse(content.sum);
   decide(now);
+}
+
+void push_session::refuse(const wire::digest& sum) {
+  if (has_refused(sum)) return;
+  constexpr std::size_t refused_max = 64;
+  if (refused_.size() == refused_max) refused_.erase(refused_.begin());
+  refused_.push_back(sum);
 }
 
 void push_session::on(const wire::pong& said, time_point now) {

@@ -97,6 +97,9 @@ class push_session {
   void publish(const publication& what, time_point now);
   /// Time has passed.
   void tick(time_point now);
+  /// Contents that this router refused before, as its owner remembers. Before `hello`.
+  void remember_refusals(std::vector<wire::digest> sums) { refused_ = std::move(sums); }
+  [[nodiscard]] const std::vector<wire::digest>& refused() const { return refused_; }
   /// A further try for every content that was refused.
   void forget_refusals() { refused_.clear(); }
 
@@ -134,6 +137,7 @@ class push_session {
   void give_up_transfer(std::string_view why);
   void beat(time_point now);
   void failed(const wire::ack& said, time_point now);
+  void refuse(const wire::digest& sum);
   void learn_running(const wire::content_id& content, time_point now);
   [[nodiscard]] bool has(const wire::digest& sum) const;
   [[nodiscard]] bool has_refused(const wire::digest& sum) const;

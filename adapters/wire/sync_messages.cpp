@@ -357,6 +357,32 @@ expected<message, message_error> read_message(std::string_view text) {
 
 std::string_view to_string(refusal_code code) { return codes[static_cast<std::size_t>(code)]; }
 
+bool is_lasting(refusal_code code) {
+  switch (code) {
+    case refusal_code::too_large:
+    case refusal_code::too_many_keys:
+    case refusal_code::unsupported:
+    case refusal_code::schema:
+    case refusal_code::reference:
+    case refusal_code::endpoint:
+    case refusal_code::guard_moved:
+    case refusal_code::guard_removed:
+    case refusal_code::crash_loop:
+      return true;
+    case refusal_code::base_mismatch:
+    case refusal_code::digest_mismatch:
+    case refusal_code::crc:
+    case refusal_code::stale_epoch:
+    case refusal_code::stale_version:
+    case refusal_code::conflict:
+    case refusal_code::no_memory:
+    case refusal_code::timeout:
+    case refusal_code::internal:
+      return false;
+  }
+  return false;
+}
+
 std::optional<refusal_code> parse_refusal_code(std::string_view text) {
   const auto* at = std::ranges::find(codes, text);
   if (at == std::end(codes)) return std::nullopt;

@@ -261,6 +261,8 @@ enum class refusal_code : std::uint8_t {
   internal,
 };
 [[nodiscard]] std::string_view to_string(refusal_code code);
+/// Whether the content itself is what is wrong, so that it would be refused again.
+[[nodiscard]] bool is_lasting(refusal_code code);
 /// Nothing where a newer router has a code that this version does not know.
 [[nodiscard]] std::optional<refusal_code> parse_refusal_code(std::string_view text);
 

@@ -109,8 +109,7 @@ struct sync_world::router_node {
   // What an observer knows.
   std::pair<std::uint64_t, std::uint64_t> target_seen{};
   std::set<wire::digest> refused_for_good;
-  // The control plane's end.
-  std::unique_ptr<sync::push_session> session;
+  std::uint64_t session = 0;       ///< the control plane's number of it; 0: none
   time_point control_to_router{};  ///< when the last message on the way arrives: none overtakes it
   time_point router_to_control{};
 };
@@ -118,21 +117,27 @@ struct sync_world::router_node {
 struct sync_world::control_node {
   bool is_up = true;
   time_point up_at{};
-  std::uint64_t sessions = 0;
   // On the disk:
   std::vector<std::pair<wire::content_id, small_content>> history;
   std::uint64_t rev = 0;
   // In memory:
-  sync::push_settings settings;
-  sync::publication published;
-  std::deque<sync::artifact_use::counted> artifacts;
+  std::deque<sync::artifact_use::counted> artifacts;  ///< before the hub, whose sessions use them
+  std::unique_ptr<sync::push_hub> hub;
+  std::map<std::uint64_t, std::size_t> routers;  ///< by session
+
+  void make_hub() {
+    sync::hub_settings settings;
+    settings.push.chunk_bytes = chunk_bytes;
+    settings.push.window = window;
+    settings.push.ping = beat;
+    hub = std::make_unique<sync::push_hub>(settings);
+    routers.clear();
+  }
 };
 
 sync_world::sync_world(std::uint64_t seed, std::size_t routers, sync_faults faults)
     : rng_(seed), faults_(faults), control_(std::make_unique<control_node>()) {
-  control_->settings.chunk_bytes = chunk_bytes;
-  control_->settings.window = window;
-  control_->settings.ping = beat;
+  control_->make_hub();
   for (std::size_t i = 0; i < routers; ++i) {
     routers_.push_back(std::make_unique<router_node>());
     routers_.back()->index = i;
@@ -140,9 +145,7 @@ sync_world::sync_world(std::uint64_t seed, std::size_t routers, sync_faults faul
   }
 }
 
-sync_world::~sync_world() {
-  for (auto& r : routers_) r->session.reset();  // before the artifacts that it uses
-}
+sync_world::~sync_world() = default;
 
 std::string sync_world::story() const {
   std::string all;
@@ -181,12 +184,12 @@ void sync_world::run(duration for_so_long) {
     now_ = next;
     fault();
     if (!control_->is_up && now_ >= control_->up_at) start_control();
+    if (control_->is_up) {
+      control_->hub->tick(now_);
+      flush();
+    }
     for (auto& r : routers_) {
       if (!r->link && now_ >= r->up_at) start_router(*r);
-      if (r->session) {
-        r->session->tick(now_);
-        flush_session(*r);
-      }
       if (r->link && r->link->next_tick() <= now_) {
         r->link->tick(now_);
         carry_out(*r);
@@ -287,27 +290,33 @@ void sync_world::deliver_to_router(router_node& r, event& e) {
 void sync_world::deliver_to_control(router_node& r, event& e) {
   if (!control_->is_up) return;
   if (std::holds_alternative<opened>(e.what)) {
-    r.session = std::make_unique<sync::push_session>(control_->settings, ++control_->sessions, now_);
-    if (!control_->history.empty()) r.session->publish(control_->published, now_);
+    r.session = control_->hub->open(true, now_).value();
+    control_->routers[r.session] = r.index;
     send(r, true, opened{});
     return;
   }
   const auto* t = std::get_if<text>(&e.what);
-  if (t == nullptr || !r.session) return;
+  if (t == nullptr || r.session == 0) return;
   const auto said = wire::read_message(t->bytes);
   if (!said) return fail("the control plane cannot read: " + t->bytes);
   if (const auto* a = std::get_if<wire::ack>(&*said)) {
     tell(fmt::format("router {}: ack {} {} {}", r.index, static_cast<int>(a->status), a->content.version, a->code));
     if (a->status == wire::ack_status::rejected && a->code == "schema") r.refused_for_good.insert(a->content.sum);
   }
-  r.session->take(*said, now_);
-  flush_session(r);
+  control_->hub->take_text(r.session, t->bytes, now_);
+  flush();
 }
 
-/// Gives the network what a session has to say.
+/// Gives the network what the sessions have to say.
+void sync_world::flush() {
+  for (const std::uint64_t session : control_->hub->take_ready()) {
+    const auto at = control_->routers.find(session);
+    if (at != control_->routers.end() && routers_[at->second]->session == session) flush_session(*routers_[at->second]);
+  }
+}
+
 void sync_world::flush_session(router_node& r) {
-  if (!r.session) return;
-  while (auto out = r.session->next_output()) {
+  while (auto out = control_->hub->next_output(r.session, now_)) {
     if (const auto* m = std::get_if<wire::message>(&*out)) {
       if (const auto* b = std::get_if<wire::config_begin>(m)) {
         tell(fmt::format("to {}: begin {} of {} ({} bytes)", r.index, static_cast<int>(b->kind), b->content.version,
@@ -326,15 +335,20 @@ void sync_world::flush_session(router_node& r) {
       send(r, true, std::move(b));
     }
   }
-  if (r.session->state() == sync::session_state::ended) {
+  if (control_->hub->has_ended(r.session)) {
     tell(fmt::format("the session of {} ends", r.index));
     send(r, true, ended{});
-    r.session.reset();
+    end_session(r);
   }
 }
 
+void sync_world::end_session(router_node& r) {
+  if (r.session != 0) control_->hub->closed(r.session, now_);
+  control_->routers.erase(std::exchange(r.session, 0));
+}
+
 void sync_world::cut(router_node& r) {
-  r.session.reset();
+  end_session(r);
   r.connection = 0;
   if (r.link) {
     r.link->closed(now_);
@@ -369,7 +383,7 @@ void sync_world::start_router(router_node& r) {
 void sync_world::stop_router(router_node& r) {
   tell(fmt::format("router {} crashes", r.index));
   r.link.reset();
-  r.session.reset();
+  end_session(r);
   r.connection = 0;
   r.up_at = now_ + up_to(5s);
 }
@@ -382,7 +396,7 @@ void sync_world::carry_out(router_node& r) {
       const event e{now_ + 1ms + up_to(5ms), 0, r.index, r.connection, false, opened{}};
       control_->is_up ? post(e) : post({e.at, 0, r.index, r.connection, true, refused{}});
     } else if (std::holds_alternative<sync::close_connection>(action)) {
-      r.session.reset();  // the control plane sees the end at once: that it may come late is what `dead_after` is for
+      end_session(r);  // the control plane sees the end at once: that it may come late is what `dead_after` is for
       r.connection = 0;
     } else if (auto* m = std::get_if<wire::message>(&action)) {
       if (r.connection != 0) send(r, false, text{wire::write_message(*m)});
@@ -451,9 +465,9 @@ void sync_world::stop_control() {
   control_->is_up = false;
   control_->up_at = now_ + up_to(5s);
   for (auto& r : routers_) {
-    r->session.reset();
     if (r->connection != 0) cut(*r);
   }
+  control_->make_hub();
 }
 
 void sync_world::publish_change(int rows, bool is_bad) {
@@ -493,13 +507,13 @@ void sync_world::publish(small_content content) {
 void sync_world::announce() {
   control_node& c = *control_;
   const auto& [id, content] = c.history.back();
-  c.published.target = {1, c.rev, id};
-  c.published.deltas.clear();
+  sync::publication published;
+  published.target = {1, c.rev, id};
   const auto keep = [&c](sync::artifact_use::counted made) {
     c.artifacts.push_back(std::move(made));
     return &c.artifacts.back();
   };
-  c.published.snapshot = keep(artifact_of(encode(content), id, content.rows.size()));
+  published.snapshot = keep(artifact_of(encode(content), id, content.rows.size()));
   const std::size_t count = c.history.size();
   for (std::size_t i = count > deltas_kept ? count - deltas_kept : 0; i + 1 < count; ++i) {
     const auto& [base, from] = c.history[i];
@@ -507,13 +521,13 @@ void sync_world::announce() {
     auto made = artifact_of(encode_delta(from, content), id, content.rows.size());
     made.what.kind = wire::transfer_kind::delta;
     made.what.base = base.sum;
-    c.published.deltas[base.sum] = keep(std::move(made));
+    published.deltas[base.sum] = keep(std::move(made));
   }
-  for (auto& r : routers_) {
-    if (!r->session) continue;
-    r->session->publish(c.published, now_);
-    flush_session(*r);
+  c.hub->publish(std::move(published), now_);
+  while (!c.artifacts.empty() && c.artifacts.front().users == 0 && c.artifacts.size() > deltas_kept + 1) {
+    c.artifacts.pop_front();
   }
+  flush();
 }
 
 // --- what must hold ---

@@ -12,7 +12,7 @@
 #include <variant>
 #include <vector>
 
-#include "adapters/sync/push_session.hpp"
+#include "adapters/sync/push_hub.hpp"
 #include "adapters/sync/router_link.hpp"
 #include "cellroute/base/random.hpp"
 #include "cellroute/base/time.hpp"
@@ -76,7 +76,6 @@ class sync_world {
  private:
   struct router_node;
   struct control_node;
-  struct session_node;
 
   struct opened {};
   struct refused {};
@@ -112,10 +111,12 @@ class sync_world {
   void check(router_node& r, sync::check_content job);
   void activate(router_node& r, const wire::content_id& content);
   void carry_out(router_node& r);
+  void flush();
   void flush_session(router_node& r);
   void send(router_node& r, bool to_router,
             std::variant<opened, refused, ended, text, binary, check_done, activate_done> what);
   void post(event e);
+  void end_session(router_node& r);
   void cut(router_node& r);
   void start_router(router_node& r);
   void stop_router(router_node& r);

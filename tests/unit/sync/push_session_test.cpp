@@ -165,6 +165,25 @@ TEST_CASE("push session: what it refused in an earlier session is not sent eithe
   CHECK(c.state() == "rejected");
 }
 
+TEST_CASE("push session: what it refused after it was given up is not sent when it comes back") {
+  control c;
+  (void)c.publish(a1);
+  (void)c.hello();
+  CHECK(c.publish(b2) == "ping 2b, abort, begin snapshot 2b, chunk 0, chunk 1");
+  CHECK(c.ack(ack_status::rejected, a1, 1, "schema").empty());
+  CHECK(c.state() == "sending");
+  CHECK(c.publish(content_of(3, 'a')) == "ping 3a, abort");
+  CHECK(c.state() == "rejected");
+}
+
+TEST_CASE("push session: a reason that this version does not know is a lasting one") {
+  control c;
+  (void)c.publish(a1);
+  (void)c.hello();
+  CHECK(c.ack(ack_status::rejected, a1, 1, "moon_phase").empty());
+  CHECK(c.state() == "rejected");
+}
+
 TEST_CASE("push session: a base that is not there is answered with the whole, and what fails thrice is given up") {
   control c;
   (void)c.publish(b2, {a1});

@@ -1,0 +1,187 @@
+#include "adapters/sync/push_hub.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace cellroute::sync {
+
+std::string_view to_string(hub_event_kind kind) {
+  switch (kind) {
+    case hub_event_kind::joined:
+      return "joined";
+    case hub_event_kind::left:
+      return "left";
+    case hub_event_kind::applied:
+      return "applied";
+    case hub_event_kind::refused:
+      return "refused";
+    case hub_event_kind::duplicate:
+      return "duplicate";
+  }
+  return {};
+}
+
+std::optional<std::uint64_t> push_hub::open(bool is_native, time_point now) {
+  if (sessions_.size() >= settings_.sessions_max) return std::nullopt;
+  const std::uint64_t number = ++numbers_;
+  if (is_native) {
+    session& made = sessions_.emplace(number, session{push_session(settings_.push, number, now)}).first->second;
+    if (is_published_) std::get<push_session>(made.machine).publish(published_, now);
+  } else {
+    session& made = sessions_.emplace(number, session{base_session(settings_.base, now)}).first->second;
+    ++base_sessions_;
+    std::get<base_session>(made.machine).publish(base_, now);
+    look(number, made);
+  }
+  return number;
+}
+
+void push_hub::closed(std::uint64_t number, time_point now) {
+  const auto at = sessions_.find(number);
+  if (at == sessions_.end()) return;
+  if (std::holds_alternative<base_session>(at->second.machine)) --base_sessions_;
+  const auto record = routers_.find(at->second.router_id);
+  if (record != routers_.end() && record->second.session == number) {
+    record->second.session = 0;
+    record->second.state = session_state::ended;
+    record->second.seen = now;
+    events_.push_back({hub_event_kind::left, at->second.router_id});
+  }
+  sessions_.erase(at);
+}
+
+void push_hub::take_text(std::uint64_t number, std::string_view text, time_point now) {
+  const auto at = sessions_.find(number);
+  if (at == sessions_.end()) return;
+  session& of = at->second;
+  if (auto* base = std::get_if<base_session>(&of.machine)) {
+    // Who says what is no message is not understood; that is no reason to send it nothing.
+    if (const auto said = wire::read_base_message(text)) base->take(*said, now);
+  } else if (const auto said = wire::read_message(text)) {
+    take_native(number, of, *said, now);
+  } else {
+    std::get<push_session>(of.machine).end("protocol", to_string(said.error()));
+  }
+  look(number, of);
+}
+
+void push_hub::take_native(std::uint64_t number, session& of, const wire::message& said, time_point now) {
+  auto& machine = std::get<push_session>(of.machine);
+  if (const auto* hello = std::get_if<wire::hello>(&said); hello != nullptr && of.router_id.empty()) {
+    if (hello->router_id.empty()) return machine.end("protocol", "router_id is empty");
+    join(number, of, *hello, now);
+  }
+  machine.take(said, now);
+  const auto* done = std::get_if<wire::ack>(&said);
+  if (done != nullptr && done->status == wire::ack_status::rejected)
+    events_.push_back({hub_event_kind::refused, of.router_id, done->content, done->code + ": " + done->error});
+  note(of, machine, now);
+}
+
+/// The newest session of an id is the router's: the one before is dead and does not know it, or another process has the
+/// same id.
+void push_hub::join(std::uint64_t number, session& of, const wire::hello& said, time_point now) {
+  of.router_id = said.router_id;
+  if (routers_.size() >= settings_.records_max && !routers_.contains(said.router_id)) forget_some();
+  router_record& record = routers_[said.router_id];
+  const auto before = sessions_.find(record.session);
+  if (before != sessions_.end()) {
+    const bool is_other = record.facts.boot_id != said.boot_id;
+    if (is_other) events_.push_back({hub_event_kind::duplicate, said.router_id});
+    std::get<push_session>(before->second.machine)
+        .end(is_other ? "duplicate" : "replaced", "another connection has come with this router_id");
+    look(before->first, before->second);
+  }
+  record.session = number;
+  record.facts.running.reset();
+  record.seen = now;
+  std::get<push_session>(of.machine).remember_refusals(record.refused);
+  events_.push_back({hub_event_kind::joined, said.router_id});
+}
+
+/// Brings what a session has learnt into the record of its router.
+void push_hub::note(session& of, const push_session& machine, time_point now) {
+  const auto at = routers_.find(of.router_id);
+  if (at == routers_.end() || at->second.session != machine.number()) return;
+  router_record& record = at->second;
+  const auto ran = record.facts.running;
+  const bool is_first = record.state == session_state::ended;
+  record.facts = machine.router();
+  record.state = machine.state();
+  record.refused = machine.refused();
+  record.seen = now;
+  if (!is_first && record.facts.running && record.facts.running != ran)
+    events_.push_back({hub_event_kind::applied, of.router_id, record.facts.running});
+}
+
+/// Those that left first.
+void push_hub::forget_some() {
+  auto oldest = routers_.end();
+  for (auto at = routers_.begin(); at != routers_.end(); ++at) {
+    if (at->second.session == 0 && (oldest == routers_.end() || at->second.seen < oldest->second.seen)) oldest = at;
+  }
+  if (oldest != routers_.end()) routers_.erase(oldest);
+}
+
+void push_hub::publish(publication what, time_point now) {
+  published_ = std::move(what);
+  is_published_ = true;
+  for (auto& [number, of] : sessions_) {
+    auto* machine = std::get_if<push_session>(&of.machine);
+    if (machine == nullptr) continue;
+    machine->publish(published_, now);
+    note(of, *machine, now);
+    look(number, of);
+  }
+}
+
+void push_hub::publish_base(base_publication what, time_point now) {
+  base_ = std::move(what);
+  for (auto& [number, of] : sessions_) {
+    auto* machine = std::get_if<base_session>(&of.machine);
+    if (machine == nullptr) continue;
+    machine->publish(base_, now);
+    look(number, of);
+  }
+}
+
+void push_hub::tick(time_point now) {
+  for (auto& [number, of] : sessions_) {
+    if (auto* machine = std::get_if<push_session>(&of.machine)) {
+      machine->tick(now);
+    } else {
+      std::get<base_session>(of.machine).tick(now);
+    }
+    look(number, of);
+  }
+}
+
+void push_hub::look(std::uint64_t number, session& of) {
+  const bool has_more = std::visit([](const auto& machine) { return machine.has_output(); }, of.machine);
+  if (of.is_ready || (!has_more && !has_ended(number))) return;
+  of.is_ready = true;
+  ready_.push_back(number);
+}
+
+std::optional<push_hub::output> push_hub::next_output(std::uint64_t number, time_point now) {
+  const auto at = sessions_.find(number);
+  if (at == sessions_.end()) return std::nullopt;
+  at->second.is_ready = false;
+  const auto as_output = [](auto& one) -> output { return std::move(one); };
+  if (auto* machine = std::get_if<push_session>(&at->second.machine)) {
+    auto next = machine->next_output();
+    return next ? std::optional(std::visit(as_output, *next)) : std::nullopt;
+  }
+  auto next = std::get<base_session>(at->second.machine).next_output(now);
+  return next ? std::optional(std::visit(as_output, *next)) : std::nullopt;
+}
+
+bool push_hub::has_ended(std::uint64_t number) const {
+  const auto at = sessions_.find(number);
+  if (at == sessions_.end()) return true;
+  const auto* machine = std::get_if<push_session>(&at->second.machine);
+  return machine != nullptr ? machine->state() == session_state::ended
+                            : std::get<base_session>(at->second.machine).state() == base_state::ended;
+}
+
+}  // namespace cellroute::sync

@@ -1,0 +1,116 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "adapters/sync/base_session.hpp"
+#include "adapters/sync/push_session.hpp"
+#include "cellroute/base/time.hpp"
+
+namespace cellroute::sync {
+
+struct hub_settings {
+  push_settings push;
+  base_settings base;
+  std::size_t sessions_max = 10'000;
+  std::size_t records_max = 20'000;  ///< of routers that were ever here; those that left first are forgotten first
+};
+
+/// A router by its id, while it is here and after.
+struct router_record {
+  router_facts facts{};
+  session_state state = session_state::ended;
+  std::uint64_t session = 0;  ///< 0: it is not here
+  time_point seen{};          ///< last
+  std::vector<wire::digest> refused{};
+};
+
+/// joined     a router has said hello
+/// left       its session is over
+/// applied    it runs a content that it did not run before
+/// refused    it does not take one
+/// duplicate  another process has come with its id; the newer one is kept
+enum class hub_event_kind : std::uint8_t { joined, left, applied, refused, duplicate };
+[[nodiscard]] std::string_view to_string(hub_event_kind kind);
+
+struct hub_event {
+  hub_event_kind kind = hub_event_kind::joined;
+  std::string router_id{};
+  std::optional<wire::content_id> content{};
+  std::string why{};
+};
+
+/// All sessions of a control plane, and what it knows of its routers.
+///
+/// What is published is one for all; each session takes of it what its router needs, at that router's pace. One that
+/// reads nothing costs the others nothing: it has at most a window of chunks, one beat and a few words waiting.
+///
+/// Time: passed in. Threads: one owner.
+class push_hub {
+ public:
+  explicit push_hub(hub_settings settings) : settings_(std::move(settings)) {}
+  push_hub(const push_hub&) = delete;
+  push_hub& operator=(const push_hub&) = delete;
+
+  /// A connection has come. Nothing: there are `sessions_max` already.
+  [[nodiscard]] std::optional<std::uint64_t> open(bool is_native, time_point now);
+  /// Its connection is gone.
+  void closed(std::uint64_t session, time_point now);
+  void take_text(std::uint64_t session, std::string_view text, time_point now);
+
+  /// What is to be run from now on, or further ways to it. Artifacts that it names stay until `is_used` says that none
+  /// sends them.
+  void publish(publication what, time_point now);
+  /// The same for the base protocol, of which there is none until then.
+  void publish_base(base_publication what, time_point now);
+  /// Whether anybody would take that.
+  [[nodiscard]] bool has_base_sessions() const { return base_sessions_ > 0; }
+
+  void tick(time_point now);
+
+  /// Sessions that have something to send or have ended; each once.
+  [[nodiscard]] std::vector<std::uint64_t> take_ready() { return std::exchange(ready_, {}); }
+  using output = std::variant<wire::message, send_chunk, std::string, std::string_view>;
+  /// What a session sends next, to be sent before anything else is called. Call again once it has gone.
+  [[nodiscard]] std::optional<output> next_output(std::uint64_t session, time_point now);
+  /// Whether its connection is to be closed, once its last words have gone.
+  [[nodiscard]] bool has_ended(std::uint64_t session) const;
+
+  [[nodiscard]] std::vector<hub_event> take_events() { return std::exchange(events_, {}); }
+  [[nodiscard]] const std::map<std::string, router_record>& routers() const { return routers_; }
+  [[nodiscard]] std::size_t session_count() const { return sessions_.size(); }
+
+ private:
+  struct session {
+    std::variant<push_session, base_session> machine;
+    std::string router_id{};  ///< empty until it is known
+    bool is_ready = false;
+  };
+
+  void take_native(std::uint64_t number, session& of, const wire::message& said, time_point now);
+  void join(std::uint64_t number, session& of, const wire::hello& said, time_point now);
+  void note(session& of, const push_session& machine, time_point now);
+  void look(std::uint64_t number, session& of);
+  void forget_some();
+
+  hub_settings settings_;
+  publication published_;
+  base_publication base_;
+  bool is_published_ = false;
+  std::uint64_t numbers_ = 0;
+  std::size_t base_sessions_ = 0;
+  std::unordered_map<std::uint64_t, session> sessions_;
+  std::map<std::string, router_record> routers_;
+  std::vector<std::uint64_t> ready_;
+  std::vector<hub_event> events_;
+};
+
+}  // namespace cellroute::sync

@@ -1,0 +1,204 @@
+#include "adapters/sync/push_hub.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tests/unit/sync/script.hpp"
+
+namespace cellroute::sync {
+namespace {
+
+const wire::content_id a1 = content_of(1, 'a');
+const wire::content_id b2 = content_of(2, 'b');
+
+struct control {
+  artifact_use::counted snapshot;  // before the hub, whose sessions use it
+  push_hub hub;
+  time_point now{1h};
+  std::uint64_t revs = 0;
+
+  explicit control(hub_settings settings = {}) : hub(std::move(settings)) {}
+
+  void publish(wire::content_id content) {
+    snapshot.what.content = content;
+    snapshot.what.sum = content.sum;
+    snapshot.what.bytes.resize(10);
+    publication what;
+    what.target = {content.epoch, ++revs, content};
+    what.snapshot = &snapshot;
+    hub.publish(std::move(what), now);
+  }
+  std::uint64_t open(bool is_native = true) { return hub.open(is_native, now).value_or(0); }
+  void hello(std::uint64_t session, std::string router_id, std::string boot_id = "b",
+             std::vector<wire::content_id> have = {}) {
+    wire::hello m;
+    m.router_id = std::move(router_id);
+    m.boot_id = std::move(boot_id);
+    m.have = std::move(have);
+    hub.take_text(session, wire::write_message(m), now);
+  }
+  void ack(std::uint64_t session, wire::ack_status status, wire::content_id content, std::string code = "") {
+    wire::ack m;
+    m.status = status;
+    m.content = content;
+    m.session = session;
+    m.transfer = 1;
+    m.code = std::move(code);
+    hub.take_text(session, wire::write_message(m), now);
+  }
+  /// All that is ready to go, by session.
+  std::string said() {
+    std::string all;
+    for (const std::uint64_t session : hub.take_ready()) {
+      all += (all.empty() ? "" : " | ") + std::to_string(session) + ":";
+      while (const auto out = hub.next_output(session, now)) all += " " + words_of_one(*out);
+      if (hub.has_ended(session)) all += " end";
+    }
+    return all;
+  }
+  static std::string words_of_one(const push_hub::output& out) {
+    if (const auto* own = std::get_if<std::string>(&out)) return *own;
+    if (const auto* shared = std::get_if<std::string_view>(&out)) return std::string(*shared);
+    if (const auto* chunk = std::get_if<send_chunk>(&out)) return in_words()(*chunk);
+    return in_words()(std::get<wire::message>(out));
+  }
+  std::string events() {
+    std::string all;
+    for (const hub_event& e : hub.take_events()) {
+      all += (all.empty() ? "" : ", ") + std::string(to_string(e.kind)) + " " + e.router_id +
+             (e.content ? " " + name_of(*e.content) : "") + (e.why.empty() ? "" : " " + e.why);
+    }
+    return all;
+  }
+};
+
+TEST_CASE("push hub: each session is told what is published, and each router has a record") {
+  control c;
+  const std::uint64_t one = c.open();
+  const std::uint64_t two = c.open();
+  c.hello(one, "r1");
+  CHECK(c.said() == "1: hello_ack 1 ping");
+  c.publish(a1);
+  c.hello(two, "r2", "b", {a1});
+  CHECK(c.said() == "1: ping 1a begin snapshot 1a chunk 0 | 2: hello_ack 2 ping 1a");
+  c.ack(one, wire::ack_status::applied, a1);
+  CHECK(c.events() == "joined r1, joined r2, applied r1 1a");
+  CHECK(c.hub.routers().at("r1").state == session_state::in_sync);
+  CHECK((c.hub.routers().at("r2").facts.running == a1));
+  c.hub.closed(one, c.now);
+  CHECK(c.events() == "left r1");
+  CHECK(c.hub.routers().at("r1").session == 0);
+  CHECK((c.hub.routers().at("r1").facts.running == a1));
+}
+
+TEST_CASE("push hub: a session is ready once, however often it has more to say") {
+  control c;
+  c.hello(c.open(), "r1");
+  c.publish(a1);
+  c.publish(b2);
+  CHECK(c.hub.take_ready().size() == 1);
+  CHECK(c.hub.take_ready().empty());
+  CHECK(c.hub.next_output(1, c.now));
+  c.publish(content_of(3, 'c'));
+  CHECK(c.hub.take_ready().size() == 1);
+}
+
+TEST_CASE("push hub: the newest connection of a router is the router's; another process with its id is told") {
+  control c;
+  const std::uint64_t one = c.open();
+  c.hello(one, "r1", "b1");
+  (void)c.said();
+  const std::uint64_t two = c.open();
+  c.hello(two, "r1", "b1");  // the same process: the connection before is dead and does not know it
+  CHECK(c.said() == "1: error replaced end | 2: hello_ack 2 ping");
+  c.hub.closed(one, c.now);
+  CHECK(c.events() == "joined r1, joined r1");
+  CHECK(c.hub.routers().at("r1").session == two);
+  c.hello(c.open(), "r1", "b2");
+  CHECK(c.said() == "2: error duplicate end | 3: hello_ack 3 ping");
+  CHECK(c.events() == "duplicate r1, joined r1");
+}
+
+TEST_CASE("push hub: what a router refused is not sent to it in the next session, whatever that says") {
+  control c;
+  c.publish(a1);
+  const std::uint64_t one = c.open();
+  c.hello(one, "r1");
+  (void)c.said();
+  c.ack(one, wire::ack_status::rejected, a1, "schema");
+  CHECK(c.events() == "joined r1, refused r1 1a schema: ");
+  c.hub.closed(one, c.now);
+  c.hello(c.open(), "r1", "b2");
+  CHECK(c.said() == "2: hello_ack 2 ping 1a");
+  CHECK(c.hub.routers().at("r1").state == session_state::rejected);
+  c.hello(c.open(), "r2");
+  CHECK(c.said() == "3: hello_ack 3 ping 1a begin snapshot 1a chunk 0");
+}
+
+TEST_CASE("push hub: one session too many is not opened, and one record too many forgets who left first") {
+  hub_settings small;
+  small.sessions_max = 2;
+  small.records_max = 2;
+  control c(small);
+  c.hello(c.open(), "r1");
+  c.hello(c.open(), "r2");
+  CHECK(c.open() == 0);
+  c.hub.closed(2, c.now);
+  c.now += 1s;
+  c.hub.closed(1, c.now);
+  c.hello(c.open(), "r3");
+  CHECK(c.hub.routers().size() == 2);
+  CHECK(c.hub.routers().contains("r1"));
+  CHECK(c.hub.routers().contains("r3"));
+}
+
+TEST_CASE("push hub: routers of the base protocol take the text of the same content") {
+  control c;
+  CHECK_FALSE(c.hub.has_base_sessions());
+  const std::uint64_t one = c.open(false);
+  CHECK(c.hub.has_base_sessions());
+  c.publish(a1);
+  CHECK(c.said().empty());
+  c.hub.publish_base({1, "content 1", ""}, c.now);
+  CHECK(c.said() == "1: content 1");
+  c.hub.take_text(one, R"({"type":"ack","version":1,"status":"applied"})", c.now);
+  c.hub.publish_base({2, "", "placement tier1 has two endpoints"}, c.now);
+  CHECK(c.said() == "1: end");
+  c.hub.closed(one, c.now);
+  CHECK_FALSE(c.hub.has_base_sessions());
+}
+
+TEST_CASE("push hub: what is no message ends a session of cellroute.v1; who says no name is not taken") {
+  control c;
+  const std::uint64_t one = c.open();
+  c.hub.take_text(one, "nonsense", c.now);
+  CHECK(c.said() == "1: error protocol end");
+  const std::uint64_t two = c.open();
+  c.hello(two, "");
+  CHECK(c.said() == "2: error protocol end");
+  CHECK(c.events().empty());
+  c.hub.take_text(77, "nobody", c.now);
+  c.hub.closed(77, c.now);
+  CHECK_FALSE(c.hub.next_output(77, c.now));
+}
+
+TEST_CASE("push hub: beats go to all, and who answers none has ended") {
+  control c;
+  c.hello(c.open(), "r1");
+  c.hello(c.open(), "r2");
+  (void)c.said();
+  for (int i = 0; i < 3; ++i) {
+    c.now += 2s;
+    c.hub.take_text(2, R"({"type":"pong","seq":1})", c.now);
+    c.hub.tick(c.now);
+  }
+  CHECK(c.said().find("error dead end") != std::string::npos);
+  CHECK(c.hub.has_ended(1));
+  CHECK_FALSE(c.hub.has_ended(2));
+}
+
+}  // namespace
+}  // namespace cellroute::sync
