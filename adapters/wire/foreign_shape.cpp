@@ -44,6 +44,11 @@ constexpr foreign_shape in_envelope(foreign_shape shape) {
   shape.envelope_type = "config_update";
   return shape;
 }
+constexpr foreign_shape pushed_cell_endpoints = [] {
+  foreign_shape shape = cell_endpoints;
+  shape.envelope_type = "config_snapshot";  // beside the rest, not around it
+  return shape;
+}();
 constexpr foreign_shape pushed_draft = in_envelope(draft);
 constexpr foreign_shape pushed_draft_maps = in_envelope(draft_maps);
 
@@ -142,7 +147,8 @@ const foreign_shape* shape_of(const node& document) {
   if (document.kind != node_kind::map || document.find("routing") != nullptr) return nullptr;
   if (has_any(document, {"routingTable", "defaultPlacement", "cellEndpoints"})) {
     const bool has_maps = document.find("placements") != nullptr && document.find("cellEndpoints") == nullptr;
-    return has_maps ? &placement_maps : &cell_endpoints;
+    if (has_maps) return &placement_maps;
+    return document.find("type") != nullptr ? &pushed_cell_endpoints : &cell_endpoints;
   }
   const auto has_draft = [](const node& map) {
     return has_any(map, {"customer_to_placement", "default_placement", "placement_to_endpoint"});
@@ -156,8 +162,8 @@ const foreign_shape* shape_of(const node& document) {
 void read_foreign(const foreign_shape& shape, const node& document, table_spec& spec, inline_keys& keys,
                   mistake_list& mistakes) {
   section top(document, "", mistakes);
+  if (!shape.envelope_type.empty()) top.fixed("type", shape.envelope_type);
   if (shape.inside.empty()) return read_parts(shape, top, spec, keys);
-  top.fixed("type", shape.envelope_type);
   top.text("version", spec.version);
   if (const node* const inside = top.map_at(shape.inside)) {
     section in(*inside, top.path(shape.inside), mistakes);

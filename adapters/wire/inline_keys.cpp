@@ -103,9 +103,13 @@ void add_keys_given_twice(const inline_keys& keys, fault_list& faults) {
 
 }  // namespace
 
-std::span<const std::string_view> inline_row_reader::path() const {
-  static constexpr std::string_view names[] = {"routing", "keys", "inline"};
-  return names;
+std::span<const row_place> inline_row_reader::paths() const {
+  static constexpr std::string_view own[] = {"routing", "keys", "inline"};
+  static constexpr std::string_view table[] = {"routingTable"};
+  static constexpr std::string_view draft[] = {"customer_to_placement"};
+  static constexpr std::string_view pushed[] = {"config", "customer_to_placement"};
+  static constexpr row_place all[] = {{own, "placement"}, {table, ""}, {draft, ""}, {pushed, ""}};
+  return all;
 }
 
 bool inline_row_reader::take(std::string_view key, std::string_view placement) {

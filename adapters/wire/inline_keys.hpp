@@ -34,14 +34,13 @@ struct inline_keys {
   std::vector<std::pair<std::size_t, position>> places;  ///< of the rows that are no part of the text, by row
 };
 
-/// Takes the rows of `routing.keys.inline` out of JSON.
+/// Takes the rows of `routing.keys.inline` out of JSON, and those of foreign shapes.
 class inline_row_reader final : public row_reader {
  public:
   /// `keys` outlives it.
   explicit inline_row_reader(inline_keys& keys) : keys_(keys) {}
 
-  [[nodiscard]] std::span<const std::string_view> path() const override;
-  [[nodiscard]] std::string_view member() const override { return "placement"; }
+  [[nodiscard]] std::span<const row_place> paths() const override;
   [[nodiscard]] bool take(std::string_view key, std::string_view placement) override;
 
  private:

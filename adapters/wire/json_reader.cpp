@@ -35,13 +35,13 @@ class json_reader {
  public:
   json_reader(std::string_view text, std::string_view file_name, row_reader* rows)
       : text_(text), tree_(text, file_name), rows_(rows) {
-    if (rows_ != nullptr) path_ = rows_->path();
+    if (rows_ != nullptr) paths_ = rows_->paths();
   }
 
   expected<node, diagnostics> read() && {
     skip_space();
     if (at_ < text_.size()) {
-      value(rows_ != nullptr ? 0 : elsewhere);
+      value(at_top());
       skip_space();
       if (at_ < text_.size()) fail("there is more behind the end of the document; remove it");
     }
@@ -49,9 +49,34 @@ class json_reader {
   }
 
  private:
-  /// `depth` is how many keys of the rows' path lead here, and none else.
-  void value(std::size_t depth) {
-    if (peek() == '{') return container('}', node_kind::map, depth);
+  /// Which of the paths of rows lead through a place, as bits, and how many keys of them are behind it.
+  struct place {
+    std::uint32_t paths;
+    std::size_t depth;
+  };
+  static constexpr place elsewhere{0, 0};
+
+  [[nodiscard]] place at_top() const {
+    return {static_cast<std::uint32_t>((std::uint64_t{1} << paths_.size()) - 1), 0};
+  }
+  [[nodiscard]] const row_place* rows_at(place here) const {
+    for (std::size_t i = 0; i < paths_.size() && here.paths != 0; ++i) {
+      if ((here.paths >> i & 1) != 0 && paths_[i].keys.size() == here.depth) return &paths_[i];
+    }
+    return nullptr;
+  }
+  /// Behind a further key, as it is written.
+  [[nodiscard]] place behind(place here, std::string_view written) const {
+    place next{0, here.depth + 1};
+    for (std::size_t i = 0; i < paths_.size() && here.paths != 0; ++i) {
+      if ((here.paths >> i & 1) != 0 && here.depth < paths_[i].keys.size() && written == paths_[i].keys[here.depth])
+        next.paths |= std::uint32_t{1} << i;
+    }
+    return next;
+  }
+
+  void value(place here) {
+    if (peek() == '{') return container('}', node_kind::map, here);
     if (peek() == '[') return container(']', node_kind::list, elsewhere);
     if (peek() == '"') return string();
     if (peek() == '-' || is_digit(peek())) return number();
@@ -64,8 +89,8 @@ class json_reader {
     fail("this is not JSON: expected a value; text stands in double quotes");
   }
 
-  void container(char closing, node_kind kind, std::size_t depth) {
-    const bool has_rows = depth == path_.size() && rows_ != nullptr;
+  void container(char closing, node_kind kind, place here) {
+    const row_place* const rows = rows_at(here);
     tree_.begin(at_, kind);
     ++at_;
     skip_space();
@@ -74,8 +99,8 @@ class json_reader {
       return tree_.end();
     }
     while (!tree_.has_failed()) {
-      if (!has_rows || !take_row()) {
-        const std::size_t inner = kind == node_kind::map ? key(depth) : elsewhere;
+      if (rows == nullptr || !take_row(*rows)) {
+        const place inner = kind == node_kind::map ? key(here) : elsewhere;
         if (!tree_.has_failed()) value(inner);
       }
       skip_space();
@@ -90,8 +115,8 @@ class json_reader {
     }
   }
 
-  /// How many keys of the rows' path lead to the value of this one.
-  std::size_t key(std::size_t depth) {
+  /// Where the value of this one stands.
+  place key(place here) {
     const std::size_t start = at_;
     if (peek() != '"') {
       fail("this is not JSON: expected a key in double quotes");
@@ -100,9 +125,7 @@ class json_reader {
     string();
     const std::string_view written = text_.substr(start, at_ - start);
     if (!take_colon()) fail("this is not JSON: expected `:` behind the key");
-    const bool is_on_path = depth < path_.size() && written.size() == path_[depth].size() + 2 &&
-                            written.substr(1, path_[depth].size()) == path_[depth];
-    return is_on_path ? depth + 1 : elsewhere;
+    return behind(here, written.size() >= 2 ? written.substr(1, written.size() - 2) : "");
   }
 
   void string() {
@@ -124,20 +147,20 @@ class json_reader {
 
   /// Hands over a member in the form of a row. Whatever else stands here is left for the way that all values go, which
   /// tells what is wrong with it.
-  bool take_row() {
+  bool take_row(const row_place& form) {
     const std::size_t start = at_;
     const auto key = plain_text();
-    const auto value = key && take_colon() ? row_value() : std::nullopt;
+    const auto value = key && take_colon() ? row_value(form) : std::nullopt;
     if (value && !value->empty() && rows_->take(*key, *value)) return true;
     at_ = start;
     return false;
   }
 
-  std::optional<std::string_view> row_value() {
+  std::optional<std::string_view> row_value(const row_place& form) {
     if (peek() == '"') return plain_text();
-    if (!take('{')) return std::nullopt;
+    if (form.member.empty() || !take('{')) return std::nullopt;
     skip_space();
-    if (plain_text() != rows_->member() || !take_colon()) return std::nullopt;
+    if (plain_text() != form.member || !take_colon()) return std::nullopt;
     const auto value = plain_text();
     skip_space();
     return take('}') ? value : std::nullopt;
@@ -225,13 +248,11 @@ class json_reader {
   void fail(std::string what) { fail_at(at_, std::move(what)); }
   void fail_at(std::size_t offset, std::string what) { tree_.fail(offset, std::move(what)); }
 
-  static constexpr std::size_t elsewhere = std::size_t(-1);
-
   std::string_view text_;
   std::size_t at_ = 0;
   tree_builder tree_;
   row_reader* rows_;
-  std::span<const std::string_view> path_;
+  std::span<const row_place> paths_;
 };
 
 }  // namespace

@@ -39,16 +39,21 @@ inline constexpr std::size_t depth_max = 32;
 /// Errors: every one that can be told without guessing, in the order of the text.
 [[nodiscard]] expected<node, diagnostics> read_yaml(std::string_view text, std::string_view file_name);
 
+/// Where a map of rows may stand.
+struct row_place {
+  std::span<const std::string_view> keys;  ///< that lead to it, from the top
+  std::string_view member;                 ///< of a row that is a map itself; empty: each row is a text
+};
+
 /// Takes rows out of a map of JSON: where a text may have a million members of one form, a node each would be ten times
 /// the text.
 class row_reader {
  public:
-  /// The keys that lead to the map, from the top.
-  [[nodiscard]] virtual std::span<const std::string_view> path() const = 0;
-  /// A member `"key": "value"`, or `"key": {MEMBER: "value"}` with the one name of `member`; neither text has an
-  /// escape, and the value is not empty. Both are views into the text. False: it is to be a node like any other.
+  /// Range: at most 32.
+  [[nodiscard]] virtual std::span<const row_place> paths() const = 0;
+  /// A member `"key": "value"`, or `"key": {MEMBER: "value"}`; neither text has an escape, and the value is not empty.
+  /// Both are views into the text. False: it is to be a node like any other.
   [[nodiscard]] virtual bool take(std::string_view key, std::string_view value) = 0;
-  [[nodiscard]] virtual std::string_view member() const = 0;
 
  protected:
   ~row_reader() = default;

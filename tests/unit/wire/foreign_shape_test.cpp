@@ -58,6 +58,7 @@ struct file_case {
 
 const file_case file_cases[] = {
     {"cell_endpoints.json", "1.4.0", 30s, std::nullopt, true},
+    {"pushed_snapshot.json", "1.4.0", 30s, std::nullopt, true},
     {"placements.json", "3", 10s, 10 << 20, false},
     {"draft.yaml", "42", 30s, std::nullopt, false},
     {"draft.json", "42", 30s, std::nullopt, false},
@@ -87,6 +88,23 @@ TEST_CASE("foreign shapes: each file leads its keys where it led them before, an
     CHECK(find_warnings(c, {}).size() == (row.expects_health_checks ? 1 : 0));
   }
   CHECK((placement_of(read("placements.json"), "tier1").policy.request_body_max == 5'242'880));
+}
+
+TEST_CASE("foreign shapes: a row of JSON takes no node, and is told with its place when it is wrong") {
+  const std::string before =
+      R"({"version": "1", "defaultPlacement": "a", "cellEndpoints": {"a": "http://127.0.0.1:9001"},)";
+  const auto good = read_configuration(before + R"( "routingTable": {"k1": "a", "k2": "a"}})", "f.json");
+  REQUIRE(good);
+  CHECK(good->inline_keys.rows.size() == 2);
+  CHECK(good->inline_keys.places.empty());  // those that are nodes have one
+  CHECK(good->source.find("routingTable")->children.empty());
+  const auto bad = read_configuration(before + "\n \"routingTable\": {\"k1\": \"a\",\n  \"k2\": \"b\"}}", "f.json");
+  REQUIRE_FALSE(bad);
+  CHECK(to_string(bad.error().front()) ==
+        "f.json:3:3: routingTable.k2: no placement is named \"b\"; add it or name another");
+  const auto map = read_configuration(before + R"( "routingTable": {"k1": {"placement": "a"}}})", "f.json");
+  REQUIRE_FALSE(map);
+  CHECK(map.error().front().what == "must be the name of a placement");
 }
 
 TEST_CASE("foreign shapes: the warning of what is not active stands where the endpoints do") {
