@@ -167,6 +167,9 @@ class key_table {
     return parts;
   }
 
+  /// Where its memory came from, for a further table of the same.
+  [[nodiscard]] std::pmr::memory_resource* resource() const { return memory_.resource(); }
+
   /// What the table holds of its resource's memory.
   [[nodiscard]] std::size_t memory_bytes() const {
     return memory_.capacity_bytes() + outcomes_.capacity() * sizeof(std::string_view);
