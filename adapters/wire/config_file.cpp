@@ -13,6 +13,7 @@
 #include "adapters/wire/regex_compiler.hpp"
 #include "adapters/wire/table_file.hpp"
 #include "cellroute/base/hash.hpp"
+#include "cellroute/table/outcome_list.hpp"
 
 namespace cellroute::wire {
 namespace {
@@ -185,20 +186,14 @@ void add_duplicates_of_tables(const configuration& c, diagnostics& found) {
 /// The largest of the tables, with the rows of all others.
 expected<key_table, build_error> join_tables(configuration& c) {
   const auto base = std::ranges::max_element(c.tables, {}, [](const compiled_keys& t) { return t.table.size(); });
-  std::vector<std::string_view> names(base->table.outcomes().begin(), base->table.outcomes().end());
-  std::unordered_map<std::string_view, std::uint16_t> number;
-  const auto add_name = [&](std::string_view name) {
-    const auto [at, is_new] = number.emplace(name, static_cast<std::uint16_t>(number.size()));
-    if (is_new && at->second >= names.size()) names.push_back(name);
-  };
-  for (std::size_t i = 0; i < names.size(); ++i) number.emplace(names[i], static_cast<std::uint16_t>(i));
-  for (const placement& p : c.spec.placements) add_name(p.id.value);
-
+  outcome_list names(base->table.outcomes());
   std::vector<key_change> changes;
-  std::optional<build_error> twice;
+  std::optional<build_error> wrong;
   const auto change = [&](std::string_view key, std::string_view placement) {
-    if (base->table.find(key)) twice = build_error{key_table_error::duplicate_key, 0, 0};
-    changes.push_back({key, number.at(placement)});
+    const auto number = names.add(placement);
+    if (!number) wrong = build_error{key_table_error::bad_outcome_text, key_format::outcomes_max, 0};
+    if (base->table.find(key)) wrong = build_error{key_table_error::duplicate_key, 0, 0};
+    changes.push_back({key, number});
   };
   const auto add_rows = [&](std::span<const key_row> rows) {
     for (const key_row& row : rows) change(row.key, c.spec.placements[row.outcome].id.value);
@@ -210,9 +205,9 @@ expected<key_table, build_error> join_tables(configuration& c) {
     const std::span<const std::string_view> outcomes = other->table.outcomes();
     other->table.for_each([&](std::string_view key, std::uint16_t outcome) { change(key, outcomes[outcome]); });
   }
-  if (twice) return unexpected(*twice);
+  if (wrong) return unexpected(*wrong);
   if (changes.empty()) return std::move(base->table);
-  return base->table.merged(changes, names);
+  return base->table.merged(changes, names.texts());
 }
 
 expected<routing_table, violations> compile_all(configuration& c, generation_number generation, std::uint64_t seed,

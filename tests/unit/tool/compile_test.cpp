@@ -10,6 +10,8 @@
 
 #include "adapters/tool/tool.hpp"
 #include "adapters/wire/configuration.hpp"
+#include "adapters/wire/table_file.hpp"
+#include "cellroute/table/key_table.hpp"
 #include "tests/support/scratch_folder.hpp"
 
 namespace cellroute::tool {
@@ -131,6 +133,19 @@ TEST_CASE("compile: a table is joined with the other files and the inline keys; 
   w.configure("b.ctab, a.ctab");
   CHECK(w.run({"check", "c.yaml"}).errors ==
         "a.ctab:1:1: the key \"globex\" stands in b.ctab, too; keep one of them\n");
+}
+
+TEST_CASE("compile: a table of somebody else's that names a placement twice gives no other key that placement") {
+  const workshop w;
+  const std::vector<key_row> rows = {{"acme", 0}, {"visa", 1}};
+  const std::vector<std::string_view> names = {"tier1", "tier1"};
+  const auto table = key_table::build(rows, 1, names);
+  REQUIRE(table);
+  REQUIRE(wire::write_table_file(w.file("a.ctab"), *table));
+  w.configure("a.ctab", "initech: tier3, hooli: tier1");
+  CHECK(w.placement_of("visa") == "tier1");
+  CHECK(w.placement_of("initech") == "tier3");
+  CHECK(w.placement_of("hooli") == "tier1");
 }
 
 TEST_CASE("compile: a table is known by what it begins with, and checked whatever it is called") {
