@@ -119,6 +119,7 @@ void put_in_order(std::vector<std::string_view>& names, std::vector<Row>& rows) 
   rows_detail::put_in_order(all.names, all.rows);
   return all;
 }
+table_rows rows_of(const key_table&&) = delete;  // it would be gone before the views into it; so below
 
 /// The rows of a table in some buckets of its digest.
 ///
@@ -135,6 +136,7 @@ void put_in_order(std::vector<std::string_view>& names, std::vector<Row>& rows) 
   rows_detail::put_in_order(some.names, some.rows);
   return some;
 }
+bucket_rows rows_in_buckets(const key_table&&, std::span<const std::uint16_t>, std::uint64_t) = delete;
 
 /// What makes `from` the same rows as `to`. Placements are compared by name.
 ///
@@ -155,6 +157,8 @@ void put_in_order(std::vector<std::string_view>& names, std::vector<Row>& rows) 
   });
   return changes_of({to.outcomes().begin(), to.outcomes().end()}, std::move(changes));
 }
+row_changes changes_between(const key_table&&, const key_table&) = delete;
+row_changes changes_between(const key_table&, const key_table&&) = delete;
 
 /// Two changes in a row as one: where both have a key, the second counts. Views as in both.
 ///
@@ -175,6 +179,8 @@ void put_in_order(std::vector<std::string_view>& names, std::vector<Row>& rows) 
   }
   return changes_of({names.texts().begin(), names.texts().end()}, std::move(both));
 }
+std::optional<row_changes> merged(const row_changes&&, const row_changes&) = delete;
+std::optional<row_changes> merged(const row_changes&, const row_changes&&) = delete;
 
 /// Why rows of buckets repair no table.
 enum class repair_error {
@@ -189,10 +195,12 @@ enum class repair_error {
   return {};
 }
 
-/// What gives a table the rows of `wanted` in those buckets, and no others there.
+/// What gives a table the rows of `wanted` in those buckets, and no others there. Views as in both.
 ///
-/// Views are those of both.
-/// Cost: as `rows_in_buckets`.
+/// Who then has a digest of the table computes those buckets anew (`key_digest::recomputed`): the digest may have been
+/// what was wrong.
+/// Errors: `row_outside_buckets`; the table is not looked at then.
+/// Cost:   as `rows_in_buckets`.
 [[nodiscard]] inline expected<row_changes, repair_error> changes_to_repair(const key_table& table,
                                                                            const bucket_rows& wanted,
                                                                            std::uint64_t salt) {
@@ -215,6 +223,8 @@ enum class repair_error {
   for (; have != held.rows.end(); ++have) changes.push_back({have->key, std::nullopt});
   return changes_of(wanted.names, std::move(changes));
 }
+expected<row_changes, repair_error> changes_to_repair(const key_table&&, const bucket_rows&, std::uint64_t) = delete;
+expected<row_changes, repair_error> changes_to_repair(const key_table&, const bucket_rows&&, std::uint64_t) = delete;
 
 /// The same rows in a table whose outcomes are those in use; nothing where all are in use already, or where sixteen
 /// seeds in a row make no table of them, which does not happen by chance.

@@ -183,8 +183,10 @@ TEST_CASE("table rows: changes that name more placements than a table can have a
   for (const std::string& text : texts) changes.push_back({text, static_cast<std::uint16_t>(changes.size())});
   const row_changes most = changes_of({texts.begin(), texts.end()}, changes);
   REQUIRE(most.names.size() == key_format::outcomes_max);
-  CHECK(merged(most, changes_of({"n7"}, {{"a", 0}})));
-  CHECK_FALSE(merged(most, changes_of({"new"}, {{"a", 0}})));
+  const row_changes known = changes_of({"n7"}, {{"a", 0}});
+  const row_changes one_more = changes_of({"new"}, {{"a", 0}});
+  CHECK(merged(most, known));
+  CHECK_FALSE(merged(most, one_more));
 }
 
 TEST_CASE("table rows: all rows of a table, by key, with the names in use") {
@@ -199,7 +201,8 @@ TEST_CASE("table rows: all rows of a table, by key, with the names in use") {
   CHECK(all.rows[0].outcome == 0);
   CHECK(all.rows[2].key == "c");
   CHECK(all.rows[2].outcome == 1);
-  CHECK(rows_of(key_table()).rows.empty());
+  const key_table none;
+  CHECK(rows_of(none).rows.empty());
 }
 
 TEST_CASE("table rows: applied to a table without keys, to one without changes") {
@@ -282,17 +285,19 @@ TEST_CASE("table rows: a repair sets, moves and removes, in its buckets only") {
   const key_table wanted = table_of({{moved, "y"}, {fresh, "x"}, {outside, "theirs"}});
   const key_table held = table_of({{moved, "x"}, {gone, "x"}, {outside, "ours"}});
   const std::vector<std::uint16_t> buckets = {70, 71};
-  const auto changes = changes_to_repair(held, rows_in_buckets(wanted, buckets, salt), salt);
+  const bucket_rows sent = rows_in_buckets(wanted, buckets, salt);
+  const auto changes = changes_to_repair(held, sent, salt);
   REQUIRE(changes);
   const auto made = apply(held, *changes);
   REQUIRE(made);
   CHECK((named_rows_of(*made) == named_rows{{moved, "y"}, {fresh, "x"}, {outside, "ours"}}));
   CHECK(changes->changes.size() == 3);
-  CHECK(changes_to_repair(*made, rows_in_buckets(wanted, buckets, salt), salt)->changes.empty());
+  CHECK(changes_to_repair(*made, sent, salt)->changes.empty());
 }
 
 TEST_CASE("table rows: a repair that has a row outside of its buckets is refused") {
-  bucket_rows some = rows_in_buckets(table_of({{key_in(70), "x"}}), std::vector<std::uint16_t>{70}, salt);
+  const key_table wanted = table_of({{key_in(70), "x"}});
+  bucket_rows some = rows_in_buckets(wanted, std::vector<std::uint16_t>{70}, salt);
   const key_table held;
   CHECK(changes_to_repair(held, some, salt));
   some.buckets = {69, 71};
