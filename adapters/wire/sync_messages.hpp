@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "cellroute/base/expected.hpp"
+#include "cellroute/table/key_digest.hpp"
 
 /// What a control plane and its routers say to each other in `cellroute.v1`, as values.
 ///
@@ -19,7 +19,7 @@
 namespace cellroute::wire {
 
 /// 32 bytes, SHA-256 where they cross a machine's border; 64 hexadecimal digits in a message.
-using digest = std::array<std::byte, 32>;
+using digest = digest_bytes;
 
 /// Which content: its order is that of (epoch, version), its identity the digest.
 struct content_id {

@@ -42,9 +42,13 @@ concept content_hash = std::is_invocable_r_v<digest_bytes, const Hash&, std::spa
 /// The name is that of the placement; numbers of outcomes, the seed and the order of the table have no part in it. The
 /// document is the digest of all that is configured beside the rows.
 ///
-/// The bucket is the top 12 bits of `hash_text`, not of a hash with a secret: who knows the salt, which is public, can
-/// put many keys into one bucket and so make its repair larger, nothing else. It is here because an update looks at
-/// every key of the table: SipHash-2-4 would take twice as long for each.
+/// The bucket is the top 12 bits of `hash_text`, which is the same on every host and in every release, not of a hash
+/// with a secret: who knows the salt, which is public, can put many keys into one bucket and so make its update and its
+/// repair as long as those of the whole table, nothing else. An update looks at every key, and SipHash-2-4 would take
+/// more than twice as long for each.
+///
+/// What counts is each row that a walk over the table meets: one whose bytes somebody else wrote, with keys that no
+/// look-up finds, has another digest than one that was built of the rows that it finds.
 ///
 /// Rejected: one hash over all rows, which takes a pass over all of them for a change of one and does not tell where
 /// two differ; sums of row hashes (LtHash), 2 KiB and again without a place.
@@ -76,7 +80,8 @@ class key_digest {
     return made;
   }
 
-  /// The digest of the table that this one's became, by these changes or some of them.
+  /// The digest of the table that this one's has become. `changes` has every key that is another there; it may have
+  /// more, and what became of them is looked up in the table.
   ///
   /// Cost: 6 ns for each row of the table, and 30 us for each bucket with a change.
   template <content_hash Hash>
