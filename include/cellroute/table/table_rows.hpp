@@ -26,6 +26,8 @@
 /// Their names and rows ascend, each is there once, and each name has a row: so the same rows are the same value, and
 /// have one form as bytes (row_block.hpp). The functions here see to that. Texts are views: into `memory` where rows
 /// were decoded, else into what they were taken from.
+///
+/// Range: the outcomes of every table here have texts, the names of placements.
 namespace cellroute {
 
 /// All rows of a table.
@@ -111,7 +113,9 @@ void put_in_order(std::vector<std::string_view>& names, std::vector<Row>& rows) 
   return made;
 }
 
-/// All rows of a table, whose outcomes have texts. Cost: 200 ns a row, most of it to put them in order.
+/// All rows of a table.
+///
+/// Cost: 200 ns a row, most of it to put them in order; while it runs, 70 bytes a row.
 [[nodiscard]] inline table_rows rows_of(const key_table& table) {
   table_rows all{{table.outcomes().begin(), table.outcomes().end()}, {}, {}};
   all.rows.reserve(table.size());
@@ -242,7 +246,6 @@ expected<row_changes, repair_error> changes_to_repair(const key_table&, const bu
 
 /// The table after some changes; this one stays as it is. The list of its outcomes grows by the names that are new.
 ///
-/// Range:  the outcomes of the table have texts.
 /// Errors: as `key_table::merged`: `bad_outcome_text` where there are more than 65,535 names in use, with those of the
 ///         changes; otherwise only by the size of the table, or where names or keys are not as `row_changes` has them.
 /// Cost:   as `key_table::merged`.

@@ -113,6 +113,11 @@ std::string key_in(std::uint16_t bucket, int first = 0) {
   }
 }
 
+/// Whether rows may be taken from what is given so: a temporary would be gone before the views into it.
+template <class Table>
+concept lends_rows = requires(Table&& table) { rows_of(std::forward<Table>(table)); };
+static_assert(lends_rows<const key_table&> && lends_rows<key_table&> && !lends_rows<key_table>);
+
 /// Counts what it gives out, and gets it from where all memory comes from.
 class counting_resource : public std::pmr::memory_resource {
  public:
@@ -336,4 +341,20 @@ TEST_CASE("text memory: texts of any size stay where they are, moved or not") {
   CHECK(moved.memory_bytes() > 0);
   CHECK(text_memory().memory_bytes() == 0);
   CHECK(text_memory().keep("").empty());
+}
+
+TEST_CASE("text memory: a block is used to its last byte, and no further") {
+  for (const std::size_t more : {std::size_t{0}, std::size_t{1}, std::size_t{2}}) {
+    CAPTURE(more);
+    counting_resource resource;
+    text_memory memory(&resource);
+    const std::string_view first = memory.keep("a");
+    const std::size_t left = memory.memory_bytes() - first.size();
+    const std::string text(left - 1 + more, 'b');
+    const std::string_view second = memory.keep(text);
+    CHECK(resource.taken == (more < 2 ? 1u : 2u));
+    CHECK((second.data() == first.data() + 1) == (more < 2));
+    CHECK(second == text);
+    CHECK(first == "a");
+  }
 }
