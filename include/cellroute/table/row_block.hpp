@@ -30,8 +30,9 @@
 /// can be are taken from the key before. So an artifact is known by its hash, whoever made it; and that a key is behind
 /// the one before is seen by the first byte in which they differ.
 ///
-/// 4.2 bytes a row for a million keys `tenant-00000001`. Rejected: a restart point now and then, for reading from the
-/// middle, which nobody does; the key's numbers by frequency, since a compressor takes what that would save.
+/// 4.1 bytes a row for a million keys `tenant-00000001` and on. Rejected: a restart point now and then, for reading
+/// from the middle, which nobody does; names numbered by how often they are used, since a compressor takes what that
+/// saves.
 namespace cellroute::row_block {
 
 inline constexpr std::array<char, 4> magic = {'c', 'r', 'w', '1'};
