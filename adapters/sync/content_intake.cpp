@@ -126,7 +126,7 @@ void content_intake::take(const wire::config_begin& said) {
 
 void content_intake::receive(const wire::config_begin& said) {
   if (!receiving_) {
-    receiving_.emplace();
+    receiving_ = incoming{said, {}, 0};
     receiving_->bytes.reserve(said.bytes);
   }
   receiving_->what = said;

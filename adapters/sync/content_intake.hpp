@@ -105,10 +105,10 @@ class content_intake {
   [[nodiscard]] bool is_on_target() const;
 
  private:
-  struct incoming {
+  struct incoming {  // initialized by its maker: Clang takes no defaults here, inside the class whose member it is
     wire::config_begin what;
     std::vector<std::byte> bytes;
-    std::uint32_t next = 0;
+    std::uint32_t next;
   };
 
   [[nodiscard]] std::optional<refusal> why_not(const wire::config_begin& said) const;

@@ -173,12 +173,12 @@ void push_session::decide(time_point now) {
 
 void push_session::begin(artifact_use::counted& what, time_point now) {
   const artifact& a = what.what;
-  transfer& t = transfer_.emplace();
-  t.what = artifact_use(what);
-  t.number = ++transfer_count_;
-  t.chunks = static_cast<std::uint32_t>((a.bytes.size() + can_.chunk_bytes - 1) / can_.chunk_bytes);
+  const auto chunks = static_cast<std::uint32_t>((a.bytes.size() + can_.chunk_bytes - 1) / can_.chunk_bytes);
+  const bool goes_on = resume_ && resume_->artifact == a.sum;  // then the router says from where
+  resume_.reset();
+  transfer_ = transfer{artifact_use(what), ++transfer_count_, chunks, 0, std::min(chunks, can_.window), 0, !goes_on};
   wire::config_begin said;
-  said.transfer = t.number;
+  said.transfer = transfer_->number;
   said.kind = a.kind;
   said.base = a.base;
   said.content = a.content;
@@ -187,11 +187,8 @@ void push_session::begin(artifact_use::counted& what, time_point now) {
   said.bytes = a.bytes.size();
   said.raw_bytes = a.raw_bytes;
   said.keys = a.keys;
-  said.chunks = t.chunks;
+  said.chunks = chunks;
   said.compression = a.compression;
-  t.credit = std::min(t.chunks, can_.window);
-  t.is_confirmed = !resume_ || resume_->artifact != a.sum;
-  resume_.reset();
   orders_.emplace_back(std::move(said));
   state_ = session_state::sending;
   progress_ = now;

@@ -115,14 +115,14 @@ class push_session {
   [[nodiscard]] std::uint64_t bytes_sent() const { return bytes_sent_; }  ///< of contents
 
  private:
-  struct transfer {
+  struct transfer {  // initialized by its maker: Clang takes no defaults here, inside the class whose member it is
     artifact_use what;
-    std::uint64_t number = 0;
-    std::uint32_t chunks = 0;
-    std::uint32_t next = 0;    ///< chunk to go
-    std::uint32_t credit = 0;  ///< chunks before this one may go
-    std::uint32_t acked = 0;
-    bool is_confirmed = true;  ///< where an earlier session ended is known, if there was one
+    std::uint64_t number;
+    std::uint32_t chunks;
+    std::uint32_t next;    ///< chunk to go
+    std::uint32_t credit;  ///< chunks before this one may go
+    std::uint32_t acked;
+    bool is_confirmed;  ///< where an earlier session ended is known, if there was one
   };
 
   void on(const wire::hello& said, time_point now);
