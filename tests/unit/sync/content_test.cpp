@@ -1,0 +1,264 @@
+#include "adapters/sync/content.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cellroute/base/random.hpp"
+#include "tests/support/sha256.hpp"
+
+namespace cellroute::sync {
+namespace {
+
+using rows = std::map<std::string, std::string>;
+
+constexpr std::uint64_t salt = 77;
+const unpacking how{salt, 5};
+
+key_table table_of(const rows& all) {
+  std::vector<std::string_view> names;
+  std::vector<key_row> made;
+  for (const auto& [key, placement] : all) {
+    auto at = std::ranges::find(names, placement);
+    if (at == names.end()) at = names.insert(names.end(), placement);
+    made.push_back({key, static_cast<std::uint16_t>(at - names.begin())});
+  }
+  auto table = key_table::build(made, 3, names);
+  REQUIRE(table);
+  return *std::move(table);
+}
+
+content content_of(const rows& all, std::string document = "{}") {
+  return make_content(std::move(document), table_of(all), salt);
+}
+
+rows rows_in(const key_table& table) {
+  rows found;
+  table.for_each([&](std::string_view key, std::uint16_t outcome) { found.emplace(key, table.outcomes()[outcome]); });
+  return found;
+}
+
+rows many(int count) {
+  rows all;
+  for (int i = 0; i < count; ++i) all["tenant-" + std::to_string(i)] = i % 3 == 0 ? "visa" : "tier1";
+  return all;
+}
+
+/// What is announced of an artifact.
+wire::config_begin announced(const artifact& a) {
+  wire::config_begin said;
+  said.kind = a.kind;
+  said.base = a.base;
+  said.content = a.content;
+  said.artifact = a.sum;
+  said.bytes = a.bytes.size();
+  said.raw_bytes = a.raw_bytes;
+  said.keys = a.keys;
+  said.compression = a.compression;
+  return said;
+}
+
+wire::content_id id_of(const content& c, std::uint64_t version = 1) { return {1, version, c.sum}; }
+
+/// The artifact with its bytes changed, and a sum that fits: what a hostile sender sends.
+artifact forged(artifact a, std::string_view raw) {
+  const auto plain = std::as_bytes(std::span(raw.data(), raw.size()));
+  a.bytes.assign(plain.begin(), plain.end());
+  a.raw_bytes = raw.size();
+  a.compression = "none";
+  a.sum = sha256(a.bytes);
+  return a;
+}
+
+TEST_CASE("content: a snapshot is unpacked into what was packed") {
+  for (const int count : {0, 1, 5'000}) {
+    const content whole = content_of(many(count), "document \n of any bytes");
+    const artifact a = pack_snapshot(whole, id_of(whole));
+    const auto made = unpack(announced(a), a.bytes, nullptr, how);
+    REQUIRE_MESSAGE(made, made.error().error);
+    CHECK(made->document == whole.document);
+    CHECK(rows_in(made->keys) == many(count));
+    CHECK(made->sum == whole.sum);
+    CHECK(made->digest == whole.digest);
+  }
+}
+
+TEST_CASE("content: its sum depends on its rows, its document and the salt, and not on how its table came about") {
+  const content one = content_of(many(100));
+  rows other = many(100);
+  other["tenant-7"] = "tier9";
+  CHECK(content_of(other).sum != one.sum);
+  CHECK(content_of(many(100), "{ }").sum != one.sum);
+  CHECK(make_content("{}", table_of(many(100)), salt + 1).sum != one.sum);
+  const content before = content_of(many(99));
+  const artifact a = pack_delta(before, one, id_of(one));
+  const auto made = unpack(announced(a), a.bytes, &before, {salt, 12'345});
+  REQUIRE(made);
+  CHECK(made->sum == one.sum);
+}
+
+TEST_CASE("content: a delta carries what changes, and no more") {
+  const content before = content_of(many(5'000));
+  rows after = many(5'000);
+  after["tenant-17"] = "tier7";
+  after["new"] = "visa";
+  after.erase("tenant-4000");
+  const content now = content_of(after);
+  const artifact a = pack_delta(before, now, id_of(now));
+  CHECK(a.bytes.size() < 100);
+  const auto made = unpack(announced(a), a.bytes, &before, how);
+  REQUIRE_MESSAGE(made, made.error().error);
+  CHECK(rows_in(made->keys) == after);
+  CHECK(made->document == before.document);
+
+  const content renamed = content_of(after, "another document");
+  const artifact b = pack_delta(now, renamed, id_of(renamed));
+  const auto last = unpack(announced(b), b.bytes, &now, how);
+  REQUIRE(last);
+  CHECK(last->document == "another document");
+  CHECK(last->sum == renamed.sum);
+}
+
+TEST_CASE("content: a delta may take away the last row of a placement, and the last row of all") {
+  const content before = content_of({{"a", "tier1"}, {"b", "tier2"}});
+  for (const rows& after : {rows{{"a", "tier1"}}, rows{}}) {
+    const content now = content_of(after);
+    const artifact a = pack_delta(before, now, id_of(now));
+    const auto made = unpack(announced(a), a.bytes, &before, how);
+    REQUIRE_MESSAGE(made, made.error().error);
+    CHECK(rows_in(made->keys) == after);
+    CHECK(made->keys.outcomes().size() == after.size());
+    CHECK(made->sum == now.sum);
+  }
+}
+
+TEST_CASE("content: a repair brings the buckets that differ") {
+  const content wanted = content_of(many(5'000), "new document");
+  rows damaged = many(5'000);
+  damaged["tenant-3"] = "visa2";
+  damaged.erase("tenant-4");
+  damaged["stranger"] = "tier1";
+  const content here = content_of(damaged);
+  const std::vector<std::uint16_t> buckets = differing_buckets(here.digest, wanted.digest);
+  CHECK(buckets.size() == 3);
+  const artifact a = pack_repair(wanted, buckets, here.sum, salt, id_of(wanted));
+  CHECK(a.bytes.size() < 400);
+  const auto made = unpack(announced(a), a.bytes, &here, how);
+  REQUIRE_MESSAGE(made, made.error().error);
+  CHECK(rows_in(made->keys) == many(5'000));
+  CHECK(made->sum == wanted.sum);
+}
+
+struct refused_case {
+  std::string_view says;
+  void (*change)(wire::config_begin& said, artifact& a);
+  wire::refusal_code expected;
+};
+
+TEST_CASE("content: what does not come out as announced is refused") {
+  using code = wire::refusal_code;
+  const refused_case refused_cases[] = {
+      {"a flipped bit", [](auto&, artifact& a) { a.bytes[9] ^= std::byte{1}; }, code::crc},
+      {"a byte less", [](auto&, artifact& a) { a.bytes.pop_back(); }, code::crc},
+      {"other bytes than were sent first", [](wire::config_begin& said, auto&) { said.artifact = {}; }, code::crc},
+      {"a compression of later versions", [](wire::config_begin& said, auto&) { said.compression = "brotli"; },
+       code::unsupported},
+      {"not compressed, as is said", [](wire::config_begin& said, auto&) { said.compression = "none"; },
+       code::digest_mismatch},
+      {"larger than announced: a bomb", [](wire::config_begin& said, auto&) { --said.raw_bytes; },
+       code::digest_mismatch},
+      {"smaller than announced", [](wire::config_begin& said, auto&) { ++said.raw_bytes; }, code::digest_mismatch},
+      {"fewer keys than announced", [](wire::config_begin& said, auto&) { ++said.keys; }, code::digest_mismatch},
+      {"more keys than announced", [](wire::config_begin& said, auto&) { --said.keys; }, code::digest_mismatch},
+      {"another content", [](wire::config_begin& said, auto&) { said.content.sum = {}; }, code::digest_mismatch},
+      {"a snapshot that is called a delta",
+       [](wire::config_begin& said, auto&) { said.kind = wire::transfer_kind::delta; }, code::base_mismatch},
+  };
+  const content whole = content_of(many(500));
+  for (const refused_case& row : refused_cases) {
+    CAPTURE(row.says);
+    artifact a = pack_snapshot(whole, id_of(whole));
+    REQUIRE(a.compression == "zstd");
+    wire::config_begin said = announced(a);
+    row.change(said, a);
+    const auto made = unpack(said, a.bytes, nullptr, how);
+    REQUIRE_FALSE(made);
+    CHECK((made.error().code == row.expected));
+    CHECK_FALSE(made.error().error.empty());
+  }
+}
+
+TEST_CASE("content: what a hostile sender packs is refused, with a sum that fits, too") {
+  const content whole = content_of(many(5));
+  const artifact good = pack_snapshot(whole, id_of(whole));
+  using namespace std::string_literals;
+  for (const std::string& raw : {""s, "CRA"s, "CRA2\1"s, "CRA1"s, "CRA1\0"s, "CRA1\1"s, "CRA1\3{}"s, "CRA1\x7f{}"s,
+                                 "CRA1\xff\xff\xff\xff\xff\xff\xff\xff\xff\1"s, "CRA1\x80"s}) {
+    const artifact bad = forged(good, raw);
+    const auto made = unpack(announced(bad), bad.bytes, nullptr, how);
+    REQUIRE_FALSE(made);
+    CHECK((made.error().code == wire::refusal_code::digest_mismatch));
+  }
+}
+
+TEST_CASE("content: a delta on another base than it was made for is refused") {
+  const content before = content_of(many(50));
+  const content other = content_of(many(49));
+  const content now = content_of(many(51));
+  const artifact a = pack_delta(before, now, id_of(now));
+  const auto made = unpack(announced(a), a.bytes, &other, how);
+  REQUIRE_FALSE(made);
+  CHECK((made.error().code == wire::refusal_code::base_mismatch));
+  wire::config_begin lies = announced(a);
+  lies.base = other.sum;
+  const auto wrong = unpack(lies, a.bytes, &other, how);
+  REQUIRE_FALSE(wrong);
+  CHECK((wrong.error().code == wire::refusal_code::digest_mismatch));
+}
+
+TEST_CASE("content: histories at random end in one sum, by deltas, by repair, and by snapshots") {
+  random_numbers rng(11);
+  rows now = many(300);
+  content at_home = content_of(now);
+  content by_delta = content_of(now);
+  content by_repair = content_of(now);
+  for (int version = 2; version < 30; ++version) {
+    for (std::uint64_t i = rng.below(20); i > 0; --i) {
+      const std::string key = "tenant-" + std::to_string(rng.below(400));
+      if (rng.below(3) == 0) {
+        now.erase(key);
+      } else {
+        now[key] = "tier" + std::to_string(rng.below(9));
+      }
+    }
+    content next = content_of(now, "{\"version\":" + std::to_string(version / 5) + "}");
+    const artifact delta = pack_delta(at_home, next, id_of(next));
+    auto one = unpack(announced(delta), delta.bytes, &by_delta, how);
+    REQUIRE(one);
+    by_delta = *std::move(one);
+    const auto buckets = differing_buckets(by_repair.digest, next.digest);
+    const artifact repair = pack_repair(next, buckets, by_repair.sum, salt, id_of(next));
+    auto two = unpack(announced(repair), repair.bytes, &by_repair, how);
+    REQUIRE(two);
+    by_repair = *std::move(two);
+    CHECK(by_delta.sum == next.sum);
+    CHECK(by_repair.sum == next.sum);
+    CHECK(rows_in(by_repair.keys) == now);
+    at_home = std::move(next);
+  }
+}
+
+TEST_CASE("content: SHA-256 is that of the standard") {
+  const std::string_view text = "abc";
+  const auto bytes = std::as_bytes(std::span(text.data(), text.size()));
+  CHECK(sha256(bytes) == support::sha256(bytes));
+  CHECK(wire::to_hex(sha256(bytes)) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+}  // namespace
+}  // namespace cellroute::sync
