@@ -24,6 +24,21 @@ struct artifact {
   std::vector<std::byte> bytes{};
 };
 
+/// What its receiver is told before the first byte. Who sends it adds the numbers of the transfer and of its chunks.
+[[nodiscard]] inline wire::config_begin announce(const artifact& a) {
+  wire::config_begin said;
+  said.kind = a.kind;
+  said.base = a.base;
+  said.content = a.content;
+  said.label = a.label;
+  said.artifact = a.sum;
+  said.bytes = a.bytes.size();
+  said.raw_bytes = a.raw_bytes;
+  said.keys = a.keys;
+  said.compression = a.compression;
+  return said;
+}
+
 /// An artifact in use: it stays as long as one of these has it. Threads: one owner of all.
 class artifact_use {
  public:

@@ -177,18 +177,9 @@ void push_session::begin(artifact_use::counted& what, time_point now) {
   const bool goes_on = resume_ && resume_->artifact == a.sum;  // then the router says from where
   resume_.reset();
   transfer_ = transfer{artifact_use(what), ++transfer_count_, chunks, 0, std::min(chunks, can_.window), 0, !goes_on};
-  wire::config_begin said;
+  wire::config_begin said = announce(a);
   said.transfer = transfer_->number;
-  said.kind = a.kind;
-  said.base = a.base;
-  said.content = a.content;
-  said.label = a.label;
-  said.artifact = a.sum;
-  said.bytes = a.bytes.size();
-  said.raw_bytes = a.raw_bytes;
-  said.keys = a.keys;
   said.chunks = chunks;
-  said.compression = a.compression;
   orders_.emplace_back(std::move(said));
   state_ = session_state::sending;
   progress_ = now;

@@ -1,48 +1,20 @@
 #pragma once
 
-#include <algorithm>
-#include <cstddef>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "tests/support/five_ways.hpp"
+
 namespace cellroute::http1 {
 
-/// Bytes in a heap block of exactly their size, so that the address sanitizer sees a read of one too many.
-class exact_bytes {
- public:
-  explicit exact_bytes(std::string_view text) : bytes_(std::make_unique<char[]>(text.size())), size_(text.size()) {
-    std::copy(text.begin(), text.end(), bytes_.get());
-  }
-  [[nodiscard]] std::string_view view() const { return {bytes_.get(), size_}; }
-  [[nodiscard]] char* data() { return bytes_.get(); }
-  [[nodiscard]] std::size_t size() const { return size_; }
+using support::exact_bytes;
+using support::way;
 
- private:
-  std::unique_ptr<char[]> bytes_;
-  std::size_t size_;
-};
-
-/// One way in which a message may arrive.
-struct way {
-  std::string says;
-  std::string input;
-  std::vector<std::size_t> ends;  ///< of the pieces; the last one is the input's size
-};
-
-/// At once, byte by byte, cut at every position (at every 61st of a long input), and with the next message behind.
+/// At once, byte by byte, cut at every position, and with the next message behind.
 inline std::vector<way> ways_of(std::string_view input) {
-  std::vector<way> ways;
+  std::vector<way> ways = support::ways_of(input);
   const std::string text{input};
-  ways.push_back({"at once", text, {text.size()}});
-  way bytewise{"byte by byte", text, {}};
-  for (std::size_t end = 1; end <= text.size(); ++end) bytewise.ends.push_back(end);
-  ways.push_back(bytewise);
-  const std::size_t step = text.size() < 600 ? 1 : 61;
-  for (std::size_t cut = 1; cut < text.size(); cut += step) {
-    ways.push_back({"cut at " + std::to_string(cut), text, {cut, text.size()}});
-  }
   ways.push_back({"with the next message behind", text + "GET /next HTTP/1.1\r\n\r\n", {text.size() + 22}});
   if (input.ends_with("\r\n\r\n")) {
     ways.push_back({"with binary content behind", text + std::string{"\n\0\xff", 3}, {text.size() + 3}});

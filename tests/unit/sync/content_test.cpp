@@ -49,20 +49,6 @@ rows many(int count) {
   return all;
 }
 
-/// What is announced of an artifact.
-wire::config_begin announced(const artifact& a) {
-  wire::config_begin said;
-  said.kind = a.kind;
-  said.base = a.base;
-  said.content = a.content;
-  said.artifact = a.sum;
-  said.bytes = a.bytes.size();
-  said.raw_bytes = a.raw_bytes;
-  said.keys = a.keys;
-  said.compression = a.compression;
-  return said;
-}
-
 wire::content_id id_of(const content& c, std::uint64_t version = 1) { return {1, version, c.sum}; }
 
 /// The artifact with its bytes changed, and a sum that fits: what a hostile sender sends.
@@ -79,7 +65,7 @@ TEST_CASE("content: a snapshot is unpacked into what was packed") {
   for (const int count : {0, 1, 5'000}) {
     const content whole = content_of(many(count), "document \n of any bytes");
     const artifact a = pack_snapshot(whole, id_of(whole));
-    const auto made = unpack(announced(a), a.bytes, nullptr, how);
+    const auto made = unpack(announce(a), a.bytes, nullptr, how);
     REQUIRE_MESSAGE(made, made.error().error);
     CHECK(made->document == whole.document);
     CHECK(rows_in(made->keys) == many(count));
@@ -97,7 +83,7 @@ TEST_CASE("content: its sum depends on its rows, its document and the salt, and 
   CHECK(make_content("{}", table_of(many(100)), salt + 1).sum != one.sum);
   const content before = content_of(many(99));
   const artifact a = pack_delta(before, one, id_of(one));
-  const auto made = unpack(announced(a), a.bytes, &before, {salt, 12'345});
+  const auto made = unpack(announce(a), a.bytes, &before, {salt, 12'345});
   REQUIRE(made);
   CHECK(made->sum == one.sum);
 }
@@ -111,14 +97,14 @@ TEST_CASE("content: a delta carries what changes, and no more") {
   const content now = content_of(after);
   const artifact a = pack_delta(before, now, id_of(now));
   CHECK(a.bytes.size() < 100);
-  const auto made = unpack(announced(a), a.bytes, &before, how);
+  const auto made = unpack(announce(a), a.bytes, &before, how);
   REQUIRE_MESSAGE(made, made.error().error);
   CHECK(rows_in(made->keys) == after);
   CHECK(made->document == before.document);
 
   const content renamed = content_of(after, "another document");
   const artifact b = pack_delta(now, renamed, id_of(renamed));
-  const auto last = unpack(announced(b), b.bytes, &now, how);
+  const auto last = unpack(announce(b), b.bytes, &now, how);
   REQUIRE(last);
   CHECK(last->document == "another document");
   CHECK(last->sum == renamed.sum);
@@ -129,7 +115,7 @@ TEST_CASE("content: a delta may take away the last row of a placement, and the l
   for (const rows& after : {rows{{"a", "tier1"}}, rows{}}) {
     const content now = content_of(after);
     const artifact a = pack_delta(before, now, id_of(now));
-    const auto made = unpack(announced(a), a.bytes, &before, how);
+    const auto made = unpack(announce(a), a.bytes, &before, how);
     REQUIRE_MESSAGE(made, made.error().error);
     CHECK(rows_in(made->keys) == after);
     CHECK(made->keys.outcomes().size() == after.size());
@@ -148,7 +134,7 @@ TEST_CASE("content: a repair brings the buckets that differ") {
   CHECK(buckets.size() == 3);
   const artifact a = pack_repair(wanted, buckets, here.sum, salt, id_of(wanted));
   CHECK(a.bytes.size() < 400);
-  const auto made = unpack(announced(a), a.bytes, &here, how);
+  const auto made = unpack(announce(a), a.bytes, &here, how);
   REQUIRE_MESSAGE(made, made.error().error);
   CHECK(rows_in(made->keys) == many(5'000));
   CHECK(made->sum == wanted.sum);
@@ -184,7 +170,7 @@ TEST_CASE("content: what does not come out as announced is refused") {
     CAPTURE(row.says);
     artifact a = pack_snapshot(whole, id_of(whole));
     REQUIRE(a.compression == "zstd");
-    wire::config_begin said = announced(a);
+    wire::config_begin said = announce(a);
     row.change(said, a);
     const auto made = unpack(said, a.bytes, nullptr, how);
     REQUIRE_FALSE(made);
@@ -200,7 +186,7 @@ TEST_CASE("content: what a hostile sender packs is refused, with a sum that fits
   for (const std::string& raw : {""s, "CRA"s, "CRA2\1"s, "CRA1"s, "CRA1\0"s, "CRA1\1"s, "CRA1\3{}"s, "CRA1\x7f{}"s,
                                  "CRA1\xff\xff\xff\xff\xff\xff\xff\xff\xff\1"s, "CRA1\x80"s}) {
     const artifact bad = forged(good, raw);
-    const auto made = unpack(announced(bad), bad.bytes, nullptr, how);
+    const auto made = unpack(announce(bad), bad.bytes, nullptr, how);
     REQUIRE_FALSE(made);
     CHECK((made.error().code == wire::refusal_code::digest_mismatch));
   }
@@ -211,10 +197,10 @@ TEST_CASE("content: a delta on another base than it was made for is refused") {
   const content other = content_of(many(49));
   const content now = content_of(many(51));
   const artifact a = pack_delta(before, now, id_of(now));
-  const auto made = unpack(announced(a), a.bytes, &other, how);
+  const auto made = unpack(announce(a), a.bytes, &other, how);
   REQUIRE_FALSE(made);
   CHECK((made.error().code == wire::refusal_code::base_mismatch));
-  wire::config_begin lies = announced(a);
+  wire::config_begin lies = announce(a);
   lies.base = other.sum;
   const auto wrong = unpack(lies, a.bytes, &other, how);
   REQUIRE_FALSE(wrong);
@@ -238,12 +224,12 @@ TEST_CASE("content: histories at random end in one sum, by deltas, by repair, an
     }
     content next = content_of(now, "{\"version\":" + std::to_string(version / 5) + "}");
     const artifact delta = pack_delta(at_home, next, id_of(next));
-    auto one = unpack(announced(delta), delta.bytes, &by_delta, how);
+    auto one = unpack(announce(delta), delta.bytes, &by_delta, how);
     REQUIRE(one);
     by_delta = *std::move(one);
     const auto buckets = differing_buckets(by_repair.digest, next.digest);
     const artifact repair = pack_repair(next, buckets, by_repair.sum, salt, id_of(next));
-    auto two = unpack(announced(repair), repair.bytes, &by_repair, how);
+    auto two = unpack(announce(repair), repair.bytes, &by_repair, how);
     REQUIRE(two);
     by_repair = *std::move(two);
     CHECK(by_delta.sum == next.sum);

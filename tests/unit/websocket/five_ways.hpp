@@ -4,7 +4,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,6 +11,7 @@
 
 #include "adapters/websocket/masking.hpp"
 #include "adapters/websocket/message_reader.hpp"
+#include "tests/support/five_ways.hpp"
 #include "tests/support/slow_mask.hpp"
 
 namespace cellroute::websocket {
@@ -60,40 +60,9 @@ inline std::string sent_to(role receiver, const std::vector<frame>& frames) {
   return bytes;
 }
 
-/// Bytes in a heap block of exactly their size, so that the address sanitizer sees a read of one too many.
-class exact_bytes {
- public:
-  explicit exact_bytes(std::string_view text) : bytes_(std::make_unique<char[]>(text.size())), size_(text.size()) {
-    std::ranges::copy(text, bytes_.get());
-  }
-  [[nodiscard]] std::span<char> span() { return {bytes_.get(), size_}; }
-  [[nodiscard]] std::string_view view() const { return {bytes_.get(), size_}; }
-
- private:
-  std::unique_ptr<char[]> bytes_;
-  std::size_t size_;
-};
-
-/// One way in which bytes may arrive.
-struct way {
-  std::string says;
-  std::string input;
-  std::vector<std::size_t> ends;  ///< of the pieces; the last one is the input's size
-};
-
-/// At once, byte by byte, and cut at every position (at every 61st of a long input).
-inline std::vector<way> ways_of(const std::string& input) {
-  std::vector<way> ways;
-  ways.push_back({"at once", input, {input.size()}});
-  way bytewise{"byte by byte", input, {}};
-  for (std::size_t end = 1; end <= input.size(); ++end) bytewise.ends.push_back(end);
-  ways.push_back(bytewise);
-  const std::size_t step = input.size() < 600 ? 1 : 61;
-  for (std::size_t cut = 1; cut < input.size(); cut += step) {
-    ways.push_back({"cut at " + std::to_string(cut), input, {cut, input.size()}});
-  }
-  return ways;
-}
+using support::exact_bytes;
+using support::way;
+using support::ways_of;
 
 inline std::string in_words(const read_event& event) {
   if (const auto* whole = std::get_if<message>(&event)) {
