@@ -36,6 +36,11 @@ void content_intake::introduce(wire::hello& said) const {
 void content_intake::session_closed() {
   session_ = 0;
   acked_rev_ = 0;
+  // The next session counts its transfers anew: what goes on from here belongs to none of them.
+  transfer_ = 0;
+  if (receiving_) receiving_->what.transfer = 0;
+  if (checking_) checking_->transfer = 0;
+  if (waiting_) waiting_->what.transfer = 0;
 }
 
 std::optional<wire::content_id> content_intake::running() const {
@@ -103,7 +108,7 @@ std::optional<refusal> content_intake::why_not(const wire::config_begin& said) c
 }
 
 void content_intake::take(const wire::config_begin& said) {
-  if (receiving_ && receiving_->what.transfer != 0 && receiving_->what.artifact != said.artifact) {
+  if (receiving_ && receiving_->what.artifact != said.artifact) {
     supersede(receiving_->what);
     receiving_.reset();
   }
@@ -255,7 +260,7 @@ void content_intake::tell_prepared(const wire::content_id& content) {
 }
 
 void content_intake::supersede(const wire::config_begin& what) {
-  if (session_ == 0) return;
+  if (session_ == 0 || what.transfer == 0) return;  // this session knows nothing of it
   send(wire::ack{
       .status = wire::ack_status::superseded, .content = what.content, .session = session_, .transfer = what.transfer});
 }

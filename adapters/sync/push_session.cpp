@@ -23,8 +23,6 @@ std::string_view to_string(session_state state) {
       return "in_sync";
     case session_state::behind:
       return "behind";
-    case session_state::offering:
-      return "offering";
     case session_state::sending:
       return "sending";
     case session_state::waiting_ack:

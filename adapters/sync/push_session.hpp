@@ -29,31 +29,20 @@ struct push_settings {
   std::uint32_t window = 4;
   duration hello_timeout = 5s;
   duration ping = 2s;
-  int dead_after = 3;             ///< beats without an answer
-  duration transfer_idle = 10s;   ///< without a `chunk_ack` while some is due
-  duration ack_timeout = 60s;     ///< of a content that came in whole
-  int attempts_max = 3;           ///< of one content, where it failed for what may pass
-  std::uint64_t repair_keys = 0;  ///< from so many keys on a repair is tried before a snapshot; 0: never
+  int dead_after = 3;            ///< beats without an answer
+  duration transfer_idle = 10s;  ///< without a `chunk_ack` while some is due
+  duration ack_timeout = 60s;    ///< of a content that came in whole
+  int attempts_max = 3;          ///< of one content, where it failed for what may pass
 };
 
 /// waiting_hello  connected; who it is is not known
 /// in_sync        it runs the target, or there is none yet
 /// behind         it does not run the target, and what it needs is not there yet, or it has all that it needs
-/// offering       it was asked for the digests of what it has, to find what differs
 /// sending        chunks go, within the credit
 /// waiting_ack    all chunks went
 /// rejected       it does not take the target; nothing is sent until there is another one
 /// ended          nothing goes any more
-enum class session_state : std::uint8_t {
-  waiting_hello,
-  in_sync,
-  behind,
-  offering,
-  sending,
-  waiting_ack,
-  rejected,
-  ended
-};
+enum class session_state : std::uint8_t { waiting_hello, in_sync, behind, sending, waiting_ack, rejected, ended };
 [[nodiscard]] std::string_view to_string(session_state state);
 
 /// A part of an artifact, to be sent as one binary message.

@@ -52,12 +52,11 @@ class member_walker {
 
  private:
   std::optional<member> end() {
-    is_over_ = is_object_ && !has_failed_;
+    is_over_ = is_object_;
     skip_space();
     return std::nullopt;
   }
   std::optional<member> fail() {
-    has_failed_ = true;
     is_object_ = false;
     return std::nullopt;
   }
@@ -109,7 +108,6 @@ class member_walker {
   bool is_object_ = false;
   bool is_first_ = true;
   bool is_over_ = false;
-  bool has_failed_ = false;
 };
 
 /// What the messages say of themselves, as it stands in the text.

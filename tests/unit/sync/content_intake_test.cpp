@@ -223,6 +223,23 @@ TEST_CASE("content intake: a transfer that was cut goes on where it ended, in th
   CHECK(r.chunk(2, 3) == "next 3, check 1a");
 }
 
+TEST_CASE("content intake: what an earlier session left is not taken for a transfer of this one") {
+  router r;
+  (void)r.begin(r.offer(a1, 3));
+  (void)r.chunk(0, 3);
+  r.intake.session_closed();
+  r.intake.session_opened(10);
+  r.transfers = 0;
+  CHECK(r.begin(r.offer(b2)) == "next 0");  // the other was never offered in this session: no word of it
+  CHECK(r.chunk(0) == "next 1, check 2b");
+  r.intake.session_closed();
+  r.intake.session_opened(11);
+  r.intake.checked(b2, 5);
+  const auto done = r.intake.take_actions();
+  REQUIRE(done.size() == 1);
+  CHECK(std::get<wire::ack>(std::get<wire::message>(done.front())).transfer == 0);
+}
+
 TEST_CASE("content intake: of contents that come faster than they are checked the latest is next") {
   router r;
   (void)r.begin(r.offer(a1));
