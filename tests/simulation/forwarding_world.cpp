@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "adapters/proxy/metrics_page.hpp"
+#include "tests/support/compiled_table.hpp"
 
 namespace cellroute::simulation {
 namespace {
@@ -28,7 +29,7 @@ routing_table make_table(const world_settings& settings) {
   spec.assignments = {{"acme", tier1.id}, {"visa", visa.id}};
   spec.default_placement = tier1.id;
   spec.on_unknown = settings.on_unknown;
-  return *routing_table::compile(spec, generation_number(7), 1);
+  return support::compiled(spec, 7);
 }
 
 proxy::request_settings make_request_settings(const world_settings& settings, proxy::label_names& names) {

@@ -10,6 +10,7 @@
 
 #include "cellroute/base/hash.hpp"
 #include "cellroute/table/key_table.hpp"
+#include "tests/support/compiled_table.hpp"
 #include "tests/support/sha256.hpp"
 
 namespace cellroute::support {
@@ -36,7 +37,7 @@ inline key_table table_of(const named_rows& rows, std::uint64_t seed = 1) {
   }
   std::vector<key_row> given;
   for (const auto& [key, name] : rows) given.push_back({key, numbers[name]});
-  auto table = key_table::build(given, seed, names);
+  auto table = build_keys(given, seed, names);
   return table ? *std::move(table) : key_table();
 }
 

@@ -1,34 +1,11 @@
 #pragma once
 
-#include <string>
-#include <utility>
-
 #include "cellroute/model/table_spec.hpp"
 
 namespace cellroute::support {
 
 /// A spec that keeps all rules: placements tier1 (cell c1, two endpoints), tier3 (cell c3) and visa (dedicated, a cell
 /// of its own name); acme leads to tier1, visa to visa, all others to tier3. Tests change what they are about.
-inline table_spec good_spec() {
-  const auto placed = [](std::string id, std::string cell, placement_kind kind) {
-    placement p;
-    p.id = placement_id(std::move(id));
-    p.kind = kind;
-    p.cell = cell_id(std::move(cell));
-    return p;
-  };
-  table_spec spec;
-  spec.version = "v1";
-  spec.cells = {
-      {cell_id("c1"), {{"a", "127.0.0.1", 9001, 3}, {"b", "127.0.0.1", 9002, 1}}},
-      {cell_id("c3"), {{"", "cell-tier3", 9003, 1}}},
-      {cell_id("visa"), {{"", "::1", 9004, 1}}},
-  };
-  spec.placements = {placed("tier1", "c1", placement_kind::shared), placed("tier3", "c3", placement_kind::shared),
-                     placed("visa", "visa", placement_kind::dedicated)};
-  spec.assignments = {{"acme", placement_id("tier1")}, {"visa", placement_id("visa")}};
-  spec.default_placement = placement_id("tier3");
-  return spec;
-}
+[[nodiscard]] table_spec good_spec();
 
 }  // namespace cellroute::support

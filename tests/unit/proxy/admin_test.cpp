@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "tests/support/compiled_table.hpp"
 #include "tests/support/socket_pair.hpp"
 #include "tests/support/spec_builder.hpp"
 
@@ -106,7 +107,7 @@ class pages {
     table_spec spec = support::good_spec();
     spec.on_unknown = unknown_key_policy::reject;
     spec.assignments.push_back({"a b/\xc3\xa9", placement_id("tier1")});
-    return *routing_table::compile(spec, generation_number(3), 1);
+    return support::compiled(spec, 3);
   }
   static admin_options options() { return {"/internal/metrics", "1.2.3", "abc123"}; }
 

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "tests/support/compiled_table.hpp"
 #include "tests/support/spec_builder.hpp"
 
 namespace cellroute::proxy {
@@ -61,7 +62,7 @@ struct fake_maker final : endpoint_maker {
 /// Views of tables, one after the other, as a reactor makes them.
 struct views {
   local_ref<route_view> make(const table_spec& spec, const route_view* before = nullptr) {
-    const active_configuration active{*routing_table::compile(spec, generation_number(++generation), 1), {}};
+    const active_configuration active{support::compiled(spec, ++generation), {}};
     maker.made.clear();
     return make_local<route_view>(active, before, maker, names);
   }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cellroute/base/random.hpp"
+#include "tests/support/compiled_table.hpp"
 #include "tests/support/sha256.hpp"
 
 namespace cellroute::sync {
@@ -28,7 +29,7 @@ key_table table_of(const rows& all) {
     if (at == names.end()) at = names.insert(names.end(), placement);
     made.push_back({key, static_cast<std::uint16_t>(at - names.begin())});
   }
-  auto table = key_table::build(made, 3, names);
+  auto table = support::build_keys(made, 3, names);
   REQUIRE(table);
   return *std::move(table);
 }

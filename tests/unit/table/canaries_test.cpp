@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cellroute/table/routing_table.hpp"
+#include "tests/support/compiled_table.hpp"
 #include "tests/support/spec_builder.hpp"
 
 using namespace cellroute;
@@ -24,12 +25,6 @@ table_spec spec_of(std::vector<canary> rows) {
   spec.overrides = {{{"trial-over"}, placement_id("tier1"), {}}};
   spec.canaries = std::move(rows);
   return spec;
-}
-
-routing_table compiled(const table_spec& spec) {
-  auto table = routing_table::compile(spec, generation_number(1), 1);
-  REQUIRE(table);
-  return *std::move(table);
 }
 
 std::string told(const routing_table& table, std::string_view key) {
@@ -67,7 +62,7 @@ const canary_case canary_cases[] = {
 };
 
 std::vector<bool> taken_by(double percent, std::string to = "tier3") {
-  const routing_table table = compiled(spec_of({part("tier1", std::move(to), percent)}));
+  const routing_table table = support::compiled(spec_of({part("tier1", std::move(to), percent)}));
   std::vector<bool> taken;
   for (int i = 0; i < 100'000; ++i) {
     taken.push_back(table.route("trial-" + std::to_string(i))->why == reason::canary);
@@ -80,7 +75,7 @@ std::vector<bool> taken_by(double percent, std::string to = "tier3") {
 TEST_CASE("canaries: asked once it is known where a key leads") {
   for (const canary_case& row : canary_cases) {
     CAPTURE(row.says);
-    CHECK(told(compiled(spec_of(row.rows)), row.key) == row.expected);
+    CHECK(told(support::compiled(spec_of(row.rows)), row.key) == row.expected);
   }
 }
 
@@ -110,7 +105,7 @@ TEST_CASE("canaries: two of them take different parts") {
 
 TEST_CASE("canaries: which keys those are, for ever") {
   // Routers of all hosts and releases agree on these.
-  const routing_table table = compiled(spec_of({part("tier1", "tier3", 5)}));
+  const routing_table table = support::compiled(spec_of({part("tier1", "tier3", 5)}));
   std::string taken;
   for (int i = 0; i < 100; ++i) {
     if (table.route("trial-" + std::to_string(i))->why == reason::canary) taken += std::to_string(i) + " ";
@@ -153,17 +148,18 @@ const broken_case broken_cases[] = {
 TEST_CASE("canaries: what is wrong with them, and where") {
   for (const broken_case& row : broken_cases) {
     CAPTURE(row.says);
-    CHECK((validate(spec_of(row.rows)) == row.expected));
+    CHECK((support::check(spec_of(row.rows)) == row.expected));
   }
 }
 
 TEST_CASE("canaries: as many as there may be, and one more") {
   std::vector<canary> rows(rules::canaries_max, part("tier1", "tier3", 5));
   for (std::size_t i = 0; i < rules::canary_keys_max; ++i) rows[0].keys.push_back("k" + std::to_string(i));
-  CHECK(validate(spec_of(rows)).empty());
+  CHECK(support::check(spec_of(rows)).empty());
   rows[0].keys.push_back("one more");
-  CHECK((validate(spec_of(rows)) == violations{{"routing.canary[0].keys", "has 10001 entries; 10000 is the most"}}));
+  CHECK((support::check(spec_of(rows)) ==
+         violations{{"routing.canary[0].keys", "has 10001 entries; 10000 is the most"}}));
   rows[0].keys.clear();
   rows.push_back(rows[0]);
-  CHECK((validate(spec_of(rows)) == violations{{"routing.canary", "has 257 entries; 256 is the most"}}));
+  CHECK((support::check(spec_of(rows)) == violations{{"routing.canary", "has 257 entries; 256 is the most"}}));
 }

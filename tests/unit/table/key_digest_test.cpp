@@ -15,6 +15,7 @@
 
 #include "cellroute/base/hash.hpp"
 #include "cellroute/base/random.hpp"
+#include "tests/support/compiled_table.hpp"
 #include "tests/support/sha256.hpp"
 #include "tests/support/slow_key_digest.hpp"
 
@@ -137,7 +138,7 @@ TEST_CASE("key digest: neither the seed, the numbers of outcomes nor idle ones h
   const std::vector<key_row> other = {{"globex", 0}, {"acme", 2}};
   const std::vector<std::string_view> names = {"silver", "iron", "gold"};
   CHECK((digest_of(support::table_of(rows, 9)) == digest_of(rows)));
-  CHECK((digest_of(*key_table::build(other, 4, names)) == digest_of(rows)));
+  CHECK((digest_of(*support::build_keys(other, 4, names)) == digest_of(rows)));
 }
 
 struct pair_case {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cellroute/table/routing_table.hpp"
+#include "tests/support/compiled_table.hpp"
 #include "tests/support/spec_builder.hpp"
 
 using namespace cellroute;
@@ -58,9 +59,7 @@ const override_case override_cases[] = {
 }  // namespace
 
 TEST_CASE("key overrides: they win over all else, until they are over") {
-  auto table = routing_table::compile(spec_of(overrides), generation_number(1), 1);
-  REQUIRE(table);
-  const routing_table moved = *std::move(table);
+  const routing_table moved = support::compiled(spec_of(overrides));
   for (const override_case& row : override_cases) {
     CAPTURE(row.says);
     CHECK(told(moved, row.key, row.now) == row.expected);
@@ -71,10 +70,9 @@ TEST_CASE("key overrides: they win over all else, until they are over") {
 TEST_CASE("key overrides: keys that are rejected otherwise are not") {
   table_spec spec = spec_of(overrides);
   spec.on_unknown = unknown_key_policy::reject;
-  const auto table = routing_table::compile(spec, generation_number(1), 1);
-  REQUIRE(table);
-  CHECK(told(*table, "stranger", noon) == "tier1 override override[1]");
-  CHECK(told(*table, "nobody", noon) == "unknown_key");
+  const routing_table table = support::compiled(spec);
+  CHECK(told(table, "stranger", noon) == "tier1 override override[1]");
+  CHECK(told(table, "nobody", noon) == "unknown_key");
 }
 
 namespace {
@@ -111,7 +109,7 @@ const broken_case broken_cases[] = {
 TEST_CASE("key overrides: what is wrong with them, and where") {
   for (const broken_case& row : broken_cases) {
     CAPTURE(row.says);
-    CHECK((validate(spec_of(row.overrides)) == row.expected));
+    CHECK((support::check(spec_of(row.overrides)) == row.expected));
   }
 }
 
@@ -121,10 +119,10 @@ TEST_CASE("key overrides: as many as there may be, and one more") {
     many.push_back({{"k" + std::to_string(i)}, placement_id("tier1"), {}});
   }
   for (std::size_t i = many.size(); i < rules::override_keys_max; ++i) many[0].keys.push_back("k" + std::to_string(i));
-  CHECK(validate(spec_of(many)).empty());
+  CHECK(support::check(spec_of(many)).empty());
   many[255].keys.push_back("one more");
-  CHECK((validate(spec_of(many)) == violations{{"routing.override", "has 10001 entries; 10000 is the most"}}));
+  CHECK((support::check(spec_of(many)) == violations{{"routing.override", "has 10001 entries; 10000 is the most"}}));
   many[255].keys.pop_back();
   many.push_back({{"one more"}, placement_id("tier1"), {}});
-  CHECK((validate(spec_of(many)) == violations{{"routing.override", "has 257 entries; 256 is the most"}}));
+  CHECK((support::check(spec_of(many)) == violations{{"routing.override", "has 257 entries; 256 is the most"}}));
 }

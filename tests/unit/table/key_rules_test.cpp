@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cellroute/table/routing_table.hpp"
+#include "tests/support/compiled_table.hpp"
 #include "tests/support/spec_builder.hpp"
 #include "tests/support/star_patterns.hpp"
 
@@ -30,12 +31,7 @@ routing_table compiled(std::vector<key_rule> rules, unknown_key_policy on_unknow
   table_spec spec = support::good_spec();
   spec.rules = std::move(rules);
   spec.on_unknown = on_unknown;
-  auto table = routing_table::compile(spec, generation_number(1), 1, std::pmr::get_default_resource(), {}, stars);
-  if (!table) {
-    for (const violation& v : table.error()) FAIL_CHECK(v.path << ": " << v.what);
-  }
-  REQUIRE(table);
-  return *std::move(table);
+  return support::compiled(spec, 1, stars);
 }
 
 /// `tier1 tier rules[0]`
@@ -176,7 +172,7 @@ const broken_case broken_cases[] = {
 violations found_in(std::vector<key_rule> rules) {
   table_spec spec = support::good_spec();
   spec.rules = std::move(rules);
-  return validate(spec, stars);
+  return support::check(spec, stars);
 }
 
 }  // namespace
@@ -204,14 +200,14 @@ TEST_CASE("key rules: as many as there may be, and one more") {
     if (i < rules::shares_max) shares.push_back({spec.placements.back().id, 1});
   }
   spec.rules = {by_hash("a", shares)};
-  CHECK(validate(spec).empty());
+  CHECK(support::check(spec).empty());
   spec.rules[0].hash.push_back({placement_id("p64"), 1});
-  CHECK((validate(spec) == violations{{"routing.rules[0].hash", "has 65 entries; 64 is the most"}}));
+  CHECK((support::check(spec) == violations{{"routing.rules[0].hash", "has 65 entries; 64 is the most"}}));
 }
 
 TEST_CASE("key rules: without a library of regular expressions there are none") {
   table_spec spec = support::good_spec();
   spec.rules = {by_regex("x(n)", "tier1")};
-  CHECK((validate(spec) ==
+  CHECK((support::check(spec) ==
          violations{{"routing.rules[0].match.regex", "there are no regular expressions here; match by prefix"}}));
 }

@@ -12,6 +12,7 @@
 
 #include "cellroute/base/random.hpp"
 #include "cellroute/table/row_block_reader.hpp"
+#include "tests/support/compiled_table.hpp"
 #include "tests/support/slow_key_digest.hpp"
 
 using namespace cellroute;
@@ -240,7 +241,7 @@ TEST_CASE("row block: as many names as a table can have, in changes, too") {
     rows.push_back({names[i], static_cast<std::uint16_t>(i)});
     changes.push_back({names[i], static_cast<std::uint16_t>(i)});
   }
-  const auto table = key_table::build(rows, 1, names);
+  const auto table = support::build_keys(rows, 1, names);
   REQUIRE(table);
   const auto again = row_block::decode_rows(row_block::encode(rows_of(*table)));
   REQUIRE(again);
@@ -268,7 +269,7 @@ TEST_CASE("row block: any rows come back, whoever holds them") {
     auto decoded = row_block::decode_rows(bytes);
     REQUIRE(decoded);
     const table_rows moved = *std::move(decoded);  // the texts stay where they are
-    const auto table = key_table::build(moved.rows, random(), moved.names);
+    const auto table = support::build_keys(moved.rows, random(), moved.names);
     REQUIRE(table);
     CHECK((support::named_rows_of(*table) == rows));
   }
@@ -294,7 +295,7 @@ TEST_CASE("row block: a row like those of most tables takes about four bytes") {
   const std::vector<std::string_view> names = {"tier1", "tier2", "tier3"};
   std::vector<key_row> rows;
   for (const std::string& key : keys) rows.push_back({key, static_cast<std::uint16_t>(rows.size() % 3)});
-  const auto table = key_table::build(rows, 1, names);
+  const auto table = support::build_keys(rows, 1, names);
   REQUIRE(table);
   CHECK(row_block::encode(rows_of(*table)).size() < 42'000);
 }

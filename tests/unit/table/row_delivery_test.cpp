@@ -15,6 +15,7 @@
 #include "cellroute/table/key_digest.hpp"
 #include "cellroute/table/row_block_reader.hpp"
 #include "cellroute/table/table_rows.hpp"
+#include "tests/support/compiled_table.hpp"
 #include "tests/support/sha256.hpp"
 #include "tests/support/slow_key_digest.hpp"
 
@@ -54,7 +55,7 @@ struct receiver {
   void take_all(std::span<const std::byte> bytes, std::uint64_t seed) {
     const auto all = row_block::decode_rows(bytes);
     REQUIRE(all);
-    auto made = key_table::build(all->rows, seed, all->names);
+    auto made = support::build_keys(all->rows, seed, all->names);
     REQUIRE(made);
     digest = digest_of(*made);
     table = *std::move(made);

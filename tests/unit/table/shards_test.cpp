@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cellroute/table/routing_table.hpp"
+#include "tests/support/compiled_table.hpp"
 #include "tests/support/spec_builder.hpp"
 
 using namespace cellroute;
@@ -29,15 +30,6 @@ table_spec shard_spec() {
   return spec;
 }
 
-routing_table compiled(const table_spec& spec) {
-  auto table = routing_table::compile(spec, generation_number(1), 1);
-  if (!table) {
-    for (const violation& v : table.error()) FAIL_CHECK(v.path << ": " << v.what);
-  }
-  REQUIRE(table);
-  return *std::move(table);
-}
-
 /// `pool shard table`
 std::string told(const routing_table& table, std::string_view key) {
   const auto made = table.route(key);
@@ -58,7 +50,7 @@ std::string names_of(const routing_table& table, const std::vector<std::uint16_t
 }  // namespace
 
 TEST_CASE("shards: whatever leads to one says what a shard says, and the cell is that of the key") {
-  const routing_table table = compiled(shard_spec());
+  const routing_table table = support::compiled(shard_spec());
   CHECK(told(table, "umbrella") == "pool shard table");
   CHECK(told(table, "shard-1") == "pool shard rules[0]");
   CHECK(told(table, "acme") == "pool canary canary[0]");
@@ -66,11 +58,11 @@ TEST_CASE("shards: whatever leads to one says what a shard says, and the cell is
   CHECK(told(table, "visa") == "visa dedicated table");
   table_spec spec = shard_spec();
   spec.default_placement = placement_id("pool");
-  CHECK(told(compiled(spec), "nobody") == "pool default default");
+  CHECK(told(support::compiled(spec), "nobody") == "pool default default");
 }
 
 TEST_CASE("shards: a key's list begins with its cell, and other keys have other lists") {
-  const routing_table table = compiled(shard_spec());
+  const routing_table table = support::compiled(shard_spec());
   std::set<std::string> lists;
   for (int i = 0; i < 200; ++i) {
     const std::string key = "shard-" + std::to_string(i);
@@ -89,11 +81,11 @@ TEST_CASE("shards: a key's list begins with its cell, and other keys have other 
 }
 
 TEST_CASE("shards: the order of the cells and what else the spec has move no key") {
-  const routing_table table = compiled(shard_spec());
+  const routing_table table = support::compiled(shard_spec());
   table_spec other = shard_spec();
   std::swap(other.cells[0], other.cells[2]);
   std::swap(other.placements[3].cells[0], other.placements[3].cells[2]);
-  const routing_table turned = compiled(other);
+  const routing_table turned = support::compiled(other);
   for (int i = 0; i < 200; ++i) {
     const std::string key = std::to_string(i);
     CHECK(names_of(table, table.fleet().cells_for(3, key)) == names_of(turned, turned.fleet().cells_for(3, key)));
@@ -101,7 +93,7 @@ TEST_CASE("shards: the order of the cells and what else the spec has move no key
 }
 
 TEST_CASE("shards: an explanation shows the whole list") {
-  const routing_table table = compiled(shard_spec());
+  const routing_table table = support::compiled(shard_spec());
   const auto made = table.route("umbrella");
   REQUIRE(made);
   std::string text;
@@ -151,11 +143,11 @@ TEST_CASE("shards: what is wrong with them, and where") {
     CAPTURE(row.says);
     table_spec spec = shard_spec();
     row.change(spec.placements[3]);
-    CHECK((validate(spec) == row.expected));
+    CHECK((support::check(spec) == row.expected));
   }
   table_spec whole = shard_spec();
   whole.placements[3].shard.size = 3;
-  CHECK(validate(whole).empty());
+  CHECK(support::check(whole).empty());
 }
 
 TEST_CASE("shards: as many cells as there may be, and one more") {
@@ -166,7 +158,7 @@ TEST_CASE("shards: as many cells as there may be, and one more") {
     spec.cells.push_back({cell_id("x" + std::to_string(i)), spec.cells[1].endpoints});
     if (i < rules::shard_cells_max) pool.cells.push_back(spec.cells.back().id);
   }
-  CHECK(validate(spec).empty());
+  CHECK(support::check(spec).empty());
   pool.cells.push_back(spec.cells.back().id);
-  CHECK((validate(spec) == violations{{"placements.pool.cells", "has 4097 entries; 4096 is the most"}}));
+  CHECK((support::check(spec) == violations{{"placements.pool.cells", "has 4097 entries; 4096 is the most"}}));
 }

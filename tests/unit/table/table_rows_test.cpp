@@ -13,6 +13,7 @@
 
 #include "cellroute/base/hash.hpp"
 #include "cellroute/base/random.hpp"
+#include "tests/support/compiled_table.hpp"
 #include "tests/support/slow_key_digest.hpp"
 
 using namespace cellroute;
@@ -153,7 +154,7 @@ TEST_CASE("table rows: what changes between two tables, and that it makes the on
 TEST_CASE("table rows: two outcomes with one name are one placement") {
   const names twice = {"x", "x"};
   const std::vector<key_row> rows = {{"a", 0}, {"b", 1}};
-  const auto table = key_table::build(rows, 1, twice);
+  const auto table = support::build_keys(rows, 1, twice);
   REQUIRE(table);
   const key_table once = table_of({{"a", "x"}, {"b", "x"}});
   CHECK(words_of(changes_between(*table, once)).empty());
@@ -198,7 +199,7 @@ TEST_CASE("table rows: changes that name more placements than a table can have a
 TEST_CASE("table rows: all rows of a table, by key, with the names in use") {
   const names given = {"z", "idle", "x"};
   const std::vector<key_row> rows = {{"b", 0}, {"a", 2}, {"c", 0}};
-  const auto table = key_table::build(rows, 1, given);
+  const auto table = support::build_keys(rows, 1, given);
   REQUIRE(table);
   const table_rows all = rows_of(*table);
   CHECK(joined(all.names) == "x z");
@@ -235,7 +236,7 @@ TEST_CASE("table rows: applied changes add names; those that are idle go when as
   while (texts.size() < key_format::outcomes_max) texts.push_back("idle-" + std::to_string(texts.size()));
   const names most(texts.begin(), texts.end());
   const std::vector<key_row> rows = {{"a", 0}};
-  const auto full = key_table::build(rows, 1, most);
+  const auto full = support::build_keys(rows, 1, most);
   REQUIRE(full);
   const auto made = apply(*full, changes_of({"new"}, {{"b", 0}}));
   REQUIRE(made);
@@ -248,7 +249,7 @@ TEST_CASE("table rows: a table whose every name is in use takes no further one")
   const names most(texts.begin(), texts.end());
   std::vector<key_row> rows;
   for (const std::string& text : texts) rows.push_back({text, static_cast<std::uint16_t>(rows.size())});
-  const auto full = key_table::build(rows, 1, most);
+  const auto full = support::build_keys(rows, 1, most);
   REQUIRE(full);
   const auto made = apply(*full, changes_of({"new"}, {{"n0", 0}}));
   REQUIRE_FALSE(made);
@@ -260,7 +261,7 @@ TEST_CASE("table rows: a packed table has its memory from where the other had it
   counting_resource memory;
   const names given = {"x", "idle"};
   const std::vector<key_row> rows = {{"a", 0}};
-  const auto table = key_table::build(rows, 1, given, &memory);
+  const auto table = support::build_keys(rows, 1, given, &memory);
   REQUIRE(table);
   CHECK(table->resource() == &memory);
   const std::size_t before = memory.taken;
