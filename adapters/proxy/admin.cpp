@@ -45,6 +45,8 @@ std::string_view to_string(readiness state) {
   switch (state) {
     case readiness::starting:
       return "starting";
+    case readiness::unconfigured:
+      return "unconfigured";
     case readiness::ready:
       return "ready";
     case readiness::draining:

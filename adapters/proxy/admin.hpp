@@ -19,7 +19,12 @@
 namespace cellroute::proxy {
 
 /// Whether the router wants new requests.
-enum class readiness : std::uint8_t { starting, ready, draining };
+enum class readiness : std::uint8_t {
+  starting,
+  unconfigured,  ///< nothing has come from the control plane yet, and the file has no routing
+  ready,
+  draining,
+};
 [[nodiscard]] std::string_view to_string(readiness state);
 
 /// A configuration that was refused.
@@ -33,7 +38,7 @@ class admin_source {
  public:
   [[nodiscard]] virtual readiness ready() const = 0;
   [[nodiscard]] virtual std::string metrics() const = 0;
-  [[nodiscard]] virtual std::string_view config_origin() const = 0;  ///< as the metrics have it: `file`
+  [[nodiscard]] virtual std::string_view config_origin() const = 0;  ///< as the metrics have it: `file`, `push`
   [[nodiscard]] virtual std::string config_file() const = 0;
   [[nodiscard]] virtual wall_time config_applied_at() const = 0;
   /// The last refusal; without mistakes where the file is what is current.

@@ -29,6 +29,18 @@ bool is_any_being_written(const std::vector<std::string>& files, duration quiet)
 
 }  // namespace
 
+std::string_view to_string(fleet_source source) {
+  switch (source) {
+    case fleet_source::file:
+      return "file";
+    case fleet_source::push:
+      return "push";
+    case fleet_source::state:
+      return "state";
+  }
+  return {};
+}
+
 std::string_view to_string(reload_result result) {
   switch (result) {
     case reload_result::applied:

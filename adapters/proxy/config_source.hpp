@@ -20,6 +20,10 @@
 
 namespace cellroute::proxy {
 
+/// Where the fleet sections of a configuration come from: the local file, a control plane, or what one sent before.
+enum class fleet_source : std::uint8_t { file, push, state };
+[[nodiscard]] std::string_view to_string(fleet_source source);
+
 /// A configuration that was read, checked and compiled: good to be made current.
 struct loaded_configuration {
   wire::configuration configuration;  ///< without its text, and without the keys, which are in the table
@@ -27,6 +31,10 @@ struct loaded_configuration {
   table_diff moved;       ///< against the table that was current
   bool was_kept = false;  ///< the table comes out of the folder of state
   duration elapsed{};
+  fleet_source origin = fleet_source::file;
+  bool is_local_only = false;  ///< of a file of which only the local sections count
+
+  [[nodiscard]] bool is_of_file() const { return origin == fleet_source::file || is_local_only; }
 };
 
 /// What came of a reading.

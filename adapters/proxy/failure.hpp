@@ -21,6 +21,7 @@ enum class failure : std::uint8_t {
   method_refused,
   not_forwarded,
   unknown_key,
+  no_configuration,
   body_malformed,
   body_idle,
   body_too_large,
@@ -72,6 +73,8 @@ struct failure_outcome {
       return {200, "not_forwarded", "proxy_internal_response", "Max-Forwards is 0, so the router answers itself", {}};
     case failure::unknown_key:
       return without_key(key_is_unknown, "destination_not_found");
+    case failure::no_configuration:
+      return {503, "no_configuration", "proxy_configuration_error", "no configuration has come yet", {}};
     case failure::body_malformed:
       return {400, "body_malformed", "http_request_error", "the request body breaks the protocol", {}};
     case failure::body_idle:

@@ -69,7 +69,7 @@ std::optional<failure> forwarding::route() {
   if (rules_.key.id == field_name::other) keep_key_field(x_.request.fields, rules_.key);
   const routing_table& table = active_.table;
   const auto made = table.route(*key, key_origin{key_source::header, rules_.key.name}, f_.clock_.wall);
-  if (!made) return failure::unknown_key;
+  if (!made) return table.is_none() ? failure::no_configuration : failure::unknown_key;
   decision_ = *made;
   placement_ = &view_->placement_at(made->placement);
   cell_ = &placement_->cell_at(made->cell);
@@ -449,6 +449,7 @@ io::task<void> forwarding::refuse(failure why) {
   local_answer answer(status_, what.code, what.error, message, request_id_, wants_json(x_.request.fields));
   answer.add_to(added);
   if (why == failure::method_refused || why == failure::not_forwarded) added.add("Allow", rules_.allowed_methods);
+  if (why == failure::no_configuration) added.add("Retry-After", "5");
   added.add("Date", f_.date());
   response_view view = answer.view();
   edge::outgoing_response out;

@@ -22,7 +22,7 @@ void print_error(const std::string& text) { std::fprintf(stderr, "cellroute-rout
 /// operator believe in them.
 std::vector<std::string> unused_variables() {
   std::vector<std::string> set;
-  for (const char* const name : {"CONTROL_PLANE_URL", "CELL_NAME"}) {
+  for (const char* const name : {"CELL_NAME"}) {
     if (std::getenv(name) != nullptr) set.emplace_back(name);
   }
   return set;
@@ -43,8 +43,8 @@ int main(int argc, char** argv) {
       "Examples:\n"
       "  cellroute-router --config cellroute.yaml\n"
       "  PORT=8080 CONFIG_PATH=cellroute.yaml cellroute-router\n\n"
-      "Flags win over the environment, the environment over the file. CONTROL_PLANE_URL and CELL_NAME have no effect "
-      "yet.\n"
+      "Flags win over the environment, the environment over the file. CONTROL_PLANE_URL names the "
+      "control plane; CELL_NAME has no effect yet.\n"
       "Exit codes: 0 stopped as asked; 1 invalid configuration, or a port that cannot be had; 2 usage, or no "
       "configuration.\n"
       "SIGTERM, SIGINT and SIGQUIT drain; a second one ends at once. SIGUSR1 opens the log file again. SIGHUP has the "
@@ -82,6 +82,7 @@ int main(int argc, char** argv) {
   if (!admin.empty()) file.flags.admin = admin;
   if (!state_dir.empty()) file.flags.state_dir = state_dir;
   if (const char* const port = std::getenv("PORT")) file.environment.port = port;
+  if (const char* const url = std::getenv("CONTROL_PLANE_URL")) file.environment.control_plane = url;
   io::huge_page_resource table_memory;
   auto configuration = wire::load(file, &table_memory);
   if (!configuration) {

@@ -226,6 +226,20 @@ void metrics_page::write_process(const router_facts& facts) {
     text_.family("gateway_config_apply_duration_seconds", metric_type::gauge, "How long the last apply took.")
         .sample({}, seconds(*config.last_apply_duration));
   }
+  if (facts.control_plane) {
+    text_
+        .family("gateway_config_confirmed_age_seconds", metric_type::gauge,
+                "Time since the control plane confirmed that what runs is what should run.")
+        .sample({}, seconds(facts.control_plane->confirmed_age));
+    text_
+        .family("gateway_control_plane_connected", metric_type::gauge,
+                "1 while a session with the control plane is open.")
+        .sample({}, std::uint64_t{facts.control_plane->is_connected});
+    text_
+        .family("gateway_control_plane_reconnects_total", metric_type::counter,
+                "Connections to the control plane after the first one.")
+        .sample({}, facts.control_plane->reconnects);
+  }
   text_.family("gateway_config_apply_total", metric_type::counter, "Configurations applied or rejected.");
   for (const apply_count& apply : config.applies) {
     text_.sample({{"result", apply.result}, {"source", apply.source}}, apply.count);

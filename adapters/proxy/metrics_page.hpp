@@ -32,6 +32,13 @@ struct config_facts {
   std::vector<apply_count> applies;
 };
 
+/// The link to the control plane, where there is one.
+struct control_plane_facts {
+  bool is_connected = false;
+  std::uint64_t reconnects = 0;
+  duration confirmed_age{};  ///< since it was last known that what runs is what should run
+};
+
 /// Everything in an exposition that no reactor counts.
 struct router_facts {
   std::string version;
@@ -39,6 +46,7 @@ struct router_facts {
   wall_time started{};
   wall_time now{};
   config_facts config;
+  std::optional<control_plane_facts> control_plane{};
   process::log_counts log;
   process::process_usage usage;
   bool has_gateway_names = false;  ///< `metrics.compat: [gateway]`: what such dashboards ask for is there, too

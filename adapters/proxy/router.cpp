@@ -123,8 +123,9 @@ router::router(wire::configuration configuration, router_options options)
 router::~router() {
   for (const auto& w : workers_) w->stop();
   for (const auto& w : workers_) w->join();
-  log_.reset();            // writes what the rings of the workers still hold
-  config_source_.reset();  // waits for its thread, as the next
+  log_.reset();     // writes what the rings of the workers still hold
+  pushed_.reset();  // waits for its threads, as the next ones
+  config_source_.reset();
   keeper_.reset();
   admin_port_.reset();
   admin_.reset();
@@ -163,9 +164,9 @@ expected<void, start_error> router::start() {
     config_source_.emplace(reactor_, *options_.file, *configurations_, table_memory_, options_.seed, told);
     config_source_->start(configuration_);
   }
-  state_.store(readiness::ready, std::memory_order_relaxed);
   reader<active_configuration> current(*configurations_);
   const routing_table& table = current.current().value.table;
+  state_.store(table.is_none() ? readiness::unconfigured : readiness::ready, std::memory_order_relaxed);
   event(process::log_level::info, "config_applied", "the configuration is in use",
         {{"source", configuration_.file},
          {"version", std::string_view(table.version())},
@@ -182,6 +183,7 @@ expected<void, start_error> router::start() {
   }
   event(process::log_level::info, "listening", "administration",
         {{"listener", "admin"}, {"address", io::to_string(admin_port_->address())}});
+  start_control_plane();
   return {};
 }
 
@@ -469,7 +471,7 @@ void router::on_tick(time_point now) {
   if (admin_) admin_->refresh();
   if (admin_port_) admin_port_->sweep(now);
   configurations_->collect();
-  if (loaded_) apply_when_named(now);
+  if (!loaded_.empty()) apply_when_named(now);
   if (now >= trim_at_) {  // no change has followed: the next one need not find the memory of the last
     trim_at_ = time_point::max();
     table_memory_.trim();
@@ -533,6 +535,13 @@ void router::sample_rate(time_point now) {
   rate_.sample(finished, now);
 }
 
+control_plane_facts router::facts_of_control_plane() const {
+  const control_link& link = pushed_->link();
+  io::loop_clock clock;
+  clock.read();
+  return {link.is_connected(), link.reconnects(), clock.now - link.confirmed_at().value_or(linked_since_)};
+}
+
 std::string router::metrics() const {
   std::vector<const reactor_metrics*> parts;
   for (const auto& w : workers_) parts.push_back(&w->metrics());
@@ -551,6 +560,11 @@ std::string router::metrics() const {
   facts.config.last_applied = applied_at_;
   facts.config.last_apply_duration = apply_elapsed_;
   facts.config.applies = {{"applied", "file", applied_count_}, {"rejected", "file", refused_count_}};
+  if (pushed_) {
+    facts.config.applies.push_back({"applied", "push", pushed_count_});
+    facts.config.applies.push_back({"rejected", "push", push_refused_count_});
+    facts.control_plane = facts_of_control_plane();
+  }
   facts.log = log_->counts();
   facts.usage = process::read_process_usage();
   facts.has_gateway_names = has_gateway_names();

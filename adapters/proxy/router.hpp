@@ -3,6 +3,7 @@
 #include <asio/signal_set.hpp>
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <set>
@@ -18,7 +19,9 @@
 #include "adapters/proxy/admin_port.hpp"
 #include "adapters/proxy/config_source.hpp"
 #include "adapters/proxy/drain.hpp"
+#include "adapters/proxy/metrics_page.hpp"
 #include "adapters/proxy/name_table.hpp"
+#include "adapters/proxy/pushed_contents.hpp"
 #include "adapters/proxy/table_keeper.hpp"
 #include "adapters/proxy/worker.hpp"
 #include "adapters/wire/config_file.hpp"
@@ -50,6 +53,7 @@ struct start_error {
 class router final : private admin_source,
                      private config_listener,
                      private name_listener,
+                     private pushed_listener,
                      private keeping_listener,
                      private io::tick_listener {
  public:
@@ -85,7 +89,7 @@ class router final : private admin_source,
   [[nodiscard]] static http1::head_limits limits_of(const wire::http_settings& http);
 
   [[nodiscard]] readiness ready() const override { return state_.load(std::memory_order_relaxed); }
-  [[nodiscard]] std::string_view config_origin() const override { return "file"; }
+  [[nodiscard]] std::string_view config_origin() const override { return to_string(origin_); }
   [[nodiscard]] std::string config_file() const override { return configuration_.file; }
   [[nodiscard]] wall_time config_applied_at() const override { return applied_at_; }
   [[nodiscard]] config_refusal last_refusal() const override;
@@ -95,12 +99,24 @@ class router final : private admin_source,
   void on_loaded(loaded_configuration loaded) override;
   void on_refused(const std::vector<std::string>& mistakes) override;
   void on_unchanged() override;
+  void on_pushed(loaded_configuration loaded) override;
+  void on_push_refused(const std::string& label, const std::string& why) override;
+  void on_link_event(const std::string& event, const std::string& message) override;
   void on_address(const std::string& host, const io::socket_address& address) override;
   void on_unresolved(const std::string& host, const std::string& why) override;
   void on_kept(const std::string& error) override;
   void on_tick(time_point now) override;
 
   [[nodiscard]] expected<void, start_error> compile_table();
+  void start_control_plane();
+  [[nodiscard]] std::string router_id() const;
+  [[nodiscard]] control_plane_facts facts_of_control_plane() const;
+  [[nodiscard]] static local_part local_part_of(const wire::configuration& c);
+  /// The local sections of a file that has changed, around what was pushed.
+  [[nodiscard]] loaded_configuration around_pushed(loaded_configuration file);
+  /// Whoever brought it is told that it cannot be made current now.
+  void refuse_for_now(const loaded_configuration& loaded, std::string why);
+  void wait_for_names(loaded_configuration loaded);
   /// Makes what was loaded current once the names in it have had their time.
   void apply_when_named(time_point now);
   void apply(loaded_configuration loaded);
@@ -205,11 +221,16 @@ class router final : private admin_source,
   std::optional<table_keeper> keeper_;
   bool has_told_keeping_failed_ = false;
   std::optional<config_source> config_source_;
-  std::optional<loaded_configuration> loaded_;  // waits for its names
+  std::deque<loaded_configuration> loaded_;  // the first waits for its names; one of the file, and one that was pushed
+  std::optional<pushed_contents> pushed_;
+  time_point linked_since_{};
+  fleet_source origin_ = fleet_source::file;  // of what is current
   time_point named_at_latest_;
   time_point trim_at_ = time_point::max();
   std::uint64_t applied_count_ = 1;  // the start's
   std::uint64_t refused_count_ = 0;
+  std::uint64_t pushed_count_ = 0;
+  std::uint64_t push_refused_count_ = 0;
   std::optional<wall_time> refused_at_;
   wall_time applied_at_;
   duration apply_elapsed_{};

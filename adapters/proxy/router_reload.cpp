@@ -3,15 +3,21 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "adapters/io/address.hpp"
 #include "adapters/proxy/router.hpp"
+#include "adapters/wire/regex_compiler.hpp"
 
 namespace cellroute::proxy {
 namespace {
 
 constexpr duration new_names_timeout = 5s;  // how long a change waits for names it brought; then those are answered 502
+
+// What a control plane may send at most.
+constexpr std::uint64_t pushed_bytes_max = std::uint64_t{1} << 30;
+constexpr std::uint64_t pushed_keys_max = 50'000'000;
 
 constexpr duration table_memory_kept = 3s;  // for the table of a change that follows at once
 
@@ -82,18 +88,65 @@ std::set<std::string> router::host_names(const table_spec& spec) const {
 }
 
 void router::on_loaded(loaded_configuration loaded) {
-  resolver_.watch(host_names(loaded.configuration.spec));
-  loaded_ = std::move(loaded);
+  if (pushed_) pushed_->set_local(local_part_of(loaded.configuration));
+  if (origin_ != fleet_source::file) loaded = around_pushed(std::move(loaded));
+  wait_for_names(std::move(loaded));
+}
+
+void router::on_pushed(loaded_configuration loaded) {
+  const wire::configuration& running = configuration_;
+  loaded.configuration.local = running.local;
+  loaded.configuration.file = running.file;
+  loaded.configuration.content = running.content;
+  wait_for_names(std::move(loaded));
+}
+
+void router::wait_for_names(loaded_configuration loaded) {
+  std::set<std::string> hosts = host_names(configuration_.spec);
+  hosts.merge(host_names(loaded.configuration.spec));
+  resolver_.watch(std::move(hosts));
+  loaded_.push_back(std::move(loaded));
   named_at_latest_ = reactor_.now() + new_names_timeout;
   apply_when_named(reactor_.now());
 }
 
+local_part router::local_part_of(const wire::configuration& c) { return {c.spec, c.key, c.local.guard}; }
+
+loaded_configuration router::around_pushed(loaded_configuration file) {
+  reader<active_configuration> current(*configurations_);
+  auto keys = current.current().value.table.keys().merged({});
+  if (!keys) return file;  // it was good when it was made
+  auto table = routing_table::compile(configuration_.spec, file.table.generation(), options_.seed, *std::move(keys),
+                                      wire::by_re2);
+  if (!table) return file;
+  file.table = *std::move(table);
+  file.moved = {};
+  file.was_kept = false;
+  file.origin = origin_;
+  file.configuration.spec = configuration_.spec;
+  file.configuration.key = configuration_.key;
+  file.configuration.kept = {};
+  file.is_local_only = true;
+  return file;
+}
+
+void router::refuse_for_now(const loaded_configuration& loaded, std::string why) {
+  if (loaded.is_of_file()) {
+    config_source_->refuse_for_now(std::move(why));
+  } else {
+    pushed_->refused(std::move(why));
+  }
+}
+
 void router::apply_when_named(time_point now) {
-  const std::set<std::string> hosts = host_names(loaded_->configuration.spec);
+  const std::set<std::string> hosts = host_names(loaded_.front().configuration.spec);
   const bool all_known =
       std::ranges::all_of(hosts, [this](const std::string& h) { return name_table_.find(h).has_value(); });
   if (!all_known && resolver_.pending() > 0 && now < named_at_latest_) return;
-  apply(*std::exchange(loaded_, {}));
+  loaded_configuration next = std::move(loaded_.front());
+  loaded_.pop_front();
+  apply(std::move(next));
+  if (!loaded_.empty()) apply_when_named(now);
 }
 
 void router::apply(loaded_configuration loaded) {
@@ -106,22 +159,24 @@ void router::apply(loaded_configuration loaded) {
   const std::vector<std::string> kept = keep_what_needs_a_restart(configuration_.local, local, is_stopping);
   auto opened = open_new_parts(loaded.configuration);
   if (!opened) {
-    config_source_->refuse_for_now(opened.error().what);
+    refuse_for_now(loaded, opened.error().what);
     return;
   }
   if (!configurations_->publish({generation, {std::move(loaded.table), request_settings_of(loaded.configuration)}})) {
     drop_new_parts(*opened);
-    config_source_->refuse_for_now(fmt::format("generation {} was overtaken; have it read again", generation));
+    refuse_for_now(loaded, fmt::format("generation {} was overtaken; have it read again", generation));
     return;
   }
-  ++applied_count_;
+  const bool is_of_file = loaded.is_of_file();
+  ++(is_of_file ? applied_count_ : pushed_count_);
+  origin_ = loaded.origin;
   trim_at_ = reactor_.now() + table_memory_kept;
   applied_at_ = read_wall_clock();
   apply_elapsed_ = loaded.elapsed;
   apply_log(local.log.access, std::move(opened->log));
   const std::vector<std::string> moves = moves_of(loaded.moved);
   event(process::log_level::info, "config_applied", "the configuration is in use",
-        {{"source", configuration_.file},
+        {{"source", is_of_file ? std::string_view(configuration_.file) : to_string(origin_)},
          {"version", std::string_view(version)},
          {"generation", generation},
          {"keys", keys},
@@ -146,9 +201,56 @@ void router::apply(loaded_configuration loaded) {
   close_old_listeners(local);
   if (opened->admin) move_admin(*opened->admin, local);
   configuration_ = std::move(loaded.configuration);
+  if (state_.load(std::memory_order_relaxed) == readiness::unconfigured && !configuration_.spec.placements.empty()) {
+    state_.store(readiness::ready, std::memory_order_relaxed);
+  }
+  if (!is_of_file) return pushed_->applied();
   tell_quarantined();
   keep_table(configuration_, loaded.was_kept);
   config_source_->applied(configuration_);
+}
+
+void router::start_control_plane() {
+  if (!configuration_.local.control_plane) return;
+  const wire::control_plane_settings& wished = *configuration_.local.control_plane;
+  control_link_options link;
+  link.urls = wished.urls;
+  if (wished.token_file) link.token_file = wire::path_from_file(configuration_, *wished.token_file);
+  link.seed = options_.seed;
+  link.who.build = options_.version;
+  link.who.source = to_string(origin_);
+  random_numbers names(options_.seed ^ static_cast<std::uint64_t>(started_at_.time_since_epoch().count()));
+  link.who.router_id = router_id();
+  link.who.boot_id = fmt::format("{:016x}", names());
+  link.limits.can.compressions = {"zstd"};
+  link.limits.can.content_bytes_max = pushed_bytes_max;
+  link.limits.can.keys_max = pushed_keys_max;
+  pushed_listener& told = *this;
+  pushed_.emplace(reactor_, std::move(link), *configurations_, table_memory_, options_.seed, told);
+  linked_since_ = reactor_.now();
+  pushed_->start(local_part_of(configuration_));
+}
+
+/// Routers of one host have admin ports of their own.
+std::string router::router_id() const {
+  std::array<char, 256> host{};
+  if (::gethostname(host.data(), host.size() - 1) != 0) host.front() = '\0';
+  return fmt::format("{}:{}", host.front() == '\0' ? "router" : host.data(), admin_port_->address().port);
+}
+
+void router::on_push_refused(const std::string& label, const std::string& why) {
+  ++push_refused_count_;
+  refused_at_ = read_wall_clock();
+  event(process::log_level::error, "config_rejected", "the configuration is refused; what was in use stays in use",
+        {{"source", std::string_view("push")},
+         {"version", std::string_view(label)},
+         {"generation", configurations_->generation()},
+         {"reason", std::string_view(why)}});
+}
+
+void router::on_link_event(const std::string& name, const std::string& message) {
+  const bool is_good = name == "control_plane_connected";
+  event(is_good ? process::log_level::info : process::log_level::warn, name, message);
 }
 
 void router::tell_of_health_checks(const wire::configuration& configuration) {

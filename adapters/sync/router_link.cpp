@@ -197,6 +197,7 @@ void router_link::on(const wire::hello_ack& said, time_point now) {
   live_since_ = now;
   beat_ = said.ping_ms > 0 ? duration(std::chrono::milliseconds(said.ping_ms)) : settings_.ping;
   due_ = now + settings_.dead_after * beat_;
+  salt_ = said.salt;
   intake_.session_opened(said.session);
 }
 

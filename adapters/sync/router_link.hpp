@@ -110,6 +110,8 @@ class router_link {
   [[nodiscard]] const content_intake& contents() const { return intake_; }
   /// When the control plane last said what should run, and it did run: the age of this is how stale we may be.
   [[nodiscard]] std::optional<time_point> confirmed_at() const { return confirmed_at_; }
+  /// Of the control plane's digests, as this session said it.
+  [[nodiscard]] std::uint64_t salt() const { return salt_; }
   [[nodiscard]] std::uint64_t unknown_messages() const { return unknown_messages_; }
 
  private:
@@ -144,6 +146,7 @@ class router_link {
   time_point live_since_{};
   duration beat_{};
   std::optional<time_point> confirmed_at_;
+  std::uint64_t salt_ = 0;
   std::uint64_t unknown_messages_ = 0;
   // Of a base session.
   std::optional<wire::base_content> base_;       ///< is being checked, or about to run

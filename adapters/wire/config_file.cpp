@@ -243,7 +243,8 @@ expected<configuration, load_error> load(const config_file& from, std::pmr::memo
     return unexpected(std::move(error));
   }
   add_content(error.content, *text);
-  auto read = read_configuration(std::make_unique<const std::string>(*std::move(text)), from.path);
+  const bool has_control_plane = from.environment.control_plane && !from.environment.control_plane->empty();
+  auto read = read_configuration(std::make_unique<const std::string>(*std::move(text)), from.path, has_control_plane);
   if (!read) {
     error.mistakes = std::move(read).error();
     return unexpected(std::move(error));
@@ -264,7 +265,8 @@ expected<configuration, load_error> load(const config_file& from, std::pmr::memo
 
 expected<routing_table, diagnostics> compile(configuration& loaded, generation_number generation, std::uint64_t seed,
                                              std::pmr::memory_resource* resource) {
-  auto table = compile_all(loaded, generation, seed, resource);
+  auto table = loaded.has_routing ? compile_all(loaded, generation, seed, resource)
+                                  : expected<routing_table, violations>(routing_table::none(generation));
   if (!table && quarantine_of(loaded) != nullptr) {
     quarantine_repeated(loaded);
     loaded.kept.content.reset();

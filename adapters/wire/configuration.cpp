@@ -144,9 +144,14 @@ void access_fields_are_of_their_preset(const configuration& c, violations& found
   }
 }
 
+void control_plane_has_an_address(const configuration& c, violations& found) {
+  if (!c.local.control_plane || !c.local.control_plane->urls.empty()) return;
+  found.push_back({"control_plane.urls", "must have at least one item"});
+}
+
 constexpr local_rule local_rules[] = {listeners_have_names_of_their_own, addresses_do_not_collide,
-                                      one_field_fits_into_a_head, key_and_request_id_have_headers_of_their_own,
-                                      access_fields_are_of_their_preset};
+                                      one_field_fits_into_a_head,        key_and_request_id_have_headers_of_their_own,
+                                      access_fields_are_of_their_preset, control_plane_has_an_address};
 
 /// A field that could not be read leaves a gap that a rule would complain about again: the first complaint is enough.
 class first_complaints {
@@ -219,8 +224,12 @@ void append_located(diagnostics& out, const configuration& c, const path_index& 
   }
 }
 
+/// What is to be said of a spec of which the rest is still to come.
+bool waits_for_routing(const violation& v) { return v.path == "placements" || v.path.starts_with("routing"); }
+
 void run_rules(const configuration& c, diagnostics& found) {
   violations broken = validate(c.spec, by_re2);
+  if (!c.has_routing) std::erase_if(broken, waits_for_routing);
   for (const local_rule check : local_rules) check(c, broken);
   if (broken.empty()) return;
   const path_index places(c.source);
@@ -281,7 +290,7 @@ void read_sections(configuration& c, mistake_list& mistakes) {
 }
 
 expected<configuration, diagnostics> read_configuration(std::unique_ptr<const std::string> text,
-                                                        std::string_view file_name) {
+                                                        std::string_view file_name, bool has_control_plane) {
   configuration c;
   c.file = file_name;
   c.text = std::move(text);
@@ -298,6 +307,8 @@ expected<configuration, diagnostics> read_configuration(std::unique_ptr<const st
     read_foreign(*c.shape, c.source, c.spec, c.inline_keys, mistakes);
   } else {
     read_sections(c, mistakes);
+    const bool is_told = has_control_plane || c.local.control_plane.has_value();
+    c.has_routing = !is_told || c.source.find("routing") != nullptr;
   }
   diagnostics& found = mistakes.found();
   if (c.source.kind == node_kind::map) run_rules(c, found);

@@ -37,6 +37,12 @@ expected<settings, std::string> effective(settings local, const overrides& flags
       const bool is_named = !is_off(*folder);
       local.process.state_dir = is_named ? std::filesystem::absolute(*folder).string() : *std::move(folder);
     }
+    if (given->control_plane && !given->control_plane->empty()) {
+      auto url = parse_control_plane_url(*given->control_plane);
+      if (!url) return refuse(is_flag ? "--control-plane" : "CONTROL_PLANE_URL", url.error(), *given->control_plane);
+      if (!local.control_plane) local.control_plane.emplace();
+      local.control_plane->urls = {*std::move(url)};
+    }
     if (given->admin) {
       auto address = parse_socket_address(*given->admin);
       if (!address) return refuse(is_flag ? "--admin" : "ADMIN", address.error(), *given->admin);

@@ -55,6 +55,10 @@ struct origin {
 [[nodiscard]] parsed<origin> parse_origin(std::string_view text);
 [[nodiscard]] std::string to_string(const origin& o);
 
+/// `ws://host[:port][/path]`; without a path it is /connect, which every control plane has.
+[[nodiscard]] parsed<control_plane_url> parse_control_plane_url(std::string_view text);
+[[nodiscard]] std::string to_string(const control_plane_url& url);
+
 /// The name of a header field that the router may read by configuration.
 /// Errors: names that frame a message or concern one hop of it, such as Content-Length; names that the router writes
 ///         itself, such as X-Routed-To; `off` and the like, which nobody means as a name.

@@ -304,6 +304,13 @@ void describe(auto& v, guard_settings& guard) {
   v.count("min_keys", guard.keys_min, range{0, 1'000'000'000});
 }
 
+void describe(auto& v, control_plane_settings& control_plane) {
+  v.list("urls", control_plane.urls, parse_control_plane_url);
+  v.text_if("token_file", control_plane.token_file);
+  v.require("urls", "urls: [\"ws://127.0.0.1:8081/connect\"]");
+  v.later({"ca_file", "ring", "backoff"});
+}
+
 void describe(auto& v, settings& local) {
   v.map("process", local.process);
   v.maps("listeners", local.listeners);
@@ -314,7 +321,8 @@ void describe(auto& v, settings& local) {
   v.map("admin", local.admin);
   v.map("reload", local.reload);
   v.map("guard", local.guard);
-  v.later({"dns", "control_plane", "tracing", "compat", "routing_file"});
+  v.map_or_off("control_plane", local.control_plane);
+  v.later({"dns", "tracing", "compat", "routing_file"});
 }
 
 }  // namespace cellroute::wire

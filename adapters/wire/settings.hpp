@@ -157,6 +157,21 @@ struct admin_settings {
   friend bool operator==(const admin_settings&, const admin_settings&) = default;
 };
 
+/// Where a control plane takes routers: `ws://HOST:PORT/PATH`.
+struct control_plane_url {
+  std::string host;
+  std::uint16_t port = 80;
+  std::string path = "/connect";
+  friend bool operator==(const control_plane_url&, const control_plane_url&) = default;
+};
+
+/// From whom the fleet sections come, once anything has come: the file's own count until then.
+struct control_plane_settings {
+  std::vector<control_plane_url> urls;      ///< tried in turns
+  std::optional<std::string> token_file{};  ///< holds what this router shows them, in one line
+  friend bool operator==(const control_plane_settings&, const control_plane_settings&) = default;
+};
+
 /// The local sections: of this one process, never pushed. Each value that stands here is the documented default.
 struct settings {
   process_settings process;
@@ -168,6 +183,7 @@ struct settings {
   admin_settings admin;
   reload_settings reload;
   guard_settings guard;
+  std::optional<control_plane_settings> control_plane;  ///< none: the file is all there is
   friend bool operator==(const settings&, const settings&) = default;
 };
 

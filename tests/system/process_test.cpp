@@ -94,7 +94,7 @@ const usage_case usage_cases[] = {
     {"one that the environment names does not exist", {}, {"CONFIG_PATH=no-such-file.yaml"}, 2, "no-such-file.yaml"},
     {"an unknown flag", {"--colour"}, {}, 2, "--colour"},
     {"help", {"--help"}, {}, 0, "Examples:"},
-    {"help names what has no effect yet", {"--help"}, {}, 0, "CONTROL_PLANE_URL and CELL_NAME have no effect yet"},
+    {"help names what has no effect yet", {"--help"}, {}, 0, "CELL_NAME has no effect yet"},
     {"the version", {"--version"}, {}, 0, "cellroute-router "},
 };
 
@@ -133,17 +133,15 @@ TEST_CASE("process: the environment's PORT wins over the file, and a flag over b
   CHECK(ask(router.port(), keyed("GET /")).status() == 200);
 }
 
-TEST_CASE("process: a variable that means nothing yet is told at the start, each by its name") {
-  router_process router({.placements = {{"tier1", at(9)}}, .environment = {"CONTROL_PLANE_URL=ws://control:8081"}});
+TEST_CASE("process: a variable that means nothing yet is told at the start, by its name") {
+  router_process router({.placements = {{"tier1", at(9)}}, .environment = {"CELL_NAME=tier1"}});
   const auto line = router.process().find_line("variable_unused");
   REQUIRE(line);
   CHECK(log_line(*line)["level"] == "warn");
-  CHECK(log_line(*line)["variable"] == "CONTROL_PLANE_URL");
-  CHECK_FALSE(router.process().find_line("CELL_NAME"));
+  CHECK(log_line(*line)["variable"] == "CELL_NAME");
 
-  router_process named({.placements = {{"tier1", at(9)}}, .environment = {"CELL_NAME=tier1"}});
-  CHECK(named.process().find_line(R"("variable":"CELL_NAME")"));
-  CHECK_FALSE(named.process().find_line("CONTROL_PLANE_URL"));
+  router_process other({.placements = {{"tier1", at(9)}}});
+  CHECK_FALSE(other.process().find_line("variable_unused"));
 }
 
 TEST_CASE("process: a JSON configuration is taken as well, and CONFIG_PATH names it") {

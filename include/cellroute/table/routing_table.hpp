@@ -103,6 +103,12 @@ class routing_table {
     return around(spec, generation, seed, std::move(keys), patterns);
   }
 
+  /// A table without placements, which leads no key anywhere: what a router has before anybody told it where to.
+  [[nodiscard]] static routing_table none(generation_number generation) {
+    return routing_table(table_spec{}, generation, key_table(), without_patterns);
+  }
+  [[nodiscard]] bool is_none() const { return fleet_.placements().empty(); }
+
   /// Where a key leads. The decision's views are those that came in. `now` ends overrides; without it, none is over.
   ///
   /// Errors: `unknown_key`, if the spec rejects keys without an assignment.

@@ -29,6 +29,7 @@ const failure_case failure_cases[] = {
     {failure::method_refused, 405, "http_request_denied", false},
     {failure::not_forwarded, 200, "proxy_internal_response", false},
     {failure::unknown_key, 404, "destination_not_found", false},
+    {failure::no_configuration, 503, "proxy_configuration_error", false},
     {failure::body_malformed, 400, "http_request_error", false},
     {failure::body_idle, 408, "http_request_error", false},
     {failure::body_too_large, 413, "http_request_error", false},

@@ -1,0 +1,150 @@
+#pragma once
+
+#include <atomic>
+#include <coroutine>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "adapters/io/reactor.hpp"
+#include "adapters/io/socket.hpp"
+#include "adapters/proxy/name_table.hpp"
+#include "adapters/sync/router_link.hpp"
+#include "adapters/websocket/session.hpp"
+#include "adapters/wire/settings.hpp"
+
+namespace cellroute::proxy {
+
+/// What is to be done with contents, and who is told what happens. Called on the link's thread, which nothing may hold
+/// up: answers come later, by the link's `post`.
+class content_handler {
+ public:
+  /// `salt` is that of the control plane's digests.
+  virtual void check(sync::check_content what, std::uint64_t salt) = 0;
+  virtual void check(sync::check_base_content what) = 0;
+  virtual void activate(const wire::content_id& content) = 0;
+  virtual void drop(const wire::content_id& content) = 0;
+  virtual void on_link_event(const std::string& event, const std::string& message) = 0;
+
+ protected:
+  ~content_handler() = default;
+};
+
+struct control_link_options {
+  std::vector<wire::control_plane_url> urls{};
+  std::string token_file{};  ///< as the process opens it; empty: none
+  sync::router_identity who{};
+  sync::intake_limits limits{};
+  sync::intake_memory memory{};
+  std::uint64_t seed = 0;
+};
+
+/// Masks that nobody can guess. Source: RFC 6455 section 5.3.
+class random_masks final : public websocket::mask_source {
+ public:
+  [[nodiscard]] websocket::mask_key next_mask() override;
+};
+
+/// The router's connection to its control planes, on a thread of its own: what `sync::router_link` wants done is done
+/// here, with sockets and a clock.
+///
+/// Nothing that a request needs waits for it. Threads: made and destroyed by one; `post` and the figures may be asked
+/// by any. Outlived by the handler.
+class control_link final : private io::tick_listener, private name_listener {
+ public:
+  control_link(control_link_options options, content_handler& handler);
+  control_link(const control_link&) = delete;
+  control_link& operator=(const control_link&) = delete;
+  ~control_link();
+
+  void start();
+
+  /// Has `f(link, now)` run on the link's thread, and what follows from it done.
+  void post(std::function<void(sync::router_link&, time_point)> f);
+
+  [[nodiscard]] bool is_connected() const { return is_connected_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t reconnects() const { return reconnects_.load(std::memory_order_relaxed); }
+  /// When it was last known that what runs is what should run; nothing before the first time.
+  [[nodiscard]] std::optional<time_point> confirmed_at() const;
+
+ private:
+  /// A connection, from the first try to its end: lives in the coroutine that carries it.
+  struct connection {
+    struct awaiter {
+      connection& of;
+      [[nodiscard]] bool await_ready() const noexcept { return false; }
+      void await_suspend(std::coroutine_handle<> waiting) const { of.sender = waiting; }
+      void await_resume() const noexcept {}
+    };
+    explicit connection(io::reactor& owner) : socket(owner) {}
+    /// Waits until there is something to send, or nothing is to be sent any more.
+    [[nodiscard]] awaiter news() { return {*this}; }
+    void wake();
+
+    io::socket socket;
+    std::string out{};  ///< frames that wait
+    std::optional<websocket::session> session{};
+    std::coroutine_handle<> sender{};  ///< that waits for `news`
+    bool is_over = false;
+  };
+  struct failed_try {
+    sync::open_failure why = sync::open_failure::unreachable;
+    duration retry_after{};
+    std::string message{};
+  };
+  /// What a try came to: the subprotocol that was agreed on, if any, or why there is no connection.
+  struct try_result {
+    bool is_native = false;
+    std::string rest{};  ///< what came behind the answer
+    std::optional<failed_try> failed{};
+  };
+
+  void on_tick(time_point now) override;
+  void on_address(const std::string&, const io::socket_address&) override {}
+  void on_unresolved(const std::string& host, const std::string& why) override;
+
+  io::root_task carry(std::size_t address);
+  [[nodiscard]] io::task<try_result> open(connection& c, const wire::control_plane_url& url);
+  [[nodiscard]] io::task<std::string> read_head(connection& c, time_point deadline, std::size_t& head_bytes);
+  [[nodiscard]] io::task<bool> write_all(connection& c, std::string text, time_point deadline);
+  [[nodiscard]] io::task<void> read_messages(connection& c, std::string rest);
+  [[nodiscard]] io::task<void> send_messages(connection& c);
+  void take(connection& c, std::span<char> bytes);
+  void send(std::string_view text);
+  void close();
+  /// Does all that the machine wants done.
+  void pump();
+  void perform(sync::open_connection& what);
+  void perform(sync::close_connection& what);
+  void perform(wire::message& what);
+  void perform(sync::send_text& what);
+  void perform(sync::check_content& what);
+  void perform(sync::check_base_content& what);
+  void perform(sync::activate_content& what);
+  void perform(sync::drop_content& what);
+  void perform(sync::tell& what);
+  static sync::link_settings settings_of(const control_link_options& options);
+
+  control_link_options options_;
+  content_handler& handler_;
+  io::reactor reactor_;
+  name_table names_;
+  name_resolver resolver_;
+  sync::router_link link_;
+  random_masks masks_;
+  connection* current_ = nullptr;  ///< the one whose words count
+  bool is_pumping_ = false;
+  std::uint64_t opened_ = 0;
+  std::atomic<bool> is_connected_{false};
+  std::atomic<std::uint64_t> reconnects_{0};
+  std::atomic<std::int64_t> confirmed_at_{-1};
+  std::thread thread_;
+};
+
+}  // namespace cellroute::proxy

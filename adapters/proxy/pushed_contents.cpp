@@ -1,0 +1,268 @@
+#include "adapters/proxy/pushed_contents.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <asio/post.hpp>
+#include <new>
+#include <utility>
+
+#include "adapters/process/process_usage.hpp"
+#include "adapters/proxy/config_guard.hpp"
+#include "adapters/wire/fleet.hpp"
+#include "adapters/wire/print.hpp"
+#include "adapters/wire/regex_compiler.hpp"
+
+namespace cellroute::proxy {
+namespace {
+
+constexpr int attempts_max = 5;  // where another change was faster
+
+time_point read_clock() {
+  io::loop_clock clock;
+  clock.read();
+  return clock.now;
+}
+
+std::string joined(const wire::diagnostics& mistakes) {
+  std::string text;
+  for (const wire::diagnostic& d : mistakes) text += (text.empty() ? "" : "; ") + to_string(d);
+  return text;
+}
+
+/// What is wrong with what a text says, by the first mistake in it.
+sync::refusal refusal_of(const wire::diagnostics& mistakes) { return {wire::refusal_code::schema, joined(mistakes)}; }
+
+sync::refusal refusal_of(const violations& found) {
+  std::string text;
+  for (const violation& v : found) text += (text.empty() ? "" : "; ") + v.path + ": " + v.what;
+  return {wire::refusal_code::reference, std::move(text)};
+}
+
+/// The local fleet sections with what the base protocol says of routing and of the endpoints of placements.
+table_spec merged_with(table_spec local, const table_spec& pushed) {
+  table_spec made = std::move(local);
+  made.version = pushed.version;
+  made.default_placement = pushed.default_placement;
+  made.assignments.clear();
+  made.rules = pushed.rules;
+  made.canaries = pushed.canaries;
+  made.overrides = pushed.overrides;
+  std::vector<placement> placements;
+  std::vector<cell> cells;
+  for (const placement& told : pushed.placements) {
+    const auto known = std::ranges::find(made.placements, told.id, &placement::id);
+    placement p = told;
+    if (known != made.placements.end()) {
+      p.policy = known->policy;
+      p.kind = known->kind == placement_kind::shard ? told.kind : known->kind;
+    }
+    placements.push_back(std::move(p));
+    const auto own = std::ranges::find(pushed.cells, told.cell, &cell::id);
+    const bool is_there = std::ranges::find(cells, told.cell, &cell::id) != cells.end();
+    if (own != pushed.cells.end() && !is_there) cells.push_back(*own);
+  }
+  made.placements = std::move(placements);
+  made.cells = std::move(cells);
+  return made;
+}
+
+}  // namespace
+
+pushed_contents::pushed_contents(io::reactor& reactor, control_link_options link,
+                                 published<active_configuration>& current, std::pmr::memory_resource& memory,
+                                 std::uint64_t seed, pushed_listener& listener)
+    : reactor_(reactor),
+      current_(current),
+      memory_(memory),
+      seed_(seed),
+      listener_(listener),
+      stays_(asio::make_work_guard(context_)),
+      link_(std::move(link), *this) {}
+
+pushed_contents::~pushed_contents() {
+  stays_.reset();
+  context_.stop();
+  if (thread_.joinable()) thread_.join();
+}
+
+void pushed_contents::start(local_part local) {
+  set_local(std::move(local));
+  thread_ = std::thread([this] { context_.run(); });
+  link_.start();
+}
+
+void pushed_contents::set_local(local_part local) {
+  const std::lock_guard lock(mutex_);
+  local_ = std::move(local);
+}
+
+local_part pushed_contents::local() const {
+  const std::lock_guard lock(mutex_);
+  return local_;
+}
+
+void pushed_contents::check(sync::check_content what, std::uint64_t salt) {
+  run([this, what = std::move(what), salt] { check_now(what, salt); });
+}
+void pushed_contents::check(sync::check_base_content what) {
+  run([this, what = std::move(what)] { check_base_now(what); });
+}
+void pushed_contents::activate(const wire::content_id& content) {
+  run([this, content] {
+    attempts_ = 0;
+    activate_now(content);
+  });
+}
+void pushed_contents::drop(const wire::content_id& content) {
+  run([this, sum = content.sum] {
+    held_.erase(sum);
+    if (prepared_ && prepared_->sum == sum) prepared_.reset();
+  });
+}
+void pushed_contents::on_link_event(const std::string& event, const std::string& message) {
+  reactor_.post([this, event, message] { listener_.on_link_event(event, message); });
+}
+
+void pushed_contents::run(work job) { asio::post(context_, std::move(job)); }
+
+void pushed_contents::check_now(const sync::check_content& what, std::uint64_t salt) {
+  const wire::content_id id = what.what.content;
+  const auto refuse = [this, &id, &what](sync::refusal why) {
+    tell_refused(what.what.label, why.error);
+    link_.post([id, why = std::move(why)](sync::router_link& link, time_point) { link.checked(id, why); });
+  };
+  try {
+    const auto base = what.what.base ? held_.find(*what.what.base) : held_.end();
+    const sync::content* const from = base != held_.end() ? &base->second.content : nullptr;
+    auto content = sync::unpack(what.what, what.bytes, from, {salt, seed_, &memory_});
+    if (!content) return refuse(std::move(content).error());
+    held_content held{*std::move(content), what.what.label};
+    auto loaded = build(held);
+    if (!loaded) return refuse(std::move(loaded).error());
+    const std::uint64_t keys = held.content.keys.size();
+    hold(std::move(held.content), std::move(held.label), *std::move(loaded));
+    link_.post([id, keys](sync::router_link& link, time_point) { link.checked(id, keys); });
+  } catch (const std::bad_alloc&) {
+    refuse({wire::refusal_code::no_memory, "there is not enough memory to build it"});
+  }
+  process::give_back_memory();
+}
+
+void pushed_contents::check_base_now(const sync::check_base_content& what) {
+  const auto refuse = [this, &what](sync::refusal why) {
+    tell_refused(wire::to_string(what.what.version), why.error);
+    link_.post([why = std::move(why)](sync::router_link& link, time_point) { link.base_checked(why); });
+  };
+  try {
+    auto content = read_base(what);
+    if (!content) return refuse(std::move(content).error());
+    held_content held{*std::move(content), wire::to_string(what.what.version)};
+    auto loaded = build(held);
+    if (!loaded) return refuse(std::move(loaded).error());
+    const std::uint64_t keys = held.content.keys.size();
+    const wire::digest sum = held.content.sum;
+    hold(std::move(held.content), std::move(held.label), *std::move(loaded));
+    link_.post([sum, keys](sync::router_link& link, time_point now) { link.base_checked(sum, keys, now); });
+  } catch (const std::bad_alloc&) {
+    refuse({wire::refusal_code::no_memory, "there is not enough memory to build it"});
+  }
+  process::give_back_memory();
+}
+
+void pushed_contents::hold(sync::content content, std::string label, loaded_configuration loaded) {
+  const wire::digest sum = content.sum;
+  held_.insert_or_assign(sum, held_content{std::move(content), std::move(label)});
+  prepared_.emplace(prepared_content{sum, std::move(loaded)});
+}
+
+expected<sync::content, sync::refusal> pushed_contents::read_base(const sync::check_base_content& what) const {
+  auto read = wire::read_configuration(what.text, "config of the control plane");
+  if (!read) return unexpected(refusal_of(read.error()));
+  std::vector<std::string_view> outcomes;
+  for (const placement& p : read->spec.placements) outcomes.push_back(p.id.value);
+  auto keys = key_table::build(read->inline_keys.rows, seed_, outcomes, &memory_);
+  if (!keys) return unexpected(sync::refusal{wire::refusal_code::schema, std::string(to_string(keys.error().what))});
+  const local_part mine = local();
+  wire::configuration document;
+  document.spec = merged_with(mine.spec, read->spec);
+  document.key = mine.key;
+  return sync::make_content(wire::write_json(wire::print_fleet(document)), *std::move(keys), 0);
+}
+
+expected<loaded_configuration, sync::refusal> pushed_contents::build(const held_content& held) const {
+  const time_point began = read_clock();
+  auto read = wire::read_configuration(held.content.document, "pushed configuration");
+  if (!read) return unexpected(refusal_of(read.error()));
+  if (!read->key_files.empty() || !read->inline_keys.rows.empty()) {
+    return unexpected(sync::refusal{wire::refusal_code::schema, "routing.keys: must come apart from the document"});
+  }
+  auto keys = held.content.keys.merged({});  // a copy: this one is what the next delta starts from
+  if (!keys) return unexpected(sync::refusal{wire::refusal_code::internal, std::string(to_string(keys.error().what))});
+  auto table = routing_table::compile(read->spec, generation_number{current_.generation() + 1}, seed_, *std::move(keys),
+                                      wire::by_re2);
+  if (!table) return unexpected(refusal_of(table.error()));
+  loaded_configuration loaded{*std::move(read), *std::move(table), {}, false, {}};
+  loaded.origin = fleet_source::push;
+  loaded.configuration.source = wire::node();
+  loaded.configuration.text.reset();
+  reader<active_configuration> before(current_);
+  const routing_table& old = before.current().value.table;
+  loaded.moved = diff(old, loaded.table);
+  const std::vector<std::string> broken =
+      broken_guards(local().guard, loaded.moved, old.keys().size(), loaded.table.keys().size(), {});
+  if (!broken.empty()) {
+    const bool is_moved = broken.front().find("moved") != std::string::npos;
+    return unexpected(sync::refusal{is_moved ? wire::refusal_code::guard_moved : wire::refusal_code::guard_removed,
+                                    fmt::format("{}", fmt::join(broken, "; "))});
+  }
+  loaded.elapsed = read_clock() - began;
+  return loaded;
+}
+
+void pushed_contents::activate_now(const wire::content_id& id) {
+  const auto refuse = [this, &id](sync::refusal why) {
+    link_.post([id, why = std::move(why)](sync::router_link& link, time_point) { link.activated(id, why); });
+  };
+  const auto held = held_.find(id.sum);
+  if (held == held_.end()) return refuse({wire::refusal_code::base_mismatch, "it is not held any more"});
+  std::optional<loaded_configuration> ready;
+  if (prepared_ && prepared_->sum == id.sum) ready = std::move(prepared_->loaded);
+  prepared_.reset();
+  if (!ready || ready->table.generation().value <= current_.generation()) {
+    auto again = build(held->second);
+    if (!again) return refuse(std::move(again).error());
+    ready = *std::move(again);
+  }
+  activating_ = id;
+  // A function that is stored must be copyable; what it carries is not.
+  auto carried = std::make_shared<loaded_configuration>(*std::move(ready));
+  reactor_.post([this, carried] { listener_.on_pushed(std::move(*carried)); });
+}
+
+void pushed_contents::applied() {
+  run([this] { ended({}); });
+}
+void pushed_contents::refused(std::string why) {
+  run([this, why = std::move(why)] { ended(why); });
+}
+
+void pushed_contents::ended(std::optional<std::string> why) {
+  const auto id = std::exchange(activating_, std::nullopt);
+  if (!id) return;
+  if (!why) {
+    link_.post([id = *id](sync::router_link& link, time_point) { link.activated(id, false); });
+  } else if (++attempts_ < attempts_max) {
+    activate_now(*id);
+  } else {
+    const sync::refusal refusal{wire::refusal_code::internal, *std::move(why)};
+    link_.post([id = *id, refusal](sync::router_link& link, time_point) { link.activated(id, refusal); });
+  }
+}
+
+void pushed_contents::tell_refused(std::string label, std::string why) {
+  reactor_.post([this, label = std::move(label), why = std::move(why)] { listener_.on_push_refused(label, why); });
+}
+
+}  // namespace cellroute::proxy
