@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
+#include "adapters/sync/use_of.hpp"
 #include "adapters/wire/sync_messages.hpp"
 
 namespace cellroute::sync {
@@ -39,34 +39,6 @@ struct artifact {
   return said;
 }
 
-/// An artifact in use: it stays as long as one of these has it. Threads: one owner of all.
-class artifact_use {
- public:
-  /// What is counted, with its count.
-  struct counted {
-    artifact what;
-    std::size_t users = 0;
-  };
-
-  artifact_use() = default;
-  explicit artifact_use(counted& of) : of_(&of) { ++of_->users; }
-  artifact_use(artifact_use&& other) noexcept : of_(std::exchange(other.of_, nullptr)) {}
-  artifact_use& operator=(artifact_use&& other) noexcept {
-    std::swap(of_, other.of_);
-    return *this;
-  }
-  ~artifact_use() {
-    if (of_ != nullptr) --of_->users;
-  }
-
-  explicit operator bool() const { return of_ != nullptr; }
-  const artifact& operator*() const { return of_->what; }
-  const artifact* operator->() const { return &of_->what; }
-  [[nodiscard]] bool is(const counted& other) const { return of_ == &other; }
-  void reset() { artifact_use gone(std::move(*this)); }
-
- private:
-  counted* of_ = nullptr;  // outlives this: its owner looks at the count before it lets go
-};
+using artifact_use = use_of<artifact>;
 
 }  // namespace cellroute::sync

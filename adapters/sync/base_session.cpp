@@ -38,15 +38,15 @@ void base_session::take(const wire::base_message& said, time_point now) {
   decide();
 }
 
-void base_session::publish(const base_publication& what, time_point) {
+void base_session::publish(base_use::counted& what, time_point) {
   published_ = &what;
   decide();
 }
 
 void base_session::decide() {
-  if (state_ == base_state::ended || published_ == nullptr || published_->version == 0) return;
-  if (!published_->why_not.empty()) return end(published_->why_not);
-  wants_content_ = state_ != base_state::waiting_ack && published_->version != sent_;
+  if (state_ == base_state::ended || published_ == nullptr || published_->what.version == 0) return;
+  if (!published_->what.why_not.empty()) return end(published_->what.why_not);
+  wants_content_ = state_ != base_state::waiting_ack && published_->what.version != sent_;
 }
 
 void base_session::tick(time_point now) {
@@ -70,12 +70,13 @@ std::optional<base_session::output> base_session::next_output(time_point now) {
   if (!wants_content_) return std::nullopt;
   wants_content_ = false;
   state_ = base_state::waiting_ack;
-  sent_ = published_->version;
+  sent_ = published_->what.version;
   sent_at_ = now;
-  return output(std::string_view(published_->text));
+  return output(base_use(*published_));
 }
 
 void base_session::end(std::string why) {
+  if (state_ == base_state::ended) return;
   state_ = base_state::ended;
   wants_content_ = false;
   own_.clear();

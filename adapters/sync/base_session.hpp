@@ -7,6 +7,7 @@
 #include <string_view>
 #include <variant>
 
+#include "adapters/sync/use_of.hpp"
 #include "adapters/wire/base_messages.hpp"
 #include "cellroute/base/time.hpp"
 
@@ -14,11 +15,12 @@ namespace cellroute::sync {
 
 /// A content as one text of the base protocol. One for all sessions.
 struct base_publication {
-  std::uint64_t version = 0;
-  std::string text;
+  std::uint64_t version = 0;  ///< 0: there is none yet
+  std::string text{};
   /// Why there is no such text: what is to be said does not go into three maps.
-  std::string why_not;
+  std::string why_not{};
 };
+using base_use = use_of<base_publication>;
 
 struct base_settings {
   duration ping = 5s;
@@ -46,29 +48,33 @@ class base_session {
       : settings_(settings), heard_(now), next_beat_(now + settings.ping) {}
 
   void take(const wire::base_message& said, time_point now);
-  /// `what` outlives the session, or the next call. Whenever anything of it has changed.
-  void publish(const base_publication& what, time_point now);
+  /// Another content. `what` outlives the session, or the next call, and every use of it.
+  void publish(base_use::counted& what, time_point now);
   void tick(time_point now);
 
-  /// A text of its own, or that of the publication, to be sent before anything else is called.
-  using output = std::variant<std::string, std::string_view>;
+  /// A text of its own, or that of the publication, which is there as long as its use is held.
+  using output = std::variant<std::string, base_use>;
   [[nodiscard]] std::optional<output> next_output(time_point now);
   [[nodiscard]] bool has_output() const { return !own_.empty() || wants_content_; }
+
+  /// Ends without a further word: the base protocol has none.
+  void end(std::string why);
 
   [[nodiscard]] base_state state() const { return state_; }
   /// Why it ended.
   [[nodiscard]] const std::string& why() const { return why_; }
   /// The newest version that it acknowledged; 0 where none.
   [[nodiscard]] std::uint64_t acked() const { return acked_; }
+  /// The newest version that was sent to it; 0 where none.
+  [[nodiscard]] std::uint64_t sent() const { return sent_; }
   [[nodiscard]] const std::string& last_refusal() const { return last_refusal_; }
 
  private:
   void decide();
-  void end(std::string why);
 
   const base_settings& settings_;
   base_state state_ = base_state::in_sync;
-  const base_publication* published_ = nullptr;
+  base_use::counted* published_ = nullptr;
   bool wants_content_ = false;
   std::uint64_t sent_ = 0;
   std::uint64_t acked_ = 0;

@@ -1,6 +1,7 @@
 #include "adapters/sync/push_hub.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace cellroute::sync {
@@ -30,7 +31,7 @@ std::optional<std::uint64_t> push_hub::open(bool is_native, time_point now) {
   } else {
     session& made = sessions_.emplace(number, session{base_session(settings_.base, now)}).first->second;
     ++base_sessions_;
-    std::get<base_session>(made.machine).publish(base_, now);
+    std::get<base_session>(made.machine).publish(base_.back(), now);
     look(number, made);
   }
   return number;
@@ -45,7 +46,7 @@ void push_hub::closed(std::uint64_t number, time_point now) {
     record->second.session = 0;
     record->second.state = session_state::ended;
     record->second.seen = now;
-    events_.push_back({hub_event_kind::left, at->second.router_id});
+    events_.push_back({hub_event_kind::left, at->second.router_id, {}, {}, number});
   }
   sessions_.erase(at);
 }
@@ -55,14 +56,26 @@ void push_hub::take_text(std::uint64_t number, std::string_view text, time_point
   if (at == sessions_.end()) return;
   session& of = at->second;
   if (auto* base = std::get_if<base_session>(&of.machine)) {
-    // Who says what is no message is not understood; that is no reason to send it nothing.
-    if (const auto said = wire::read_base_message(text)) base->take(*said, now);
+    take_base(number, *base, text, now);
   } else if (const auto said = wire::read_message(text)) {
     take_native(number, of, *said, now);
   } else {
     std::get<push_session>(of.machine).end("protocol", to_string(said.error()));
   }
   look(number, of);
+}
+
+void push_hub::take_base(std::uint64_t number, base_session& machine, std::string_view text, time_point now) {
+  // Who says what is no message is not understood; that is no reason to send it nothing.
+  const auto said = wire::read_base_message(text);
+  if (!said) return;
+  const std::uint64_t acked = machine.acked();
+  const bool was_rejected = machine.state() == base_state::rejected;
+  const wire::content_id content{0, machine.sent()};
+  machine.take(*said, now);
+  if (machine.acked() != acked) events_.push_back({hub_event_kind::applied, {}, content, {}, number});
+  if (!was_rejected && machine.state() == base_state::rejected)
+    events_.push_back({hub_event_kind::refused, {}, content, machine.last_refusal(), number});
 }
 
 void push_hub::take_native(std::uint64_t number, session& of, const wire::message& said, time_point now) {
@@ -74,7 +87,7 @@ void push_hub::take_native(std::uint64_t number, session& of, const wire::messag
   machine.take(said, now);
   const auto* done = std::get_if<wire::ack>(&said);
   if (done != nullptr && done->status == wire::ack_status::rejected)
-    events_.push_back({hub_event_kind::refused, of.router_id, done->content, done->code + ": " + done->error});
+    events_.push_back({hub_event_kind::refused, of.router_id, done->content, done->code + ": " + done->error, number});
   note(of, machine, now);
 }
 
@@ -87,7 +100,7 @@ void push_hub::join(std::uint64_t number, session& of, const wire::hello& said, 
   const auto before = sessions_.find(record.session);
   if (before != sessions_.end()) {
     const bool is_other = record.facts.boot_id != said.boot_id;
-    if (is_other) events_.push_back({hub_event_kind::duplicate, said.router_id});
+    if (is_other) events_.push_back({hub_event_kind::duplicate, said.router_id, {}, {}, number});
     std::get<push_session>(before->second.machine)
         .end(is_other ? "duplicate" : "replaced", "another connection has come with this router_id");
     look(before->first, before->second);
@@ -96,7 +109,7 @@ void push_hub::join(std::uint64_t number, session& of, const wire::hello& said, 
   record.facts.running.reset();
   record.seen = now;
   std::get<push_session>(of.machine).remember_refusals(record.refused);
-  events_.push_back({hub_event_kind::joined, said.router_id});
+  events_.push_back({hub_event_kind::joined, said.router_id, {}, {}, number});
 }
 
 /// Brings what a session has learnt into the record of its router.
@@ -111,7 +124,7 @@ void push_hub::note(session& of, const push_session& machine, time_point now) {
   record.refused = machine.refused();
   record.seen = now;
   if (!is_first && record.facts.running && record.facts.running != ran)
-    events_.push_back({hub_event_kind::applied, of.router_id, record.facts.running});
+    events_.push_back({hub_event_kind::applied, of.router_id, record.facts.running, {}, machine.number()});
 }
 
 /// Those that left first.
@@ -136,11 +149,23 @@ void push_hub::publish(publication what, time_point now) {
 }
 
 void push_hub::publish_base(base_publication what, time_point now) {
-  base_ = std::move(what);
+  base_.emplace_back().what = std::move(what);
   for (auto& [number, of] : sessions_) {
     auto* machine = std::get_if<base_session>(&of.machine);
     if (machine == nullptr) continue;
-    machine->publish(base_, now);
+    machine->publish(base_.back(), now);
+    look(number, of);
+  }
+  for (auto at = base_.begin(); at != std::prev(base_.end());) at = at->users == 0 ? base_.erase(at) : std::next(at);
+}
+
+void push_hub::goaway(const std::string& reason, duration after, duration spread) {
+  for (auto& [number, of] : sessions_) {
+    if (auto* machine = std::get_if<push_session>(&of.machine)) {
+      machine->goaway(reason, after, spread);
+    } else {
+      std::get<base_session>(of.machine).end(reason);
+    }
     look(number, of);
   }
 }
@@ -182,6 +207,17 @@ bool push_hub::has_ended(std::uint64_t number) const {
   const auto* machine = std::get_if<push_session>(&at->second.machine);
   return machine != nullptr ? machine->state() == session_state::ended
                             : std::get<base_session>(at->second.machine).state() == base_state::ended;
+}
+
+std::string_view push_hub::why_ended(std::uint64_t number) const {
+  const auto at = sessions_.find(number);
+  if (at == sessions_.end()) return {};
+  return std::visit([](const auto& machine) { return std::string_view(machine.why()); }, at->second.machine);
+}
+
+const base_session* push_hub::base(std::uint64_t number) const {
+  const auto at = sessions_.find(number);
+  return at == sessions_.end() ? nullptr : std::get_if<base_session>(&at->second.machine);
 }
 
 }  // namespace cellroute::sync

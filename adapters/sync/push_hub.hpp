@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <list>
 #include <map>
 #include <optional>
 #include <string>
@@ -43,9 +44,10 @@ enum class hub_event_kind : std::uint8_t { joined, left, applied, refused, dupli
 
 struct hub_event {
   hub_event_kind kind = hub_event_kind::joined;
-  std::string router_id{};
+  std::string router_id{};  ///< empty in a session of the base protocol, which does not tell
   std::optional<wire::content_id> content{};
   std::string why{};
+  std::uint64_t session = 0;
 };
 
 /// All sessions of a control plane, and what it knows of its routers.
@@ -71,6 +73,9 @@ class push_hub {
   void publish(publication what, time_point now);
   /// The same for the base protocol, of which there is none until then.
   void publish_base(base_publication what, time_point now);
+  /// Sends all routers away, to come again `after`, and then within `spread`; those of the base protocol just lose
+  /// their connection.
+  void goaway(const std::string& reason, duration after, duration spread);
   /// Whether anybody would take that.
   [[nodiscard]] bool has_base_sessions() const { return base_sessions_ > 0; }
 
@@ -78,11 +83,15 @@ class push_hub {
 
   /// Sessions that have something to send or have ended; each once.
   [[nodiscard]] std::vector<std::uint64_t> take_ready() { return std::exchange(ready_, {}); }
-  using output = std::variant<wire::message, send_chunk, std::string, std::string_view>;
-  /// What a session sends next, to be sent before anything else is called. Call again once it has gone.
+  using output = std::variant<wire::message, send_chunk, std::string, base_use>;
+  /// What a session sends next. Call again once it has gone.
   [[nodiscard]] std::optional<output> next_output(std::uint64_t session, time_point now);
   /// Whether its connection is to be closed, once its last words have gone.
   [[nodiscard]] bool has_ended(std::uint64_t session) const;
+  /// Why; empty where it has not ended, or is not known any more.
+  [[nodiscard]] std::string_view why_ended(std::uint64_t session) const;
+  /// A session of the base protocol, or null.
+  [[nodiscard]] const base_session* base(std::uint64_t session) const;
 
   [[nodiscard]] std::vector<hub_event> take_events() { return std::exchange(events_, {}); }
   [[nodiscard]] const std::map<std::string, router_record>& routers() const { return routers_; }
@@ -98,12 +107,13 @@ class push_hub {
   void take_native(std::uint64_t number, session& of, const wire::message& said, time_point now);
   void join(std::uint64_t number, session& of, const wire::hello& said, time_point now);
   void note(session& of, const push_session& machine, time_point now);
+  void take_base(std::uint64_t number, base_session& machine, std::string_view text, time_point now);
   void look(std::uint64_t number, session& of);
   void forget_some();
 
   hub_settings settings_;
   publication published_;
-  base_publication base_;
+  std::list<base_use::counted> base_{1};  ///< the newest, and before it those that are still being sent
   bool is_published_ = false;
   std::uint64_t numbers_ = 0;
   std::size_t base_sessions_ = 0;

@@ -282,22 +282,40 @@ std::optional<push_output> push_session::next_output() {
   transfer& t = *transfer_;
   const std::span<const std::byte> all(t.what->bytes);
   const std::size_t offset = std::size_t{t.next} * can_.chunk_bytes;
-  const send_chunk chunk{t.number, t.next, t.chunks, offset,
-                         all.subspan(offset, std::min<std::size_t>(can_.chunk_bytes, all.size() - offset))};
+  send_chunk chunk{t.number,
+                   t.next,
+                   t.chunks,
+                   offset,
+                   all.subspan(offset, std::min<std::size_t>(can_.chunk_bytes, all.size() - offset)),
+                   t.what.share()};
   ++t.next;
   bytes_sent_ += chunk.payload.size();
   return chunk;
 }
 
 void push_session::end(std::string code, std::string message) {
-  if (state_ == session_state::ended) return;
-  transfer_.reset();
-  orders_.clear();
+  std::string why = code + ": " + message;
   wire::session_error last;
   last.code = std::move(code);
   last.message = std::move(message);
   last.fatal = true;
+  end_with(std::move(last), std::move(why));
+}
+
+void push_session::goaway(std::string reason, duration after, duration spread) {
+  const auto milliseconds = [](duration d) {
+    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(d).count());
+  };
+  std::string why = "goaway: " + reason;
+  end_with(wire::goaway{std::move(reason), milliseconds(after), milliseconds(spread)}, std::move(why));
+}
+
+void push_session::end_with(wire::message last, std::string why) {
+  if (state_ == session_state::ended) return;
+  transfer_.reset();
+  orders_.clear();
   orders_.emplace_back(std::move(last));
+  why_ = std::move(why);
   state_ = session_state::ended;
 }
 

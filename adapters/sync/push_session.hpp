@@ -51,7 +51,8 @@ struct send_chunk {
   std::uint32_t seq = 0;
   std::uint32_t total = 0;
   std::uint64_t offset = 0;
-  std::span<const std::byte> payload;  ///< until the next call of anything
+  std::span<const std::byte> payload{};  ///< as long as `of` is held
+  artifact_use of{};
 };
 using push_output = std::variant<wire::message, send_chunk>;
 
@@ -97,6 +98,10 @@ class push_session {
   [[nodiscard]] bool has_output() const;
   /// Says a last word and ends.
   void end(std::string code, std::string message);
+  /// The same, for a router that is to come again, elsewhere or later: `after`, and then within `spread`.
+  void goaway(std::string reason, duration after, duration spread);
+  /// Why it ended; empty while it has not.
+  [[nodiscard]] const std::string& why() const { return why_; }
 
   [[nodiscard]] session_state state() const { return state_; }
   [[nodiscard]] std::uint64_t number() const { return number_; }
@@ -127,6 +132,7 @@ class push_session {
   void beat(time_point now);
   void failed(const wire::ack& said, time_point now);
   void refuse(const wire::digest& sum);
+  void end_with(wire::message last, std::string why);
   void learn_running(const wire::content_id& content, time_point now);
   [[nodiscard]] bool has(const wire::digest& sum) const;
   [[nodiscard]] bool has_refused(const wire::digest& sum) const;
@@ -152,6 +158,7 @@ class push_session {
   std::uint64_t beats_ = 0;
   std::deque<wire::message> orders_;
   std::uint64_t bytes_sent_ = 0;
+  std::string why_;
 };
 
 }  // namespace cellroute::sync

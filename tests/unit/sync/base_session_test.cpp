@@ -10,7 +10,7 @@ namespace {
 
 struct control {
   base_settings settings;
-  base_publication published;
+  base_use::counted published;  // before the session, which uses it
   time_point now{1h};
   base_session session{settings, now};
 
@@ -18,12 +18,12 @@ struct control {
     std::string all;
     while (auto out = session.next_output(now)) {
       const auto* own = std::get_if<std::string>(&*out);
-      all += (all.empty() ? "" : ", ") + (own != nullptr ? *own : std::string(std::get<std::string_view>(*out)));
+      all += (all.empty() ? "" : ", ") + (own != nullptr ? *own : std::get<base_use>(*out)->text);
     }
     return all;
   }
   std::string publish(std::uint64_t version, std::string why_not = "") {
-    published = {version, "content " + std::to_string(version), std::move(why_not)};
+    published.what = {version, "content " + std::to_string(version), std::move(why_not)};
     session.publish(published, now);
     return said();
   }

@@ -61,15 +61,18 @@ struct control {
   }
   static std::string words_of_one(const push_hub::output& out) {
     if (const auto* own = std::get_if<std::string>(&out)) return *own;
-    if (const auto* shared = std::get_if<std::string_view>(&out)) return std::string(*shared);
+    if (const auto* shared = std::get_if<base_use>(&out)) return (*shared)->text;
     if (const auto* chunk = std::get_if<send_chunk>(&out)) return in_words()(*chunk);
     return in_words()(std::get<wire::message>(out));
+  }
+  static std::string name_of_content(const wire::content_id& c) {
+    return c.sum == wire::digest() ? std::to_string(c.version) : name_of(c);  // of the base protocol: no digest
   }
   std::string events() {
     std::string all;
     for (const hub_event& e : hub.take_events()) {
       all += (all.empty() ? "" : ", ") + std::string(to_string(e.kind)) + " " + e.router_id +
-             (e.content ? " " + name_of(*e.content) : "") + (e.why.empty() ? "" : " " + e.why);
+             (e.content ? " " + name_of_content(*e.content) : "") + (e.why.empty() ? "" : " " + e.why);
     }
     return all;
   }
@@ -165,10 +168,56 @@ TEST_CASE("push hub: routers of the base protocol take the text of the same cont
   c.hub.publish_base({1, "content 1", ""}, c.now);
   CHECK(c.said() == "1: content 1");
   c.hub.take_text(one, R"({"type":"ack","version":1,"status":"applied"})", c.now);
-  c.hub.publish_base({2, "", "placement tier1 has two endpoints"}, c.now);
+  CHECK(c.events() == "applied  1");
+  CHECK(c.hub.base(one)->acked() == 1);
+  c.hub.publish_base({2, "content 2", ""}, c.now);
+  CHECK(c.said() == "1: content 2");
+  c.hub.take_text(one, R"({"type":"nack","version":"2","error":"no tier9"})", c.now);
+  CHECK(c.events() == "refused  2 no tier9");
+  CHECK(c.hub.why_ended(one).empty());
+  c.hub.publish_base({3, "", "placement tier1 has two endpoints"}, c.now);
   CHECK(c.said() == "1: end");
+  CHECK(c.hub.why_ended(one) == "placement tier1 has two endpoints");
   c.hub.closed(one, c.now);
+  CHECK(c.hub.base(one) == nullptr);
   CHECK_FALSE(c.hub.has_base_sessions());
+}
+
+TEST_CASE("push hub: a text that is being sent stays what it is, whatever is published meanwhile") {
+  control c;
+  const std::uint64_t one = c.open(false);
+  c.hub.publish_base({1, "content 1", ""}, c.now);
+  const auto sending = c.hub.next_output(one, c.now);
+  REQUIRE(sending);
+  const std::string_view text = std::get<base_use>(*sending)->text;
+  for (std::uint64_t version = 2; version < 10; ++version) c.hub.publish_base({version, "other", ""}, c.now);
+  CHECK(text == "content 1");
+}
+
+TEST_CASE("push hub: a chunk that is being sent stays what it is, though its transfer is given up") {
+  control c;
+  c.publish(a1);
+  c.hello(c.open(), "r1");
+  std::optional<push_hub::output> sending;
+  while (auto out = c.hub.next_output(1, c.now)) sending = std::move(out);
+  REQUIRE(std::holds_alternative<send_chunk>(*sending));
+  CHECK(c.snapshot.users == 2);
+  c.hub.closed(1, c.now);
+  CHECK(c.snapshot.users == 1);
+  sending.reset();
+  CHECK(c.snapshot.users == 0);
+}
+
+TEST_CASE("push hub: all are sent away, each in the words of its protocol") {
+  control c;
+  c.publish(a1);
+  c.hello(c.open(), "r1");
+  CHECK(c.open(false) == 2);
+  c.hub.publish_base({1, "content 1", ""}, c.now);
+  c.hub.goaway("it stops", 100ms, 2s);
+  CHECK(c.said() == "1: goaway end | 2: end");
+  CHECK(c.hub.why_ended(1) == "goaway: it stops");
+  CHECK(c.hub.why_ended(2) == "it stops");
 }
 
 TEST_CASE("push hub: what is no message ends a session of cellroute.v1; who says no name is not taken") {
