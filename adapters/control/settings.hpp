@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "adapters/wire/base_messages.hpp"
+#include "adapters/wire/config_file.hpp"
+#include "adapters/wire/settings.hpp"
+#include "cellroute/base/expected.hpp"
+#include "cellroute/base/time.hpp"
+
+namespace cellroute::control {
+
+struct listener_settings {
+  wire::socket_address address{"", 8081};
+  friend bool operator==(const listener_settings&, const listener_settings&) = default;
+};
+
+/// Who may connect.
+struct auth_settings {
+  bool loopback_without_token = true;  ///< whoever is on this machine
+  std::string admin_token_file{};      ///< whoever knows what is in it; empty: nobody else
+  friend bool operator==(const auth_settings&, const auth_settings&) = default;
+};
+
+/// How routers are served.
+struct push_settings {
+  wire::base_dialect base_dialect = wire::base_dialect::config_update;
+  duration ping = 5s;                  ///< beats of the base protocol; those of `cellroute.v1` come at least every 2 s
+  std::uint32_t dead_after = 3;        ///< beats without an answer
+  std::uint32_t routers_max = 10'000;  ///< sessions at once
+  duration coalesce = 50ms;            ///< changes that come faster are published together
+  friend bool operator==(const push_settings&, const push_settings&) = default;
+};
+
+struct log_settings {
+  wire::log_level level = wire::log_level::info;
+  wire::access_output output{};
+  friend bool operator==(const log_settings&, const log_settings&) = default;
+};
+
+/// Each value that stands here is the documented default.
+struct settings {
+  std::vector<listener_settings> listeners{listener_settings{}};
+  std::string store{};  ///< `sqlite:FILE`; empty: nothing is kept for the next start
+  std::string watch{};  ///< a routing file to follow; empty: none
+  auth_settings auth{};
+  push_settings push{};
+  log_settings log{};
+  std::optional<wire::socket_address> metrics_address{};  ///< of a further listener that has only health and metrics
+  friend bool operator==(const settings&, const settings&) = default;
+};
+
+/// The flags, as they were typed. Paths count from the folder that the process is in.
+struct settings_flags {
+  std::optional<std::string> listen{};
+  std::optional<std::string> store{};
+  std::optional<std::string> watch{};
+};
+
+/// Reads a file of `apiVersion: cellroute-control/v1`, or takes the defaults where `path` is empty. Flags win. The
+/// paths that come out are as the process opens them: those of the file counted from its folder.
+///
+/// Where no token is asked for, the default address is one that only this machine reaches.
+/// Errors: every mistake at once, with its place; a flag that cannot be meant; the file itself. A port that others than
+///         this machine reach is refused where no token is asked for.
+[[nodiscard]] expected<settings, wire::load_error> load_settings(const std::string& path, const settings_flags& flags);
+
+/// The same, of a text; paths count from the folder of `file_name`.
+[[nodiscard]] expected<settings, wire::load_error> read_settings(std::string_view text, const std::string& file_name,
+                                                                 const settings_flags& flags);
+
+/// The file of `sqlite:FILE`; empty where there is no store.
+[[nodiscard]] std::string_view file_of_store(std::string_view store);
+
+}  // namespace cellroute::control
