@@ -114,8 +114,7 @@ void count_paths_from(const std::string& file, settings& s) {
   if (!s.watch.empty()) s.watch = from_folder_of(file, s.watch);
   if (!s.auth.admin_token_file.empty()) s.auth.admin_token_file = from_folder_of(file, s.auth.admin_token_file);
   if (s.log.output.sink == wire::access_sink::file) s.log.output.file = from_folder_of(file, s.log.output.file);
-  if (!s.store.empty())
-    s.store = std::string(store_scheme) + from_folder_of(file, std::string(file_of_store(s.store)));
+  if (!s.store.empty()) s.store = std::string(store_scheme) + from_folder_of(file, std::string(file_of_store(s.store)));
 }
 
 unexpected<wire::load_error> wrong_flag(std::string_view name, std::string_view must_be, const std::string& value) {

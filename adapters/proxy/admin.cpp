@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "adapters/edge/reason_phrase.hpp"
 #include "adapters/process/json_writer.hpp"
 #include "adapters/proxy/config_guard.hpp"
 
@@ -232,7 +233,7 @@ io::task<void> admin_pages::serve(edge::exchange& x) {
   if (!p.allow.empty()) added.add("Allow", p.allow);
   response_view view;
   view.status = p.status;
-  view.reason = reason_phrase(p.status);
+  view.reason = edge::reason_phrase(p.status);
   view.body.has_body = true;
   view.body.length_bytes = p.body.size();
   edge::outgoing_response out;

@@ -8,9 +8,9 @@
 #include <string_view>
 
 #include "adapters/edge/exchange.hpp"
+#include "adapters/edge/http_date.hpp"
 #include "adapters/io/clock.hpp"
 #include "adapters/proxy/config_source.hpp"
-#include "adapters/proxy/http_date.hpp"
 #include "adapters/proxy/local_answer.hpp"
 #include "adapters/proxy/request_rules.hpp"
 #include "cellroute/base/time.hpp"
@@ -94,7 +94,7 @@ class admin_pages final : public edge::exchange_handler {
   reader<active_configuration> configurations_;
   admin_source& source_;
   admin_options options_;
-  http_date date_;
+  edge::http_date date_;
 };
 
 /// Decodes a query value: `%XX` and `+`. Empty result for a broken escape.

@@ -3,18 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <new>
-#include <system_error>
 #include <utility>
 
-#include "adapters/process/file_activity.hpp"
 #include "adapters/process/process_usage.hpp"
 #include "adapters/proxy/config_guard.hpp"
 
 namespace cellroute::proxy {
 namespace {
-
-constexpr duration unsettled_at_most = 10s;  // a writer that never rests cannot put it off for ever
 
 io::loop_clock read_clock() {
   io::loop_clock clock;
@@ -22,9 +17,8 @@ io::loop_clock read_clock() {
   return clock;
 }
 
-bool is_any_being_written(const std::vector<std::string>& files, duration quiet) {
-  return std::ranges::any_of(
-      files, [quiet](const std::string& f) { return process::is_being_written(f, quiet, read_clock().wall); });
+process::follow_policy policy_of(const wire::reload_settings& reload) {
+  return {reload.watch, reload.poll, reload.debounce, reload.backoff_on_error};
 }
 
 }  // namespace
@@ -55,22 +49,16 @@ std::string_view to_string(reload_result result) {
 
 config_source::config_source(io::reactor& reactor, wire::config_file file, published<active_configuration>& current,
                              std::pmr::memory_resource& memory, std::uint64_t seed, config_listener& listener)
-    : reactor_(reactor), file_(std::move(file)), current_(current), memory_(memory), seed_(seed), listener_(listener) {
-  reactor_.add_tick_listener(*this);
-}
-
-config_source::~config_source() {
-  if (thread_.joinable()) thread_.join();
-  reactor_.remove_tick_listener(*this);
-  if (schedule_ && watcher_.descriptor() >= 0) reactor_.remove(watcher_.descriptor());
-}
+    : file_(std::move(file)),
+      current_(current),
+      memory_(memory),
+      seed_(seed),
+      listener_(listener),
+      follower_(reactor, *this) {}
 
 void config_source::start(const wire::configuration& in_use) {
   use(in_use);
-  schedule_.emplace(policy_, reactor_.now());
-  if (watcher_.descriptor() >= 0 && reactor_.add(watcher_.descriptor(), *this) != 0) return;
-  follow();
-  if (policy_.watch) schedule_->notice(reactor_.now());  // it may have changed since it was read
+  follower_.start(policy_of(policy_), files_in_use_);
 }
 
 void config_source::use(const wire::configuration& c) {
@@ -81,88 +69,53 @@ void config_source::use(const wire::configuration& c) {
 }
 
 void config_source::follow() {
-  std::vector<std::string> files;
-  if (policy_.watch) {
-    files = files_in_use_;
-    files.insert(files.end(), files_refused_.begin(), files_refused_.end());
-  }
-  (void)watcher_.watch(files);  // what cannot be watched is found by the poll
+  std::vector<std::string> files = files_in_use_;
+  files.insert(files.end(), files_refused_.begin(), files_refused_.end());
+  follower_.follow(files);
 }
 
-void config_source::demand(std::string lifted) {
+void config_source::demand(std::string lifted) { (void)demand_reading(std::move(lifted)); }
+
+std::uint64_t config_source::demand_reading(std::string lifted) {
   if (!lifted.empty()) lifted_ = std::move(lifted);  // another wish beside it takes nothing back
-  is_asked_ = true;
-  schedule_->demand(reactor_.now());
+  return follower_.demand();
 }
 
 io::task<reload_report> config_source::reload(std::string lifted) {
-  const std::uint64_t wanted = begun_ + 1;
-  demand(std::move(lifted));
-  while (ended_ < wanted) {
+  const std::uint64_t wanted = demand_reading(std::move(lifted));
+  while (follower_.ended() < wanted) {
     waiter next(*this);
     co_await next;
   }
   co_return report_;
 }
 
-void config_source::on_events(std::uint32_t) {
-  if (watcher_.take_changes()) schedule_->notice(reactor_.now());
+void config_source::begin(const process::follow_reading& how) {
+  reading_ = {file_, files_in_use_, content_in_use_, content_refused_, guard_, std::exchange(lifted_, {}), how};
+  result_.reset();
 }
 
-void config_source::on_tick(time_point now) {
-  take();
-  if (schedule_ && schedule_->begin(now)) begin();
-}
-
-void config_source::begin() {
-  ++begun_;
-  reading how{file_,
-              files_in_use_,
-              content_in_use_,
-              content_refused_,
-              guard_,
-              std::exchange(lifted_, {}),
-              std::exchange(is_asked_, false),
-              {}};
-  follow();  // before it is read: what changes from now on is read again
-  was_asked_ = how.is_asked;
-  const bool is_late = unsettled_since_ && reactor_.now() - *unsettled_since_ > unsettled_at_most;
-  if (!was_asked_ && !is_late) how.quiet = policy_.debounce;
-  if (thread_.joinable()) thread_.join();
-  try {
-    thread_ = std::thread([this, how = std::move(how)] {
-      try {
-        result_ = read_all(how);
-      } catch (const std::bad_alloc&) {
-        result_ = read{how.content_in_use, refused{{"there is not enough memory to read it"}, true}};
-      }
-      const bool has_compiled =
-          std::holds_alternative<loaded_configuration>(result_->what) || std::holds_alternative<refused>(result_->what);
-      if (has_compiled) process::give_back_memory();  // a table of a million keys took several times its size
-      has_result_.store(true, std::memory_order_release);
-      try {
-        reactor_.post([this] { take(); });
-      } catch (const std::bad_alloc&) {  // then the next tick finds it
-      }
-    });
-  } catch (const std::system_error& error) {
-    result_ = read{content_in_use_, refused{{fmt::format("no thread can be had to read it: {}", error.what())}, true}};
-    has_result_.store(true, std::memory_order_release);
-  }
+void config_source::read() {
+  result_ = read_all();
+  const bool has_compiled =
+      std::holds_alternative<loaded_configuration>(result_->what) || std::holds_alternative<refused>(result_->what);
+  if (has_compiled) process::give_back_memory();  // a table of a million keys took several times its size
 }
 
 /// On a thread of its own.
-config_source::read config_source::read_all(const reading& how) const {
+config_source::read_result config_source::read_all() const {
+  const reading& how = reading_;
+  const std::optional<duration> quiet = how.how.quiet;
   const time_point began = read_clock().now;
   // The usual case reads the files and nothing else.
   if (wire::content_of(how.files_in_use) == how.content_in_use) return {how.content_in_use, unchanged{}};
-  if (how.quiet && is_any_being_written(how.files_in_use, *how.quiet)) return {how.content_in_use, unsettled{}};
+  if (quiet && process::is_any_being_written(how.files_in_use, *quiet)) return {how.content_in_use, unsettled{}};
   auto configuration = wire::load(how.file, &memory_);
   // Files that it names for the first time, too, and whoever began to write meanwhile.
   const std::vector<std::string> files = configuration ? wire::files_of(*configuration) : configuration.error().files;
-  if (how.quiet && is_any_being_written(files, *how.quiet)) return {how.content_in_use, unsettled{}};
+  if (quiet && process::is_any_being_written(files, *quiet)) return {how.content_in_use, unsettled{}};
   const std::uint64_t content = configuration ? configuration->content : configuration.error().content;
-  if (content == how.content_refused && !how.is_asked) return {content, still_refused{}};
+  if (content == how.content_refused && !how.how.is_asked) return {content, still_refused{}};
   if (!configuration) return {content, refused{lines_of(configuration.error())}, files};
   const generation_number generation{current_.generation() + 1};
   const bool was_kept = configuration->kept.table.has_value();
@@ -185,17 +138,13 @@ config_source::read config_source::read_all(const reading& how) const {
   return {content, std::move(loaded)};
 }
 
-void config_source::take() {
-  if (!has_result_.exchange(false, std::memory_order_acquire)) return;
-  if (thread_.joinable()) thread_.join();
-  read got = *std::exchange(result_, {});
+void config_source::take(const std::string& why_not) {
+  read_result got =
+      why_not.empty() ? *std::exchange(result_, {}) : read_result{content_in_use_, refused{{why_not}, true}};
   if (std::holds_alternative<unsettled>(got.what)) {
-    if (!unsettled_since_) unsettled_since_ = reactor_.now();
-    end(reload_result::unchanged);
-    if (schedule_->state() == reload_state::idle) schedule_->notice(reactor_.now());
-    return;
+    follower_.end_unsettled();
+    return report(reload_result::unchanged);
   }
-  unsettled_since_.reset();
   content_loading_ = got.content;
   if (!std::holds_alternative<still_refused>(got.what)) files_refused_ = std::move(got.files);
   if (auto* const loaded = std::get_if<loaded_configuration>(&got.what)) {
@@ -207,7 +156,7 @@ void config_source::take() {
   } else {
     mistakes_.clear();
     content_refused_.reset();
-    if (was_asked_) listener_.on_unchanged();
+    if (reading_.how.is_asked) listener_.on_unchanged();
     end(reload_result::unchanged);
   }
 }
@@ -217,14 +166,15 @@ void config_source::applied(const wire::configuration& in_use) {
   content_refused_.reset();
   mistakes_.clear();
   follow();
-  end(reload_result::applied);
-  schedule_->set_policy(policy_, reactor_.now());
+  follower_.end(false);
+  follower_.set_policy(policy_of(policy_));
+  report(reload_result::applied);
 }
 
 void config_source::refuse_for_now(std::string why) { refuse({{std::move(why)}, true}); }
 
 void config_source::refuse(refused refusal) {
-  const bool is_told = !was_asked_ && refusal.may_pass && refusal.mistakes == mistakes_;
+  const bool is_told = !reading_.how.is_asked && refusal.may_pass && refusal.mistakes == mistakes_;
   content_refused_.reset();
   if (!refusal.may_pass) content_refused_ = content_loading_;
   mistakes_ = std::move(refusal.mistakes);
@@ -234,8 +184,11 @@ void config_source::refuse(refused refusal) {
 }
 
 void config_source::end(reload_result result) {
-  ++ended_;
-  schedule_->end(reactor_.now(), result == reload_result::refused);
+  follower_.end(result == reload_result::refused);
+  report(result);
+}
+
+void config_source::report(reload_result result) {
   report_ = {result, current_.generation(), mistakes_};
   const std::vector<std::coroutine_handle<>> waiting = std::exchange(waiting_, {});
   for (const std::coroutine_handle<> w : waiting) w.resume();

@@ -1,18 +1,15 @@
 #pragma once
 
-#include <atomic>
 #include <coroutine>
 #include <cstdint>
 #include <memory_resource>
 #include <optional>
 #include <string>
-#include <thread>
 #include <variant>
 #include <vector>
 
 #include "adapters/io/reactor.hpp"
-#include "adapters/process/file_watcher.hpp"
-#include "adapters/proxy/reload_schedule.hpp"
+#include "adapters/process/file_follower.hpp"
 #include "adapters/proxy/request_rules.hpp"
 #include "adapters/wire/config_file.hpp"
 #include "cellroute/snapshot/published.hpp"
@@ -66,14 +63,12 @@ class config_listener {
 /// program has) each poll tries again.
 ///
 /// Threads: the reactor's. Outlived by all that it is given, and outlives the reactor's run.
-class config_source final : private io::tick_listener, private io::registered {
+class config_source final : private process::file_reader {
  public:
   config_source(io::reactor& reactor, wire::config_file file, published<active_configuration>& current,
                 std::pmr::memory_resource& memory, std::uint64_t seed, config_listener& listener);
   config_source(const config_source&) = delete;
   config_source& operator=(const config_source&) = delete;
-  ~config_source();
-
   /// From now on; `in_use` is what is current.
   void start(const wire::configuration& in_use);
   /// Reads it now. `lifted` names the guard that does not count this time, or nothing.
@@ -106,10 +101,9 @@ class config_source final : private io::tick_listener, private io::registered {
     std::optional<std::uint64_t> content_refused;
     wire::guard_settings guard;
     std::string lifted;
-    bool is_asked = false;
-    std::optional<duration> quiet;  ///< for how long nobody has written it; none: as it is
+    process::follow_reading how;
   };
-  struct read {
+  struct read_result {
     std::uint64_t content = 0;
     outcome what;
     std::vector<std::string> files{};  ///< that were read, where it is refused
@@ -122,25 +116,22 @@ class config_source final : private io::tick_listener, private io::registered {
     void await_resume() const noexcept {}
   };
 
-  void on_tick(time_point now) override;
-  void on_events(std::uint32_t events) override;
+  void begin(const process::follow_reading& how) override;
+  void read() override;
+  void take(const std::string& why_not) override;
   void use(const wire::configuration& c);
   void follow();
-  void begin();
-  [[nodiscard]] read read_all(const reading& how) const;
-  /// Takes what the thread has brought, if it has.
-  void take();
+  [[nodiscard]] read_result read_all() const;
+  [[nodiscard]] std::uint64_t demand_reading(std::string lifted);
   void refuse(refused refusal);
   void end(reload_result result);
+  void report(reload_result result);
 
-  io::reactor& reactor_;
   wire::config_file file_;
   published<active_configuration>& current_;
   std::pmr::memory_resource& memory_;
   std::uint64_t seed_;
   config_listener& listener_;
-  process::file_watcher watcher_;
-  std::optional<reload_schedule> schedule_;  // from `start` on
   wire::reload_settings policy_;
   wire::guard_settings guard_;
   std::vector<std::string> files_in_use_;
@@ -150,16 +141,11 @@ class config_source final : private io::tick_listener, private io::registered {
   std::optional<std::uint64_t> content_refused_;
   std::vector<std::string> mistakes_;
   std::string lifted_;
-  bool is_asked_ = false;
-  bool was_asked_ = false;  ///< for what is being read
-  std::optional<time_point> unsettled_since_;
   reload_report report_;
-  std::uint64_t begun_ = 0;
-  std::uint64_t ended_ = 0;
   std::vector<std::coroutine_handle<>> waiting_;
-  std::optional<read> result_;  // written by the thread, read when it has ended
-  std::atomic<bool> has_result_{false};
-  std::thread thread_;
+  reading reading_;                    // of what is being read
+  std::optional<read_result> result_;  // written by the thread, read when it has ended
+  process::file_follower follower_;    // last: it waits for its thread
 };
 
 }  // namespace cellroute::proxy

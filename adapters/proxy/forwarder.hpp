@@ -5,9 +5,9 @@
 #include <string_view>
 
 #include "adapters/edge/exchange.hpp"
+#include "adapters/edge/http_date.hpp"
 #include "adapters/io/clock.hpp"
 #include "adapters/process/access_ring.hpp"
-#include "adapters/proxy/http_date.hpp"
 #include "adapters/proxy/request_rules.hpp"
 #include "adapters/proxy/route_view.hpp"
 #include "adapters/proxy/router_metrics.hpp"
@@ -44,7 +44,7 @@ class forwarder final : public edge::exchange_handler {
   label_names& names_;
   reactor_metrics& metrics_;
   process::access_ring& log_;
-  http_date date_;
+  edge::http_date date_;
   random_numbers ids_;
   random_numbers chance_;  // of the log's sampling
   local_ref<route_view> view_;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "adapters/edge/reason_phrase.hpp"
+
 namespace cellroute::proxy {
 namespace {
 
@@ -85,7 +87,7 @@ void local_answer::add_to(added_fields& added) const {
 response_view local_answer::view() const {
   response_view view;
   view.status = status_;
-  view.reason = reason_phrase(status_);
+  view.reason = edge::reason_phrase(status_);
   view.body.has_body = true;
   view.body.length_bytes = body_bytes_;
   return view;
@@ -97,43 +99,6 @@ edge::body_piece local_answer::body() {
   piece.size_bytes = body_bytes_;
   piece.end = true;
   return piece;
-}
-
-std::string_view reason_phrase(std::uint16_t status) {
-  switch (status) {
-    case 200:
-      return "OK";
-    case 400:
-      return "Bad Request";
-    case 404:
-      return "Not Found";
-    case 405:
-      return "Method Not Allowed";
-    case 408:
-      return "Request Timeout";
-    case 413:
-      return "Content Too Large";
-    case 414:
-      return "URI Too Long";
-    case 417:
-      return "Expectation Failed";
-    case 431:
-      return "Request Header Fields Too Large";
-    case 500:
-      return "Internal Server Error";
-    case 501:
-      return "Not Implemented";
-    case 502:
-      return "Bad Gateway";
-    case 503:
-      return "Service Unavailable";
-    case 504:
-      return "Gateway Timeout";
-    case 505:
-      return "HTTP Version Not Supported";
-    default:
-      return "";
-  }
 }
 
 }  // namespace cellroute::proxy

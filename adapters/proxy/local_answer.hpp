@@ -41,7 +41,4 @@ class local_answer {
   std::size_t proxy_status_bytes_ = 0;
 };
 
-/// The standard phrase of a status that the router makes itself.
-[[nodiscard]] std::string_view reason_phrase(std::uint16_t status);
-
 }  // namespace cellroute::proxy

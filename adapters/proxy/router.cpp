@@ -10,11 +10,15 @@
 #include <utility>
 
 #include "adapters/process/fd_limit.hpp"
+#include "adapters/process/listening.hpp"
 #include "adapters/process/privileges.hpp"
 #include "adapters/process/process_usage.hpp"
 #include "adapters/proxy/metrics_page.hpp"
 
 namespace cellroute::proxy {
+
+using process::drain_state;
+
 namespace {
 
 constexpr duration first_names_timeout = 5s;  // how long a start waits for the names of endpoints
@@ -43,39 +47,7 @@ process::access_preset preset_of(wire::access_preset preset) {
 }
 
 start_error listen_failed(const io::socket_address& address, int error) {
-  const std::string_view advice = error == EADDRINUSE ? "end the process that listens there, or choose another address"
-                                  : error == EACCES
-                                      ? "ports below 1024 need a privilege, and process.privileges gives it up: "
-                                        "choose another, or restart"
-                                      : "check the address";
-  return {fmt::format("cannot listen on {}: {}; {}", io::to_string(address), std::strerror(error), advice)};
-}
-
-/// Descriptors that listen, one a worker. The first is opened alone on its port, so that two routers by mistake on one
-/// port are an error and not a lottery.
-expected<std::vector<int>, start_error> open_descriptors(io::socket_address& address, bool any_host,
-                                                         std::size_t count) {
-  io::listen_options alone;
-  alone.reuse_port = false;
-  expected<int, int> probe = io::open_listener(address, alone);
-  if (!probe && any_host && probe.error() == EAFNOSUPPORT) {  // a host without IPv6
-    address = {{}, address.port, false};
-    probe = io::open_listener(address, alone);
-  }
-  if (!probe) return unexpected(listen_failed(address, probe.error()));
-  address.port = io::local_address(*probe).port;
-  if (count == 1) return std::vector<int>{*probe};
-  ::close(*probe);
-  std::vector<int> opened;
-  for (std::size_t i = 0; i < count; ++i) {
-    const expected<int, int> one = io::open_listener(address, io::listen_options{});
-    if (!one) {
-      for (const int descriptor : opened) ::close(descriptor);
-      return unexpected(listen_failed(address, one.error()));
-    }
-    opened.push_back(*one);
-  }
-  return opened;
+  return {process::listen_failure(address, error)};
 }
 
 }  // namespace
@@ -335,8 +307,8 @@ expected<router::opened_listener, start_error> router::open_slot(std::size_t ind
   if (!address) {
     return unexpected(start_error{fmt::format("listener {}: {} is no address", slot.name, slot.wished.host)});
   }
-  auto descriptors = open_descriptors(*address, slot.wished.host.empty(), workers_.size());
-  if (!descriptors) return unexpected(descriptors.error());
+  auto descriptors = process::listen_on(*address, slot.wished.host.empty(), workers_.size());
+  if (!descriptors) return unexpected(start_error{descriptors.error()});
   slot.address = *address;
   return opened_listener{index, *std::move(descriptors)};
 }
@@ -373,8 +345,8 @@ edge::listener_options router::listener_options_of(std::size_t index, const wire
 expected<router::opened_admin, start_error> router::open_admin_socket(const wire::socket_address& wished) {
   std::optional<io::socket_address> address = listen_address(wished);
   if (!address) return unexpected(start_error{"admin.address is no address"});
-  const auto descriptors = open_descriptors(*address, wished.host.empty(), 1);
-  if (!descriptors) return unexpected(descriptors.error());
+  const auto descriptors = process::listen_on(*address, wished.host.empty(), 1);
+  if (!descriptors) return unexpected(start_error{descriptors.error()});
   return opened_admin{*address, descriptors->front()};
 }
 

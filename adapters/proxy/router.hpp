@@ -13,12 +13,12 @@
 
 #include "adapters/edge/listener.hpp"
 #include "adapters/io/huge_pages.hpp"
+#include "adapters/process/drain.hpp"
 #include "adapters/process/log_writer.hpp"
 #include "adapters/process/state_lock.hpp"
 #include "adapters/proxy/admin.hpp"
 #include "adapters/proxy/admin_port.hpp"
 #include "adapters/proxy/config_source.hpp"
-#include "adapters/proxy/drain.hpp"
 #include "adapters/proxy/metrics_page.hpp"
 #include "adapters/proxy/name_table.hpp"
 #include "adapters/proxy/pushed_contents.hpp"
@@ -192,7 +192,7 @@ class router final : private admin_source,
   /// people send to a daemon are told of and change nothing.
   void on_signal(int number);
   /// Does what a state of the drain that was entered asks for.
-  void enter(drain_state state, std::size_t open_connections);
+  void enter(process::drain_state state, std::size_t open_connections);
   void event(process::log_level level, std::string_view name, std::string_view message,
              std::initializer_list<process::event_pair> pairs = {});
 
@@ -214,7 +214,7 @@ class router final : private admin_source,
   std::optional<admin_port> admin_port_;
   bool admin_is_private_ = false;  // only this machine reaches it
   request_rate rate_;              // of the admin's reactor, only kept when it is shown
-  drain drain_;
+  process::drain drain_;
   std::atomic<readiness> state_{readiness::starting};
   wall_time started_at_;
   std::optional<process::state_lock> state_lock_;

@@ -155,7 +155,7 @@ void router::apply(loaded_configuration loaded) {
   const std::uint64_t placements = loaded.table.placements().size();
   const std::string version = loaded.table.version();
   wire::settings& local = loaded.configuration.local;
-  const bool is_stopping = drain_.state() != drain_state::serving;
+  const bool is_stopping = drain_.state() != process::drain_state::serving;
   const std::vector<std::string> kept = keep_what_needs_a_restart(configuration_.local, local, is_stopping);
   auto opened = open_new_parts(loaded.configuration);
   if (!opened) {

@@ -25,30 +25,40 @@ struct read_case {
 const std::string token = "auth: {admin_token_file: cp.token}\n";
 
 const read_case read_cases[] = {
-    {"nothing: the defaults, on an address that only this machine reaches", "apiVersion: cellroute-control/v1\n", {},
+    {"nothing: the defaults, on an address that only this machine reaches",
+     "apiVersion: cellroute-control/v1\n",
+     {},
      made([](settings&) {})},
-    {"with a token the default address is every one", token, {},
-     made([](settings& s) {
+    {"with a token the default address is every one", token, {}, made([](settings& s) {
        s.listeners.front().address.host = "";
        s.auth.admin_token_file = "/etc/cp.token";
      })},
-    {"paths count from the folder of the file", "watch: routes.yaml\nstore: \"sqlite:state/control.db\"\n", {},
+    {"paths count from the folder of the file",
+     "watch: routes.yaml\nstore: \"sqlite:state/control.db\"\n",
+     {},
      made([](settings& s) {
        s.watch = "/etc/routes.yaml";
        s.store = "sqlite:/etc/state/control.db";
      })},
-    {"absolute ones stay", "watch: /routes.yaml\nlog: {access: {output: /var/log/control.log}}\n", {},
+    {"absolute ones stay",
+     "watch: /routes.yaml\nlog: {access: {output: /var/log/control.log}}\n",
+     {},
      made([](settings& s) {
        s.watch = "/routes.yaml";
        s.log.output = {wire::access_sink::file, "/var/log/control.log"};
      })},
     {"an empty watch is none", "watch: \"\"\n", {}, made([](settings&) {})},
     {"how routers are served",
-     "push: {base_dialect: config_snapshot, ping: 1s, dead_after: 5, max_routers: 7, coalesce: 0s}\n", {},
+     "push: {base_dialect: config_snapshot, ping: 1s, dead_after: 5, max_routers: 7, coalesce: 0s}\n",
+     {},
      made([](settings& s) { s.push = {wire::base_dialect::config_snapshot, 1s, 5, 7, 0s}; })},
-    {"several listeners", "listeners: [{address: \"127.0.0.1:1\"}, {address: \"[::1]:2\"}]\n", {},
+    {"several listeners",
+     "listeners: [{address: \"127.0.0.1:1\"}, {address: \"[::1]:2\"}]\n",
+     {},
      made([](settings& s) { s.listeners = {{{"127.0.0.1", 1}}, {{"::1", 2}}}; })},
-    {"metrics on a port of their own", "metrics: {address: \"127.0.0.1:8082\"}\nlog: {level: warn}\n", {},
+    {"metrics on a port of their own",
+     "metrics: {address: \"127.0.0.1:8082\"}\nlog: {level: warn}\n",
+     {},
      made([](settings& s) {
        s.metrics_address = {"127.0.0.1", 8082};
        s.log.level = wire::log_level::warn;
@@ -61,8 +71,7 @@ const read_case read_cases[] = {
        s.watch = "b.yaml";
        s.store = "sqlite:b.db";
      })},
-    {"with a token a flag may name any address", token, {":9", {}, {}},
-     made([](settings& s) {
+    {"with a token a flag may name any address", token, {":9", {}, {}}, made([](settings& s) {
        s.listeners = {{{"", 9}}};
        s.auth.admin_token_file = "/etc/cp.token";
      })},
@@ -96,7 +105,8 @@ struct broken_case {
 };
 
 const broken_case broken_cases[] = {
-    {"a key that there is not", "listen: 1\n", "c.yaml:1:1: listen: unknown key; known here: apiVersion, listeners, store, "
+    {"a key that there is not", "listen: 1\n",
+     "c.yaml:1:1: listen: unknown key; known here: apiVersion, listeners, store, "
      "watch, auth, push, log, metrics\n"},
     {"a part that is not built, by name", "history: {keep_versions: 3}\n",
      "c.yaml:1:1: history: not supported yet; remove it\n"},
@@ -118,19 +128,27 @@ const broken_case broken_cases[] = {
     {"a listener without an address", "listeners: [{}]\nauth: {admin_token_file: t}\n",
      "c.yaml:1:13: listeners[0].address: is missing; add one, such as address: \":8081\"\n"},
     {"a dialect that nobody speaks", "push: {base_dialect: config_updat}\n",
-     "c.yaml:1:22: push.base_dialect: must be one of config_update, config_snapshot, not \"config_updat\"; did you mean "
+     "c.yaml:1:22: push.base_dialect: must be one of config_update, config_snapshot, not \"config_updat\"; did you "
+     "mean "
      "config_update?\n"},
     {"no router at all", "push: {max_routers: 0}\n",
      "c.yaml:1:21: push.max_routers: must be from 1 to 1000000, not \"0\"\n"},
-    {"a key that stands twice", "watch: a\nwatch: b\n", "c.yaml:2:1: watch: already given in line 1; remove one of them\n"},
+    {"a key that stands twice", "watch: a\nwatch: b\n",
+     "c.yaml:2:1: watch: already given in line 1; remove one of them\n"},
     {"no map", "- 1\n", "c.yaml:1:1: must be a map of keys and values\n"},
-    {"a flag that is no address", "", "--listen: must be an address and a port, such as \":8080\", \"127.0.0.1:8080\" or "
+    {"a flag that is no address",
+     "",
+     "--listen: must be an address and a port, such as \":8080\", \"127.0.0.1:8080\" or "
      "\"[::1]:8080\", not \"x\"\n",
      {"x", {}, {}}},
-    {"a flag that others reach", "", "--listen: must be an address that only this machine reaches, as no token is asked "
+    {"a flag that others reach",
+     "",
+     "--listen: must be an address that only this machine reaches, as no token is asked "
      "for, not \":8081\"\n",
      {":8081", {}, {}}},
-    {"a flag that is no store", "", "--store: must be sqlite: and the name of a file, such as sqlite:control.db, not "
+    {"a flag that is no store",
+     "",
+     "--store: must be sqlite: and the name of a file, such as sqlite:control.db, not "
      "\"sqlite:\"\n",
      {{}, "sqlite:", {}}},
 };

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "adapters/edge/reason_phrase.hpp"
 #include "tests/support/compiled_table.hpp"
 #include "tests/support/socket_pair.hpp"
 #include "tests/support/spec_builder.hpp"
@@ -166,7 +167,7 @@ TEST_CASE("admin: its pages, and what they refuse") {
     p.ask(x);
     CHECK(x.heads == 1);
     CHECK(x.status == row.status);
-    CHECK(x.reason == reason_phrase(row.status));
+    CHECK(x.reason == edge::reason_phrase(row.status));
     CHECK(x.length_bytes == x.body.size());
     CHECK(x.body.find(row.body) != std::string::npos);
     CHECK(x.body.ends_with('\n'));

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "adapters/edge/reason_phrase.hpp"
 #include "adapters/proxy/local_answer.hpp"
 
 namespace cellroute::proxy {
@@ -70,7 +71,7 @@ TEST_CASE("failures: every one has a code of its own, a message, and a status wi
     // Both go between quotes, into JSON and into a field.
     CHECK(std::string(what.code).find_first_of("\"\\") == std::string::npos);
     CHECK(std::string(what.message).find_first_of("\"\\\r\n") == std::string::npos);
-    if (row.what != failure::client_left) CHECK_FALSE(reason_phrase(what.status).empty());
+    if (row.what != failure::client_left) CHECK_FALSE(edge::reason_phrase(what.status).empty());
   }
   CHECK(codes.size() == static_cast<std::size_t>(failure::client_left) + 1);
 }

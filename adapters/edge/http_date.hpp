@@ -7,7 +7,7 @@
 
 #include "cellroute/base/time.hpp"
 
-namespace cellroute::proxy {
+namespace cellroute::edge {
 
 /// The value of Date: `Sun, 06 Nov 1994 08:49:37 GMT`. Written anew when the second has changed, which is once a second
 /// and not once an answer.
@@ -57,4 +57,4 @@ class http_date {
                                 '?', ' ', '?', '?', ':', '?', '?', ':', '?', '?', ' ', 'G', 'M', 'T'};
 };
 
-}  // namespace cellroute::proxy
+}  // namespace cellroute::edge

@@ -1,4 +1,4 @@
-#include "adapters/proxy/reload_schedule.hpp"
+#include "adapters/process/reload_schedule.hpp"
 
 #include <doctest/doctest.h>
 
@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace cellroute::proxy {
+namespace cellroute::process {
 namespace {
 
 /// What happens, each at so many milliseconds, and when it is read: `c` a change, `a` somebody asks, `.` nothing,
@@ -39,7 +39,7 @@ const schedule_case schedule_cases[] = {
     {"a refusal puts no poll off", "a@100 .@100 bad@110 .@5109 .@5110", "100 5110"},
 };
 
-std::string reads_of(std::string_view happens, const wire::reload_settings& policy) {
+std::string reads_of(std::string_view happens, const follow_policy& policy) {
   reload_schedule schedule(policy, time_point{});
   std::istringstream words{std::string(happens)};
   std::string reads;
@@ -63,7 +63,7 @@ TEST_CASE("reload schedule: when a configuration is read again") {
 }
 
 TEST_CASE("reload schedule: without a poll only changes and wishes count") {
-  wire::reload_settings policy;
+  follow_policy policy;
   policy.poll.reset();
   CHECK(reads_of(".@5000 .@100000 c@200000 .@200250", policy) == "200250");
 }
@@ -80,4 +80,4 @@ TEST_CASE("reload schedule: another policy counts from now on, and forgets no ch
 }
 
 }  // namespace
-}  // namespace cellroute::proxy
+}  // namespace cellroute::process

@@ -6,7 +6,7 @@
 
 #include "cellroute/base/time.hpp"
 
-namespace cellroute::proxy {
+namespace cellroute::process {
 
 /// serving    as long as nobody asks it to stop
 /// unready    readiness says no, requests are still taken: who balances sees it and sends no more
@@ -37,7 +37,7 @@ struct drain_policy {
   duration cut_timeout = 1s;  ///< what is cut ends within a turn of its loop; this is for the worst
 };
 
-/// How a router stops. Whoever drives it does what the state that was entered asks for.
+/// How a daemon stops. Whoever drives it does what the state that was entered asks for.
 ///
 /// Time: passed in. Threads: one owner.
 class drain {
@@ -85,4 +85,4 @@ class drain {
   time_point until_ = time_point::max();
 };
 
-}  // namespace cellroute::proxy
+}  // namespace cellroute::process

@@ -2,12 +2,21 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <utility>
 
-#include "adapters/wire/settings.hpp"
 #include "cellroute/base/time.hpp"
 
-namespace cellroute::proxy {
+namespace cellroute::process {
+
+/// How changes of a file are noticed.
+struct follow_policy {
+  bool watch = true;                  ///< the system tells of changes
+  std::optional<duration> poll = 5s;  ///< besides, it is looked at that often; none: never
+  duration debounce = 250ms;          ///< how long it must have been quiet
+  duration backoff_on_error = 2s;     ///< how long after a refusal before it is read again unasked
+  friend bool operator==(const follow_policy&, const follow_policy&) = default;
+};
 
 /// idle     nothing to do until something is noticed, asked for, or the next poll
 /// settling a change was noticed; more may follow at once
@@ -21,7 +30,7 @@ enum class reload_state : std::uint8_t { idle, settling, loading };
 /// Time: passed in. Threads: one owner.
 class reload_schedule {
  public:
-  reload_schedule(const wire::reload_settings& policy, time_point now) : policy_(policy) { wait_for_poll(now); }
+  reload_schedule(const follow_policy& policy, time_point now) : policy_(policy) { wait_for_poll(now); }
 
   /// Something about the file has changed, or may have.
   void notice(time_point now) {
@@ -63,7 +72,7 @@ class reload_schedule {
   }
 
   /// Another policy from now on. What was noticed stays noticed.
-  void set_policy(const wire::reload_settings& policy, time_point now) {
+  void set_policy(const follow_policy& policy, time_point now) {
     policy_ = policy;
     if (state_ == reload_state::idle) wait_for_poll(now);
   }
@@ -77,7 +86,7 @@ class reload_schedule {
     due_ = policy_.poll ? std::max(now + *policy_.poll, not_before_) : time_point::max();
   }
 
-  wire::reload_settings policy_;
+  follow_policy policy_;
   reload_state state_ = reload_state::idle;
   time_point due_ = time_point::max();         // idle: the next poll; settling: the end of the rest
   time_point latest_ = time_point::max();      // settling: however many changes follow
@@ -86,4 +95,4 @@ class reload_schedule {
   bool demanded_meanwhile_ = false;
 };
 
-}  // namespace cellroute::proxy
+}  // namespace cellroute::process

@@ -1,11 +1,11 @@
-#include "adapters/proxy/http_date.hpp"
+#include "adapters/edge/http_date.hpp"
 
 #include <doctest/doctest.h>
 
 #include <chrono>
 #include <string_view>
 
-namespace cellroute::proxy {
+namespace cellroute::edge {
 namespace {
 
 struct date_case {
@@ -38,4 +38,4 @@ TEST_CASE("http date: the second changes when it is over") {
 }
 
 }  // namespace
-}  // namespace cellroute::proxy
+}  // namespace cellroute::edge

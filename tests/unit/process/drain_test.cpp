@@ -1,4 +1,4 @@
-#include "adapters/proxy/drain.hpp"
+#include "adapters/process/drain.hpp"
 
 #include <doctest/doctest.h>
 
@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace cellroute::proxy {
+namespace cellroute::process {
 namespace {
 
 const drain_policy policy{.unready_for = 5s, .timeout = 30s, .cut_timeout = 1s};
@@ -103,4 +103,4 @@ TEST_CASE("drain: who asks twice does not want to wait") {
 }
 
 }  // namespace
-}  // namespace cellroute::proxy
+}  // namespace cellroute::process
