@@ -323,7 +323,7 @@ io::task<stream_fault> content_writer::send(body_piece piece, std::span<const fi
     const stream_fault fault = co_await send_all(socket_, content.before, true, deadline);
     if (fault != stream_fault::none) co_return fault;
   }
-  const bool more_behind = with_trailers || (piece.end && ends_connection_);
+  const bool more_behind = with_trailers || piece.more_follows || (piece.end && ends_connection_);
   const bool more = more_behind || !content.behind.empty();
   if (piece.pipe != nullptr) {
     const stream_fault fault = co_await send_pipe(socket_, *piece.pipe, more, deadline);

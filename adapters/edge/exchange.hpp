@@ -46,6 +46,7 @@ struct body_piece {
   std::size_t tailroom_bytes = 0;  ///< free behind the content
   io::pipe* pipe = nullptr;        ///< where not null, it holds the content instead of `data`
   bool end = false;                ///< nothing follows; trailers are known now
+  bool more_follows = false;       ///< at once: what is sent may wait for it, and leave in one packet with it
   stream_fault fault = stream_fault::none;
 
   [[nodiscard]] std::span<char> bytes() const { return {data, size_bytes}; }

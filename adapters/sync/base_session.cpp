@@ -44,7 +44,11 @@ void base_session::publish(base_use::counted& what, time_point) {
 }
 
 void base_session::decide() {
-  if (state_ == base_state::ended || published_ == nullptr || published_->what.version == 0) return;
+  if (state_ == base_state::ended || published_ == nullptr) return;
+  if (published_->what.version == 0) {  // what was to go is no news any more
+    wants_content_ = false;
+    return;
+  }
   if (!published_->what.why_not.empty()) return end(published_->what.why_not);
   wants_content_ = state_ != base_state::waiting_ack && published_->what.version != sent_;
 }

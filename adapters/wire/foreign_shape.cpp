@@ -171,6 +171,11 @@ void read_foreign(const foreign_shape& shape, const node& document, table_spec& 
   }
 }
 
+bool is_plain(const upstream_policy& policy) {
+  return policy == upstream_policy() || policy == placement_named(cell_endpoints, "").policy ||
+         policy == placement_named(placement_maps, "").policy;
+}
+
 std::string path_in(const foreign_shape& shape, std::string path) {
   constexpr std::string_view keys = "routing.keys.inline";
   constexpr std::string_view placements = "placements";

@@ -32,6 +32,9 @@ struct foreign_shape {
 void read_foreign(const foreign_shape& shape, const node& document, table_spec& spec, inline_keys& keys,
                   mistake_list& mistakes);
 
+/// Whether a placement's policy is one that a file gives which says nothing of it, ours or a foreign one.
+[[nodiscard]] bool is_plain(const upstream_policy& policy);
+
 /// A path of ours as the foreign document has it: `routing.keys.inline.acme` is `routingTable.acme`.
 [[nodiscard]] std::string path_in(const foreign_shape& shape, std::string path);
 

@@ -100,6 +100,13 @@ node to_tree(const configuration& c) {
   return std::move(top).take();
 }
 
+std::string write_fleet(const configuration& c) {
+  printer top;
+  top.fixed("apiVersion", "cellroute/v1");
+  for (node& member : print_fleet(c).children) top.add(std::move(member));
+  return write_json(std::move(top).take());
+}
+
 std::string write_yaml(const node& tree) {
   std::string out;
   append_yaml(out, tree, 0);

@@ -143,7 +143,9 @@ class routing_table {
   [[nodiscard]] std::optional<std::uint16_t> default_placement() const { return default_placement_; }
 
   /// The assigned keys; the text of an outcome is the name of a placement.
-  [[nodiscard]] const key_table& keys() const { return keys_; }
+  [[nodiscard]] const key_table& keys() const& { return keys_; }
+  /// The same, for whoever needs no more than them.
+  [[nodiscard]] key_table keys() && { return std::move(keys_); }
   /// The operator's label, which orders nothing.
   [[nodiscard]] const std::string& version() const { return version_; }
   /// The number that its decisions carry.

@@ -59,6 +59,15 @@ TEST_CASE("base session: the newest content goes at once, and the next when it i
   CHECK(c.publish(3).empty());  // not twice
 }
 
+TEST_CASE("base session: what is no news any more is not sent, and what follows it is") {
+  control c;
+  c.published.what = {1, "content 1", ""};
+  c.session.publish(c.published, c.now);
+  CHECK(c.session.has_output());
+  CHECK(c.publish(0).empty());
+  CHECK(c.publish(2) == "content 2");
+}
+
 TEST_CASE("base session: a refused content is not sent again; the next one is") {
   control c;
   (void)c.publish(1);

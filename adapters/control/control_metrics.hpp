@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "adapters/control/publisher.hpp"
+#include "adapters/control/push_server.hpp"
+#include "adapters/process/log_writer.hpp"
+#include "adapters/process/process_usage.hpp"
+#include "cellroute/base/time.hpp"
+
+namespace cellroute::control {
+
+/// What the page of metrics has besides sessions and contents.
+struct control_counts {
+  std::string version{};
+  std::string commit{};
+  wall_time started{};
+  std::uint64_t published = 0;
+  std::uint64_t refused_files = 0;
+  std::uint64_t router_refusals = 0;
+  std::size_t connections = 0;
+  std::uint64_t connections_dropped = 0;
+  std::uint64_t requests = 0;
+  std::uint64_t requests_refused = 0;
+  process::log_counts log{};
+  process::process_usage usage{};
+};
+
+/// The page of metrics, as Prometheus reads it. Cost: a look at each router.
+[[nodiscard]] std::string render_control_metrics(const control_counts& counts, const push_server& server,
+                                                 const publisher& published, time_point now);
+
+}  // namespace cellroute::control

@@ -1,0 +1,371 @@
+#include "adapters/control/control_plane.hpp"
+
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "adapters/control/control_metrics.hpp"
+#include "adapters/process/fd_limit.hpp"
+#include "adapters/process/listening.hpp"
+#include "adapters/process/process_usage.hpp"
+#include "cellroute/base/hash.hpp"
+
+namespace cellroute::control {
+
+using process::drain_state;
+using process::log_level;
+
+namespace {
+
+constexpr std::uint64_t first_epoch = 1;
+constexpr duration native_ping_max = 2s;  // of `cellroute.v1`, whatever slower beat the base protocol has
+constexpr duration goaway_spread = 2s;    // over which routers come back, to another control plane or to this one again
+constexpr duration drain_timeout = 5s;    // for their last words
+constexpr std::size_t records_a_router = 2;  // that are kept, for each session that there may be
+
+wall_time read_wall_clock() {
+  io::loop_clock clock;
+  clock.read();
+  return clock.wall;
+}
+
+log_level level_of(wire::log_level level) {
+  switch (level) {
+    case wire::log_level::debug:
+      return log_level::debug;
+    case wire::log_level::info:
+      return log_level::info;
+    case wire::log_level::warn:
+      return log_level::warn;
+    case wire::log_level::error:
+      return log_level::error;
+  }
+  return log_level::info;
+}
+
+std::string output_of(const wire::access_output& output) {
+  switch (output.sink) {
+    case wire::access_sink::standard_output:
+      return "stdout";
+    case wire::access_sink::standard_error:
+      return "stderr";
+    case wire::access_sink::off:
+      return "off";
+    case wire::access_sink::file:
+      return output.file;
+  }
+  return "stdout";
+}
+
+sync::hub_settings hub_settings_of(const push_settings& push, std::uint64_t salt) {
+  sync::hub_settings made;
+  made.push.salt = salt;
+  made.push.ping = std::min(push.ping, native_ping_max);
+  made.push.dead_after = static_cast<int>(push.dead_after);
+  made.base.ping = push.ping;
+  made.base.dead_after = static_cast<int>(push.dead_after);
+  made.sessions_max = push.routers_max;
+  made.records_max = records_a_router * std::size_t{push.routers_max};
+  return made;
+}
+
+unexpected<start_error> failed(std::string why) { return unexpected(start_error{{std::move(why)}}); }
+
+}  // namespace
+
+control_plane::control_plane(settings wanted, control_options options)
+    : settings_(std::move(wanted)),
+      options_(std::move(options)),
+      signals_(reactor_.context()),
+      drain_({duration::zero(), drain_timeout}),
+      started_at_(read_wall_clock()) {
+  reactor_.add_tick_listener(*this);
+}
+
+control_plane::~control_plane() {
+  listeners_.clear();
+  watched_.reset();    // waits for its thread
+  publisher_.reset();  // and so does this
+  server_.reset();
+  reactor_.remove_tick_listener(*this);
+}
+
+void control_plane::event(log_level level, std::string_view name, std::string_view message,
+                          std::initializer_list<process::event_pair> pairs) {
+  if (log_) log_->event(read_wall_clock(), level, name, message, pairs);
+}
+
+expected<void, start_error> control_plane::start() {
+  if (auto r = open_log(); !r) return r;
+  auto guard = gate::open(settings_.auth);
+  if (!guard) return failed(std::move(guard).error());
+  gate_.emplace(*std::move(guard));
+  if (auto r = open_head(); !r) return r;
+  push_observer& hears_sessions = *this;
+  publish_observer& hears_contents = *this;
+  watch_listener& hears_file = *this;
+  server_.emplace(reactor_, hub_settings_of(settings_.push, head_->head().salt), hears_sessions);
+  publisher_settings how;
+  how.base_dialect = settings_.push.base_dialect;
+  how.coalesce = settings_.push.coalesce;
+  publisher_.emplace(reactor_, *server_, how, hears_contents);
+  watched_.emplace(reactor_, settings_.watch, *head_, options_.seed, hears_file);
+  auto first = watched_->read_first();
+  if (!first) return unexpected(start_error{std::move(first).error()});
+  if (auto r = open_listeners(); !r) return r;
+  share_descriptors();
+  if (options_.takes_signals) {
+    for (const int number : {SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2}) signals_.add(number);
+    wait_for_signal();
+  }
+  on_content(*std::move(first));
+  watched_->start();
+  for (const edge::listener& l : listeners_) {
+    event(log_level::info, "listening",
+          gate_->asks_for_token() ? "whoever has the token may connect"
+                                  : "only this machine may connect, without a token",
+          {{"listener", l.options().index == 0 ? "control" : "metrics"},
+           {"address", io::to_string(l.options().address)}});
+  }
+  return {};
+}
+
+expected<void, start_error> control_plane::open_log() {
+  process::log_settings log;
+  log.output = output_of(settings_.log.output);
+  log.level = level_of(settings_.log.level);
+  log.now = &read_wall_clock;
+  auto opened = process::log_writer::open(std::move(log));
+  if (!opened)
+    return failed(
+        fmt::format("cannot open the log {}; make it a file that can be written, or name another in "
+                    "log.access.output",
+                    to_string(opened.error())));
+  log_ = *std::move(opened);
+  return {};
+}
+
+expected<void, start_error> control_plane::open_head() {
+  if (settings_.store.empty()) {
+    // Numbers only grow from start to start, as long as the clock does, and the digests stay the same.
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(started_at_.time_since_epoch()).count();
+    head_.emplace(publish_head{{first_epoch, static_cast<std::uint64_t>(seconds), {}}, mix(first_epoch)});
+    event(log_level::warn, "nothing_kept", "no store is named: versions are counted from the clock at each start");
+    return {};
+  }
+  auto opened =
+      head_file::open(std::string(file_of_store(settings_.store)) + ".head", {{first_epoch, 0, {}}, options_.seed});
+  if (!opened) return failed("store: " + std::move(opened).error());
+  head_.emplace(*std::move(opened));
+  return {};
+}
+
+page_options control_plane::page_options_of(bool has_fleet) const {
+  return {
+      options_.version,           options_.commit, settings_.watch, std::string(to_string(settings_.push.base_dialect)),
+      settings_.push.routers_max, has_fleet};
+}
+
+expected<void, start_error> control_plane::open_listeners() {
+  page_source& facts = *this;
+  pages_.emplace(reactor_.clock(), *server_, *publisher_, facts, page_options_of(true));
+  front_.emplace(reactor_.clock(), &*gate_, &*server_, *pages_);
+  for (const listener_settings& l : settings_.listeners) {
+    if (auto r = open_listener(l.address, *front_, "control"); !r) return r;
+  }
+  if (!settings_.metrics_address) return {};
+  open_pages_.emplace(reactor_.clock(), *server_, *publisher_, facts, page_options_of(false));
+  open_front_.emplace(reactor_.clock(), nullptr, nullptr, *open_pages_);
+  return open_listener(*settings_.metrics_address, *open_front_, "metrics");
+}
+
+expected<void, start_error> control_plane::open_listener(const wire::socket_address& wished, front& handler,
+                                                         std::string_view name) {
+  auto address = io::parse_address(wished.host.empty() ? "::" : wished.host, wished.port);
+  if (!address) return failed(fmt::format("{}: {} is no address", name, wished.host));
+  const auto descriptors = process::listen_on(*address, wished.host.empty(), 1);
+  if (!descriptors) return failed(descriptors.error());
+  edge::listener_options options;
+  options.index = name == "control" ? 0 : 1;
+  options.address = *address;
+  options.room = &room_;
+  edge::listener_observer& counts = *this;
+  edge::listener& made = listeners_.emplace_back(reactor_, options, handler, counts, connections_);
+  const int error = made.open(descriptors->front());
+  if (error != 0) return failed(process::listen_failure(*address, error));
+  return {};
+}
+
+void control_plane::share_descriptors() {
+  const process::process_usage usage = process::read_process_usage();
+  if (!usage.max_fds || !usage.open_fds) return;
+  room_.open_max = process::descriptors_for_clients(*usage.max_fds, *usage.open_fds);
+  if (settings_.push.routers_max <= room_.open_max) return;
+  event(
+      log_level::warn, "descriptors_too_few",
+      "the limit of descriptors allows fewer routers than push.max_routers: raise it (ulimit -n, LimitNOFILE)",
+      {{"descriptors", *usage.max_fds}, {"connections", room_.open_max}, {"max_routers", settings_.push.routers_max}});
+}
+
+void control_plane::run() { reactor_.run(); }
+
+// --- what happens ---
+
+void control_plane::on_session_opened(const push_session_facts& session) {
+  event(log_level::debug, "session_opened", "a router has connected",
+        {{"session", session.number}, {"peer", std::string_view(session.peer)}, {"native", session.is_native}});
+  publisher_->look();
+}
+
+void control_plane::on_session_ended(const push_session_facts& session, std::string_view why) {
+  event(why.empty() || drain_.state() != drain_state::serving ? log_level::debug : log_level::warn, "session_ended",
+        why.empty() ? "a router has left" : "a router's session was ended",
+        {{"session", session.number},
+         {"peer", std::string_view(session.peer)},
+         {"native", session.is_native},
+         {"reason", why}});
+}
+
+void control_plane::on_hub_event(const sync::hub_event& said) {
+  const bool is_refused = said.kind == sync::hub_event_kind::refused;
+  const bool is_bad = is_refused || said.kind == sync::hub_event_kind::duplicate;
+  router_refusals_ += is_refused ? 1 : 0;
+  if (said.kind != sync::hub_event_kind::left) publisher_->look();
+  event(is_bad ? log_level::warn : log_level::info, "router_" + std::string(to_string(said.kind)),
+        is_refused ? "a router does not take what is published" : "of a router",
+        {{"router", std::string_view(said.router_id)},
+         {"session", said.session},
+         {"version", said.content ? said.content->version : 0},
+         {"reason", std::string_view(said.why)}});
+}
+
+void control_plane::on_published(const published_content& what, duration made_ready_in) {
+  ++published_count_;
+  event(log_level::info, "config_published", "routers are told to run it",
+        {{"epoch", what.id.epoch},
+         {"version", what.id.version},
+         {"digest", std::string_view(wire::to_hex(what.id.sum))},
+         {"label", std::string_view(what.label)},
+         {"keys", std::uint64_t{what.content.keys.size()}},
+         {"made_ready_ms", std::chrono::duration<double, std::milli>(made_ready_in).count()}});
+}
+
+void control_plane::on_overtaken(const wire::content_id& id) {
+  event(log_level::info, "config_overtaken", "a newer one came before routers were told of it",
+        {{"version", id.version}});
+}
+
+void control_plane::on_content(numbered_content made) {
+  if (made.rows_quarantined > 0) {
+    event(log_level::warn, "rows_quarantined", "some rows of the file are not served",
+          {{"source", std::string_view(settings_.watch)}, {"rows", made.rows_quarantined}});
+  }
+  publisher_->publish({std::move(made.content), made.id, std::move(made.label)});
+}
+
+void control_plane::on_refused(const std::vector<std::string>& mistakes) {
+  ++refused_count_;
+  event(log_level::error, "config_rejected", "the file is refused; what is published stays published",
+        {{"source", std::string_view(settings_.watch)}, {"mistakes", std::span<const std::string>(mistakes)}});
+}
+
+void control_plane::on_unchanged(bool) {
+  event(log_level::info, "config_unchanged", "the file was read again and says what is published",
+        {{"source", std::string_view(settings_.watch)}});
+}
+
+control_state control_plane::state() const {
+  if (drain_.state() != drain_state::serving) return control_state::draining;
+  return publisher_->current() != nullptr ? control_state::ready : control_state::starting;
+}
+
+std::span<const std::string> control_plane::mistakes() const { return watched_->mistakes(); }
+
+std::string control_plane::metrics() const {
+  control_counts counts;
+  counts.version = options_.version;
+  counts.commit = options_.commit;
+  counts.started = started_at_;
+  counts.published = published_count_;
+  counts.refused_files = refused_count_;
+  counts.router_refusals = router_refusals_;
+  counts.connections = open_connections();
+  counts.connections_dropped = connections_dropped_;
+  counts.requests = front_->requests();
+  counts.requests_refused = front_->refused();
+  counts.log = log_->counts();
+  counts.usage = process::read_process_usage();
+  return render_control_metrics(counts, *server_, *publisher_, reactor_.now());
+}
+
+// --- how it stops ---
+
+void control_plane::wait_for_signal() {
+  signals_.async_wait([this](const asio::error_code& error, int number) {
+    if (error) return;
+    on_signal(number);
+    wait_for_signal();
+  });
+}
+
+void control_plane::on_signal(int number) {
+  switch (number) {
+    case SIGUSR1:
+      log_->reopen();
+      event(log_level::info, "log_reopen", "SIGUSR1: the log goes on in a file opened anew, where it is one");
+      return;
+    case SIGHUP:
+      watched_->demand();
+      return;
+    case SIGUSR2:
+      event(log_level::warn, "signal_ignored", "SIGUSR2 means nothing here");
+      return;
+    default:
+      break;
+  }
+  if (drain_.state() != drain_state::serving) {
+    event(log_level::warn, "drain_cut", "a second signal: ending at once");
+  }
+  enter(drain_.ask(reactor_.now()));
+}
+
+void control_plane::on_tick(time_point now) {
+  if (drain_.state() == drain_state::serving) return;
+  const drain_state before = drain_.state();
+  const drain_state after = drain_.tick(now, open_connections());
+  if (after != before) enter(after);
+}
+
+void control_plane::enter(drain_state state) {
+  switch (state) {
+    case drain_state::serving:
+      return;
+    case drain_state::unready:
+      event(log_level::info, "drain_started", "routers are sent away; what they run they go on running",
+            {{"sessions", std::uint64_t{server_->hub().session_count()}}});
+      server_->stop("the control plane stops", goaway_spread);
+      return;
+    case drain_state::closing:
+      for (edge::listener& l : listeners_) l.drain();
+      return;
+    case drain_state::cutting:
+      event(log_level::warn, "drain_cut", "what was still connected is cut",
+            {{"connections", std::uint64_t{open_connections()}}});
+      for (edge::listener& l : listeners_) l.cut();
+      return;
+    case drain_state::ended:
+      event(log_level::info, "drain_done", "it ends", {{"connections", std::uint64_t{open_connections()}}});
+      reactor_.stop();
+      return;
+  }
+}
+
+std::size_t control_plane::open_connections() const {
+  std::size_t open = 0;
+  for (const edge::listener& l : listeners_) open += l.open_count();
+  return open;
+}
+
+}  // namespace cellroute::control

@@ -1,0 +1,82 @@
+#include "adapters/control/fleet.hpp"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+namespace cellroute::control {
+
+router_view fleet::native(const std::string& id, const sync::router_record& record) const {
+  router_view v;
+  v.id = id;
+  v.state = to_string(record.state);
+  v.session = record.session;
+  v.build = record.facts.build;
+  v.boot_id = record.facts.boot_id;
+  v.source = record.facts.source;
+  v.labels = record.facts.labels;
+  v.running = record.facts.running;
+  if (record.facts.last_refusal)
+    v.last_refusal = record.facts.last_refusal->code + ": " + record.facts.last_refusal->error;
+  v.is_on_target = target_ && v.running && v.running->sum == target_->sum;
+  v.seen_ago = now_ - record.seen;
+  return v;
+}
+
+router_view fleet::base(const push_session_facts& facts, const sync::base_session& session) const {
+  router_view v;
+  v.state = to_string(session.state());
+  v.session = facts.number;
+  v.peer = facts.peer;
+  v.is_native = false;
+  if (session.acked() != 0) v.running = wire::content_id{0, session.acked()};
+  v.last_refusal = session.last_refusal();
+  v.is_on_target = target_ && session.acked() == target_->version;
+  return v;
+}
+
+std::vector<router_view> fleet::routers() const {
+  std::vector<router_view> all;
+  std::map<std::uint64_t, std::size_t> by_session;
+  for (const auto& [id, record] : server_.hub().routers()) {
+    if (record.session != 0) by_session.emplace(record.session, all.size());
+    all.push_back(native(id, record));
+  }
+  for (const push_session_facts& facts : server_.sessions()) {
+    const auto known = by_session.find(facts.number);
+    if (known != by_session.end()) all[known->second].peer = facts.peer;
+    if (const auto* session = server_.hub().base(facts.number)) all.push_back(base(facts, *session));
+  }
+  return all;
+}
+
+std::optional<router_view> fleet::router(std::string_view id) const {
+  const auto at = server_.hub().routers().find(std::string(id));
+  if (at == server_.hub().routers().end()) return std::nullopt;
+  router_view v = native(at->first, at->second);
+  for (const push_session_facts& facts : server_.sessions()) {
+    if (facts.number == v.session) v.peer = facts.peer;
+  }
+  return v;
+}
+
+fleet_drift fleet::drift(std::size_t stragglers_max) const {
+  fleet_drift d;
+  d.target = target_;
+  using order = std::pair<std::uint64_t, std::uint64_t>;
+  std::map<order, version_count, std::greater<>> counts;
+  for (router_view& v : routers()) {
+    if (v.session == 0) continue;
+    ++d.here;
+    d.on_target += v.is_on_target ? 1 : 0;
+    d.refused += v.state == "rejected" ? 1 : 0;
+    version_count& count = counts[v.running ? order(v.running->epoch, v.running->version) : order()];
+    count.running = v.running;
+    ++count.routers;
+    if (!v.is_on_target && d.stragglers.size() < stragglers_max) d.stragglers.push_back(std::move(v));
+  }
+  for (auto& [number, count] : counts) d.versions.push_back(std::move(count));
+  return d;
+}
+
+}  // namespace cellroute::control

@@ -1,0 +1,102 @@
+#include "adapters/control/gate.hpp"
+
+#include <fmt/format.h>
+#include <openssl/crypto.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <span>
+
+#include "adapters/sync/content.hpp"
+#include "adapters/wire/configuration.hpp"
+
+namespace cellroute::control {
+namespace {
+
+constexpr std::size_t token_bytes_min = 16;
+constexpr std::size_t token_bytes_max = 4096;
+
+bool same_ignoring_case(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  return std::ranges::equal(a, b, {}, lower, lower);
+}
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view space = " \t\r\n";
+  const std::size_t begin = text.find_first_not_of(space);
+  return begin == std::string_view::npos ? "" : text.substr(begin, text.find_last_not_of(space) + 1 - begin);
+}
+
+wire::digest digest_of(std::string_view text) { return sync::sha256(std::as_bytes(std::span(text))); }
+
+bool is_loopback(const io::socket_address& peer) {
+  if (!peer.v6) return peer.bytes[0] == 127;
+  return std::all_of(peer.bytes.begin(), peer.bytes.end() - 1, [](std::uint8_t b) { return b == 0; }) &&
+         peer.bytes.back() == 1;
+}
+
+/// Whether a Host is one that only this machine can mean.
+bool names_this_machine(std::string_view authority) {
+  const std::size_t colon = authority.rfind(':');
+  const bool has_port = colon != std::string_view::npos && authority.find(']', colon) == std::string_view::npos;
+  const std::string_view host = has_port ? authority.substr(0, colon) : authority;
+  if (same_ignoring_case(host, "localhost") || host == "[::1]") return true;
+  return host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string_view::npos;
+}
+
+/// The token of `Authorization: Bearer TOKEN`; nothing where there is none, or several.
+std::optional<std::string_view> bearer_token(std::span<const field> fields) {
+  constexpr std::string_view scheme = "bearer ";
+  std::optional<std::string_view> found;
+  for (const field& f : fields) {
+    if (!same_ignoring_case(f.name, "authorization")) continue;
+    if (found || f.value.size() <= scheme.size() || !same_ignoring_case(f.value.substr(0, scheme.size()), scheme))
+      return std::nullopt;
+    found = trimmed(f.value.substr(scheme.size()));
+  }
+  return found;
+}
+
+bool has_field(std::span<const field> fields, std::string_view name) {
+  return std::ranges::any_of(fields, [name](const field& f) { return same_ignoring_case(f.name, name); });
+}
+
+}  // namespace
+
+expected<gate, std::string> gate::open(const auth_settings& auth) {
+  gate made;
+  made.loopback_without_token_ = auth.loopback_without_token;
+  if (auth.admin_token_file.empty()) return made;
+  const std::string& path = auth.admin_token_file;
+  const auto text = wire::read_file(path, token_bytes_max);
+  if (!text) return unexpected(fmt::format("auth.admin_token_file: {}: {}", path, to_string(text.error())));
+  struct stat facts{};
+  if (::stat(path.c_str(), &facts) != 0 || (facts.st_mode & 077u) != 0)
+    return unexpected(fmt::format("auth.admin_token_file: {}: others may read it; chmod 600 it", path));
+  const std::string_view token = trimmed(*text);
+  if (token.size() < token_bytes_min || token.find_first_of(" \t\r\n") != std::string_view::npos)
+    return unexpected(
+        fmt::format("auth.admin_token_file: {}: must hold one word of at least {} characters", path, token_bytes_min));
+  made.token_ = digest_of(token);
+  return made;
+}
+
+std::optional<gate_refusal> gate::why_not(const request_view& request, const edge::downstream_facts& facts) const {
+  if (has_field(request.fields, "authorization")) {
+    const auto token = bearer_token(request.fields);
+    if (token && token_) {
+      const wire::digest given = digest_of(*token);
+      if (CRYPTO_memcmp(given.data(), token_->data(), given.size()) == 0) return std::nullopt;
+    }
+    return gate_refusal{401, "unauthorized", "this token is not known here"};
+  }
+  if (!loopback_without_token_ || !is_loopback(facts.peer))
+    return gate_refusal{401, "unauthorized", "name a token: Authorization: Bearer TOKEN"};
+  if (has_field(request.fields, "origin"))
+    return gate_refusal{403, "forbidden", "pages of a browser are answered only with a token"};
+  if (!names_this_machine(request.authority))
+    return gate_refusal{403, "forbidden", "without a token, ask for localhost or a loopback address"};
+  return std::nullopt;
+}
+
+}  // namespace cellroute::control

@@ -1,0 +1,91 @@
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <random>
+#include <string>
+
+#include "adapters/control/control_plane.hpp"
+#include "adapters/control/settings.hpp"
+#include "adapters/process/fd_limit.hpp"
+#include "adapters/process/standard_descriptors.hpp"
+
+namespace {
+
+enum exit_code : int { exit_ok = 0, exit_invalid = 1, exit_usage = 2 };
+
+void print_error(const std::string& text) { std::fprintf(stderr, "cellroute-control: %s\n", text.c_str()); }
+
+std::uint64_t random_seed() {
+  std::random_device device;
+  return static_cast<std::uint64_t>(device()) << 32 | device();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using namespace cellroute;
+  process::fill_standard_descriptors();
+  CLI::App app("Publishes a routing configuration to all routers, and knows who runs it.", "cellroute-control");
+  app.footer(
+      "Examples:\n"
+      "  cellroute-control --watch cellroute.yaml\n"
+      "  cellroute-control --watch cellroute.yaml --store sqlite:control.db --listen 127.0.0.1:8081\n"
+      "  cellroute-control --config control.yaml\n\n"
+      "Routers connect to ws://HOST:8081/connect. Without auth.admin_token_file only this machine may connect.\n"
+      "Flags win over the file.\n"
+      "Exit codes: 0 stopped as asked; 1 invalid configuration, or a port or store that cannot be had; 2 usage, or no "
+      "configuration.\n"
+      "SIGTERM, SIGINT and SIGQUIT send routers away and end; a second one ends at once. SIGUSR1 opens the log file "
+      "again. SIGHUP has the followed file read again, which happens by itself when it changes.");
+  std::string config_path;
+  std::string listen;
+  std::string store;
+  std::string watch;
+  bool show_version = false;
+  const std::string version = CELLROUTE_VERSION;
+  const std::string commit = CELLROUTE_COMMIT;
+  app.add_option("-c,--config", config_path, "settings of the control plane, YAML or JSON; else the defaults");
+  app.add_option("--listen", listen, "address of the first listener, like 127.0.0.1:8081");
+  app.add_option("--store", store, "where it keeps what it has published, like sqlite:control.db");
+  app.add_option("--watch", watch, "a routing file to follow and publish");
+  app.add_flag("-V,--version", show_version, "print the version and end");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? exit_ok : exit_usage;
+  }
+  if (show_version) {
+    std::printf("cellroute-control %s (%s)\n", version.c_str(), commit.c_str());
+    return exit_ok;
+  }
+  control::settings_flags flags;
+  if (!listen.empty()) flags.listen = listen;
+  if (!store.empty()) flags.store = store;
+  if (!watch.empty()) flags.watch = watch;
+  auto settings = control::load_settings(config_path, flags);
+  if (!settings) {
+    const wire::load_error& error = settings.error();
+    for (const wire::diagnostic& d : error.mistakes) std::fprintf(stderr, "%s\n", wire::to_string(d).c_str());
+    if (!error.otherwise.empty()) print_error(error.otherwise);
+    return error.is_missing || error.is_override ? exit_usage : exit_invalid;
+  }
+  if (settings->watch.empty()) {
+    print_error("nothing to publish: name a routing file with --watch FILE, or watch: FILE in the settings");
+    return exit_usage;
+  }
+  if (const auto limit = process::raise_fd_limit(); !limit) print_error("the limit of descriptors stays as it was");
+  for (const int number : {SIGPIPE, SIGHUP, SIGUSR1, SIGUSR2}) std::signal(number, SIG_IGN);
+
+  control::control_plane control(*std::move(settings), {version, commit, random_seed(), true});
+  if (const auto started = control.start(); !started) {
+    for (const std::string& line : started.error().lines) print_error(line);
+    return exit_invalid;
+  }
+  control.run();
+  // From here on nothing listens to signals any more: one that comes now must not change how this process ended.
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, nullptr);
+  return exit_ok;
+}

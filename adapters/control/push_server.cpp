@@ -1,0 +1,107 @@
+#include "adapters/control/push_server.hpp"
+
+#include <array>
+#include <utility>
+
+#include "adapters/control/push_connection.hpp"
+#include "adapters/edge/reason_phrase.hpp"
+
+namespace cellroute::control {
+namespace {
+
+constexpr duration answer_timeout = 10s;
+constexpr std::size_t sessions_a_turn = 64;  // woken at once; then whoever else is there is served
+
+}  // namespace
+
+push_server::push_server(io::reactor& reactor, const sync::hub_settings& settings, push_observer& observer)
+    : reactor_(reactor), settings_(settings), hub_(settings), observer_(observer), has_ready_(reactor) {
+  reactor_.add_tick_listener(*this);
+  reactor_.spawn(wake_ready());
+}
+
+push_server::~push_server() { reactor_.remove_tick_listener(*this); }
+
+io::task<void> push_server::serve(edge::exchange& x, websocket::accepted handshake) {
+  const bool is_native = !handshake.subprotocol.empty();
+  std::array<field, 2> added = {field{"Sec-WebSocket-Accept", handshake.accept.view(), field_name::other, false},
+                                field{"Sec-WebSocket-Protocol", handshake.subprotocol, field_name::other, false}};
+  response_view view;
+  view.status = 101;
+  view.reason = edge::reason_phrase(view.status);
+  view.upgrade = "websocket";
+  edge::outgoing_response head;
+  head.view = &view;
+  head.added = std::span<const field>(added).first(is_native ? 2 : 1);
+  const edge::body_piece nothing;
+  const edge::stream_fault sent =
+      co_await x.send_head(head, nothing, edge::no_trailers, reactor_.now() + answer_timeout);
+  if (sent != edge::stream_fault::none) co_return x.abort();
+  x.become_tunnel();
+  const auto number = hub_.open(is_native, reactor_.now());
+  if (!number) co_return;  // the last place was taken while the answer went out
+  co_await run_session(x, *number, is_native);
+}
+
+io::task<void> push_server::run_session(edge::exchange& x, std::uint64_t number, bool is_native) {
+  std::string why;
+  ++sessions_opened_;
+  {
+    push_connection connection(*this, x, {number, io::to_string(x.facts.peer), is_native, reactor_.now()});
+    observer_.on_session_opened(connection.facts());
+    pump();
+    co_await connection.run();
+    why = hub_.why_ended(number);
+    hub_.closed(number, reactor_.now());
+    observer_.on_session_ended(connection.facts(), why);
+  }
+  pump();
+}
+
+std::vector<push_session_facts> push_server::sessions() const {
+  std::vector<push_session_facts> all;
+  all.reserve(connections_.size());
+  for (const auto& [number, connection] : connections_) all.push_back(connection->facts());
+  return all;
+}
+
+void push_server::publish(sync::publication what) {
+  hub_.publish(std::move(what), reactor_.now());
+  pump();
+}
+
+void push_server::publish_base(sync::base_publication what) {
+  hub_.publish_base(std::move(what), reactor_.now());
+  pump();
+}
+
+void push_server::stop(const std::string& reason, duration spread) {
+  is_stopping_ = true;
+  hub_.goaway(reason, 0s, spread);
+  pump();
+}
+
+void push_server::on_tick(time_point now) {
+  hub_.tick(now);
+  pump();
+}
+
+void push_server::pump() {
+  for (const sync::hub_event& event : hub_.take_events()) observer_.on_hub_event(event);
+  for (const std::uint64_t number : hub_.take_ready()) ready_.push_back(number);
+  if (!ready_.empty()) has_ready_.wake();
+}
+
+io::task<void> push_server::wake_ready() {
+  for (;;) {
+    (void)co_await has_ready_.sleep();
+    for (std::size_t woken = 1; !ready_.empty(); ++woken) {
+      const auto at = connections_.find(ready_.front());
+      ready_.pop_front();
+      if (at != connections_.end()) at->second->wake();
+      if (woken % sessions_a_turn == 0) co_await reactor_.turn();
+    }
+  }
+}
+
+}  // namespace cellroute::control
