@@ -80,13 +80,6 @@ void control_link::start() {
   thread_ = std::thread([this] { reactor_.run(); });
 }
 
-void control_link::post(std::function<void(sync::router_link&, time_point)> f) {
-  reactor_.post([this, f = std::move(f)] {
-    f(link_, reactor_.now());
-    pump();
-  });
-}
-
 std::optional<time_point> control_link::confirmed_at() const {
   const std::int64_t at = confirmed_at_.load(std::memory_order_relaxed);
   return at < 0 ? std::nullopt : std::optional(time_point(duration(at)));

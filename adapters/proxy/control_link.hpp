@@ -3,7 +3,6 @@
 #include <atomic>
 #include <coroutine>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -66,7 +65,13 @@ class control_link final : private io::tick_listener, private name_listener {
   void start();
 
   /// Has `f(link, now)` run on the link's thread, and what follows from it done.
-  void post(std::function<void(sync::router_link&, time_point)> f);
+  template <class F>
+  void post(F f) {
+    reactor_.post([this, f = std::move(f)] {
+      f(link_, reactor_.now());
+      pump();
+    });
+  }
 
   [[nodiscard]] bool is_connected() const { return is_connected_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::uint64_t reconnects() const { return reconnects_.load(std::memory_order_relaxed); }

@@ -4,7 +4,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <asio/post.hpp>
 #include <new>
 #include <utility>
 
@@ -125,8 +124,6 @@ void pushed_contents::on_link_event(const std::string& event, const std::string&
   reactor_.post([this, event, message] { listener_.on_link_event(event, message); });
 }
 
-void pushed_contents::run(work job) { asio::post(context_, std::move(job)); }
-
 void pushed_contents::check_now(const sync::check_content& what, std::uint64_t salt) {
   const wire::content_id id = what.what.content;
   const auto refuse = [this, &id, &what](sync::refusal why) {
@@ -236,9 +233,7 @@ void pushed_contents::activate_now(const wire::content_id& id) {
     ready = *std::move(again);
   }
   activating_ = id;
-  // A function that is stored must be copyable; what it carries is not.
-  auto carried = std::make_shared<loaded_configuration>(*std::move(ready));
-  reactor_.post([this, carried] { listener_.on_pushed(std::move(*carried)); });
+  reactor_.post([this, loaded = *std::move(ready)]() mutable { listener_.on_pushed(std::move(loaded)); });
 }
 
 void pushed_contents::applied() {

@@ -3,7 +3,6 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <map>
 #include <memory_resource>
 #include <mutex>
@@ -15,6 +14,7 @@
 
 #include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
+#include <asio/post.hpp>
 
 #include "adapters/proxy/config_source.hpp"
 #include "adapters/proxy/control_link.hpp"
@@ -79,8 +79,6 @@ class pushed_contents final : private content_handler {
     wire::digest sum{};
     loaded_configuration loaded;
   };
-  using work = std::function<void()>;
-
   void check(sync::check_content what, std::uint64_t salt) override;
   void check(sync::check_base_content what) override;
   void activate(const wire::content_id& content) override;
@@ -88,7 +86,10 @@ class pushed_contents final : private content_handler {
   void on_link_event(const std::string& event, const std::string& message) override;
 
   // All of these on the thread of the checks.
-  void run(work job);
+  template <class Work>
+  void run(Work job) {
+    asio::post(context_, std::move(job));
+  }
   void check_now(const sync::check_content& what, std::uint64_t salt);
   void check_base_now(const sync::check_base_content& what);
   void activate_now(const wire::content_id& id);
