@@ -7,7 +7,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cassert>
 #include <cerrno>
+
+#include "adapters/io/tls_session.hpp"
 
 namespace cellroute::io {
 namespace {
@@ -22,7 +25,7 @@ void set_no_delay(int descriptor) {
 int socket::open(int descriptor, bool connecting) {
   descriptor_ = descriptor;
   readable_ = writable_ = !connecting;  // not known: the first try finds out
-  peer_closed_ = broken_ = cancelled_ = read_cancelled_ = false;
+  peer_closed_ = broken_ = cancelled_ = read_cancelled_ = end_waits_ = false;
   const int error = reactor_->add(descriptor, *this);
   if (error != 0) {
     ::close(descriptor);
@@ -33,6 +36,7 @@ int socket::open(int descriptor, bool connecting) {
 
 void socket::close() {
   if (descriptor_ < 0) return;
+  end_tls();
   reactor_->remove(descriptor_);
   ::close(descriptor_);
   descriptor_ = -1;
@@ -48,6 +52,18 @@ void socket::close_with_reset() {
 }
 
 io_result socket::try_read(std::span<char> into) {
+  if (tls_ != nullptr) [[unlikely]]
+    return tls_->read(into);
+  return read_plain(into);
+}
+
+io_result socket::try_write(std::span<const char> bytes, bool more_follows) {
+  if (tls_ != nullptr) [[unlikely]]
+    return tls_->write(bytes, more_follows);
+  return write_plain(bytes, more_follows);
+}
+
+io_result socket::read_plain(std::span<char> into) {
   if (!readable_) return {io_status::would_block, 0};
   for (;;) {
     const ssize_t got = ::recv(descriptor_, into.data(), into.size(), 0);
@@ -68,7 +84,7 @@ io_result socket::try_read(std::span<char> into) {
   }
 }
 
-io_result socket::try_write(std::span<const char> bytes, bool more_follows) {
+io_result socket::write_plain(std::span<const char> bytes, bool more_follows) {
   if (!writable_) return {io_status::would_block, 0};
   for (;;) {
     const ssize_t sent = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL | (more_follows ? MSG_MORE : 0));
@@ -82,7 +98,22 @@ io_result socket::try_write(std::span<const char> bytes, bool more_follows) {
   }
 }
 
+io_result socket::try_peek(std::span<char> into) {
+  assert(!is_secure());
+  if (!readable_) return {io_status::would_block, 0};
+  for (;;) {
+    const ssize_t got = ::recv(descriptor_, into.data(), into.size(), MSG_PEEK);
+    if (got > 0) return {io_status::ok, static_cast<std::size_t>(got)};
+    if (got == 0) return {io_status::end, 0};
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN && errno != EWOULDBLOCK) return {io_status::reset, 0};
+    readable_ = false;
+    return {io_status::would_block, 0};
+  }
+}
+
 io_result socket::try_read(pipe& into, std::size_t size_bytes) {
+  assert(!is_secure());
   if (!readable_) return {io_status::would_block, 0};
   for (;;) {
     const ssize_t got =
@@ -102,6 +133,8 @@ io_result socket::try_read(pipe& into, std::size_t size_bytes) {
 }
 
 io_result socket::try_write(pipe& from, bool more_follows) {
+  assert(!is_secure());
+  if (is_secure()) return {io_status::reset, 0};  // nothing goes out in plain, whoever is wrong
   if (!writable_) return {io_status::would_block, 0};
   const unsigned flags = SPLICE_F_MOVE | SPLICE_F_NONBLOCK | (more_follows ? SPLICE_F_MORE : 0u);
   for (;;) {
@@ -120,7 +153,24 @@ io_result socket::try_write(pipe& from, bool more_follows) {
 }
 
 void socket::shutdown_send() {
-  if (descriptor_ >= 0) (void)::shutdown(descriptor_, SHUT_WR);
+  if (descriptor_ < 0) return;
+  end_waits_ = is_secure() && !tls_->send_end();
+  if (!end_waits_) (void)::shutdown(descriptor_, SHUT_WR);
+}
+
+void socket::begin_tls(std::unique_ptr<tls_session> session) { tls_.reset(session.release()); }
+
+void socket::end_tls() {
+  tls_.reset();
+  end_waits_ = false;
+}
+
+bool socket::can_read_secure() const { return tls_->can_read(); }
+bool socket::can_write_secure() const { return tls_->can_write(); }
+
+/// A writer that has to read first is helped on by whoever reads meanwhile: no edge will come for it.
+void socket::wake_writer_that_reads() {
+  if (write_.waiting && !tls_->write_wants_read() && writable_) write_.wake();
 }
 
 void socket::wait_state::wake() {
@@ -152,24 +202,35 @@ void socket::on_events(std::uint32_t events) {
   if ((events & EPOLLIN) != 0 || hung_up) readable_ = true;
   if ((events & EPOLLOUT) != 0 || broken_) writable_ = true;
 
+  if (end_waits_ && writable_) shutdown_send();
+
   // Whoever is woken may destroy this socket. The reactor's slot tells, without touching it.
   reactor& owner = *reactor_;
   const int descriptor = descriptor_;
   const std::uint32_t life = owner.life_of(descriptor);
-  if (read_.waiting && readable_) {
+  // A reader may take what a secure writer waits for.
+  const bool wakes_writer = is_secure() && write_.waiting && can_write();
+  if (read_.waiting && can_read()) {
     read_.wake();
     if (owner.life_of(descriptor) != life) return;
   }
-  if (write_.waiting && writable_) {
+  if (write_.waiting && (wakes_writer || can_write())) {
     write_.wake();
     if (owner.life_of(descriptor) != life) return;
   }
   if ((half_close_ ? broken_ : hung_up) && watcher_ != nullptr) std::exchange(watcher_, nullptr)->on_hangup();
 }
 
-bool socket::has_unread() { return readable_ && has_news_now(); }
+bool socket::has_unread() {
+  if (tls_ != nullptr) return tls_->has_unread();
+  return readable_ && has_news_now();
+}
 
 bool socket::has_news_now() {
+  if (tls_ != nullptr) {
+    readable_ = true;
+    return tls_->has_unread();
+  }
   char byte = 0;
   const ssize_t seen = ::recv(descriptor_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   readable_ = seen >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);

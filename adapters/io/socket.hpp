@@ -3,6 +3,7 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <utility>
 
@@ -30,11 +31,20 @@ class hangup_watcher {
   ~hangup_watcher() = default;
 };
 
+class tls_session;
+struct tls_session_releaser {
+  void operator()(tls_session* session) const;
+};
+using tls_session_handle = std::unique_ptr<tls_session, tls_session_releaser>;
+
 /// A connected, non-blocking stream socket in a reactor's set.
 ///
 /// The rule of use: try first, wait only when told `would_block`. Readiness is a flag that the kernel sets by an edge
 /// and that a short read clears, so a message costs one `recv` and one `send`. One reader and one writer may wait at a
 /// time, each under a deadline of its own.
+///
+/// It may be secure: then a TLS session stands behind the same calls, and `accept_tls` or `connect_tls` has put it
+/// there. What that costs a plain socket is one pointer, and one branch a call.
 ///
 /// Threads: the reactor's. Must not move: the reactor knows its place.
 class socket final : public registered {
@@ -53,18 +63,32 @@ class socket final : public registered {
   [[nodiscard]] bool is_open() const { return descriptor_ >= 0; }
   [[nodiscard]] int descriptor() const { return descriptor_; }
 
-  /// Reads what is there. `end`: the peer has closed. Cost: one call, none if known to be drained.
+  /// Reads what is there. `end`: the peer has closed, and on a secure socket it has said so, else that is a `reset`.
+  /// Cost: one call, none if known to be drained.
   [[nodiscard]] io_result try_read(std::span<char> into);
-  /// Writes what fits. Cost: one call, none if known to be full.
+  /// Writes what fits. Cost: one call, none if known to be full. After `would_block` a secure socket wants the same
+  /// bytes again, more may follow them.
   [[nodiscard]] io_result try_write(std::span<const char> bytes, bool more_follows = false);
 
-  /// Moves what is there into an empty pipe, at most so many bytes; otherwise as `try_read`.
+  /// Moves what is there into an empty pipe, at most so many bytes; otherwise as `try_read`. Not for secure sockets.
   [[nodiscard]] io_result try_read(pipe& into, std::size_t size_bytes);
-  /// Moves what the pipe holds to the peer, as much as it takes.
+  /// Moves what the pipe holds to the peer, as much as it takes. Not for secure sockets.
   [[nodiscard]] io_result try_write(pipe& from, bool more_follows);
 
-  /// Tells the peer that nothing follows.
+  /// Looks at what is there and leaves it, before anything is read. Not for secure sockets. Cost: one call.
+  [[nodiscard]] io_result try_peek(std::span<char> into);
+
+  /// Tells the peer that nothing follows. A secure socket may have to wait with that until it is writable, and does so
+  /// by itself while it is open: `is_sending_end` tells.
   void shutdown_send();
+  [[nodiscard]] bool is_sending_end() const { return end_waits_; }
+
+  /// Puts a TLS session behind the calls, which holds this socket; null takes it away: what comes then is not
+  /// decrypted, for those who only throw it away.
+  void begin_tls(std::unique_ptr<tls_session> session);
+  void end_tls();
+  [[nodiscard]] bool is_secure() const { return tls_ != nullptr; }
+  [[nodiscard]] tls_session* tls() const { return tls_.get(); }
 
   struct wait_awaiter;
   /// Waits until `try_read` is worth a call. Ends with `ok`, `timed_out` or `cancelled`.
@@ -89,8 +113,9 @@ class socket final : public registered {
   /// The peer closed its sending side or the connection broke, as far as the kernel has said; bytes may still be there.
   [[nodiscard]] bool peer_closed() const { return peer_closed_ || broken_; }
   [[nodiscard]] bool is_broken() const { return broken_; }
-  /// Bytes or an end have come since the last read that drained the socket.
-  [[nodiscard]] bool has_news() const { return readable_; }
+  /// Bytes or an end have come since the last read that drained the socket. Cost: that of `has_unread` where it is
+  /// secure, since not all that comes then is for us.
+  [[nodiscard]] bool has_news() { return is_secure() ? has_unread() : readable_; }
 
   /// Asks the kernel whether anything waits to be read, an end included, where the last read did not tell. Cost: a call
   /// then.
@@ -114,6 +139,15 @@ class socket final : public registered {
   [[nodiscard]] reactor& owner() const { return *reactor_; }
 
  private:
+  friend tls_session;
+  [[nodiscard]] io_result read_plain(std::span<char> into);
+  [[nodiscard]] io_result write_plain(std::span<const char> bytes, bool more_follows);
+  [[nodiscard]] bool can_read() const { return tls_ == nullptr ? readable_ : can_read_secure(); }
+  [[nodiscard]] bool can_write() const { return tls_ == nullptr ? writable_ : can_write_secure(); }
+  [[nodiscard]] bool can_read_secure() const;
+  [[nodiscard]] bool can_write_secure() const;
+  void wake_writer_that_reads();
+
   /// One direction's waiter, and its deadline.
   struct wait_state : deadline_entry {
     wait_state() : deadline_entry(&wait_state::expired) {}
@@ -124,13 +158,14 @@ class socket final : public registered {
     }
     void wake();
 
+    bool timed_out = false;  // first: there is room for it behind the deadline
     std::coroutine_handle<> waiting;
-    bool timed_out = false;
   };
   reactor* reactor_;
   hangup_watcher* watcher_ = nullptr;
   wait_state read_;
   wait_state write_;
+  tls_session_handle tls_;
   int descriptor_ = -1;
   bool readable_ = false;
   bool writable_ = false;
@@ -139,6 +174,7 @@ class socket final : public registered {
   bool cancelled_ = false;
   bool read_cancelled_ = false;
   bool half_close_ = false;
+  bool end_waits_ = false;  // the announcement of our end has not gone out yet
 };
 
 struct socket::wait_awaiter {
@@ -154,6 +190,7 @@ struct socket::wait_awaiter {
   void await_suspend(std::coroutine_handle<> waiting) const {
     state.waiting = waiting;
     if (deadline != time_point::max()) of.reactor_->wheel().arm(state, deadline);
+    if (of.is_secure() && &state == &of.read_) of.wake_writer_that_reads();
   }
   [[nodiscard]] io_status await_resume() const {
     const bool timed_out = std::exchange(state.timed_out, false);
@@ -161,8 +198,8 @@ struct socket::wait_awaiter {
   }
 };
 
-inline socket::wait_awaiter socket::readable(time_point deadline) { return {*this, read_, readable_, deadline}; }
-inline socket::wait_awaiter socket::writable(time_point deadline) { return {*this, write_, writable_, deadline}; }
+inline socket::wait_awaiter socket::readable(time_point deadline) { return {*this, read_, can_read(), deadline}; }
+inline socket::wait_awaiter socket::writable(time_point deadline) { return {*this, write_, can_write(), deadline}; }
 
 /// A listening socket. Range: `backlog` as of listen(2).
 struct listen_options {

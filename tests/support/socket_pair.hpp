@@ -95,6 +95,8 @@ class socket_pair {
       text.remove_prefix(static_cast<std::size_t>(sent));
     }
   }
+  /// For a peer of another kind; it stays with the pair.
+  [[nodiscard]] int peer_descriptor() const { return peer_; }
   void peer_ends() { (void)::shutdown(peer_, SHUT_WR); }
   void close_peer() {
     if (peer_ >= 0) ::close(peer_);
