@@ -133,7 +133,7 @@ body_piece content_reader::take_chunked() {
 }
 
 bool content_reader::suits_pipe() const {
-  if (!pipes_welcome_ || !grow_) return false;
+  if (!pipes_welcome_ || !grow_ || socket_.is_secure()) return false;
   return framing_ == http1::body_framing::until_close ||
          (framing_ == http1::body_framing::length && left_bytes_ >= stream_read_bytes);
 }

@@ -68,8 +68,8 @@ class content_reader {
   void forbid_nominated(std::span<const field> head);
   /// The message is over: gives back what was borrowed for it.
   void rest() { pipe_.reset(); }
-  /// A long stream may come in pipes.
-  void welcome_pipes() { pipes_welcome_ = true; }
+  /// A long stream may come in pipes. It never does from a secure connection.
+  void welcome_pipes(bool welcome) { pipes_welcome_ = welcome; }
 
  private:
   [[nodiscard]] body_piece take_counted();

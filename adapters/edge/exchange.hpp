@@ -19,6 +19,10 @@
 #include "cellroute/base/time.hpp"
 #include "cellroute/match/request_view.hpp"
 
+namespace cellroute::io {
+struct tls_identity;
+}
+
 namespace cellroute::edge {
 
 /// For a message, or a piece of one, that ends without trailers.
@@ -59,9 +63,10 @@ enum class protocol : std::uint8_t { http_1_0, http_1_1 };
 /// Where a request came in.
 struct downstream_facts {
   io::socket_address peer;
-  std::uint16_t listener = 0;    ///< index, as configured
-  std::uint16_t local_port = 0;  ///< that the client connected to
-  bool secure = false;           ///< the client's connection is encrypted
+  std::uint16_t listener = 0;                ///< index, as configured
+  std::uint16_t local_port = 0;              ///< that the client connected to
+  bool secure = false;                       ///< the client's connection is encrypted
+  const io::tls_identity* client = nullptr;  ///< by its verified certificate; null: none was asked for, or shown
   protocol version = protocol::http_1_1;
 };
 
@@ -113,8 +118,10 @@ class exchange {
   [[nodiscard]] virtual body_piece first_body() = 0;
   /// The next content. Faults: `closed`, `timed_out`, `malformed`, `too_large`, `cancelled`.
   [[nodiscard]] virtual io::task<body_piece> read_body(time_point deadline) = 0;
-  /// Says that content is carried unseen: pieces may come in a pipe from now on.
-  virtual void welcome_pipes() {}
+  /// Says whether content is carried unseen, to a side that takes it so: then pieces may come in a pipe.
+  virtual void welcome_pipes(bool /*welcome*/) {}
+  /// Whether `send_head` and `send_body` take content in a pipe. Not where it is encrypted on the way.
+  [[nodiscard]] virtual bool takes_pipes() const { return false; }
   /// Ends a `read_body` that waits, and those begun later, with `cancelled`: the rest of the request is not wanted.
   virtual void stop_reading() = 0;
   /// After the last piece: the fields behind it that may be passed on.
@@ -184,7 +191,8 @@ class upstream_stream {
   virtual void expect_answer_by(time_point deadline) = 0;
   [[nodiscard]] virtual body_piece first_body() = 0;
   [[nodiscard]] virtual io::task<body_piece> read_body(time_point deadline) = 0;
-  virtual void welcome_pipes() {}
+  virtual void welcome_pipes(bool /*welcome*/) {}
+  [[nodiscard]] virtual bool takes_pipes() const { return false; }
   [[nodiscard]] virtual std::span<field> trailers() = 0;
   /// A byte of an answer has come: the request must not be sent again.
   [[nodiscard]] virtual bool has_answered() const = 0;

@@ -33,6 +33,9 @@ class http1_exchange final : public exchange {
     facts.peer = connection.peer_;
     facts.listener = connection.listener_.options().index;
     facts.local_port = connection.listener_.options().address.port;
+    if (!connection.socket_.is_secure()) return;
+    facts.secure = true;
+    facts.client = connection.socket_.tls()->peer();
   }
 
   /// Reads the head that `end` describes at the front of the input. A refused one leaves `refused` set.
@@ -47,7 +50,8 @@ class http1_exchange final : public exchange {
 
   body_piece first_body() override { return reader_.take(); }
   io::task<body_piece> read_body(time_point deadline) override { return reader_.read(deadline); }
-  void welcome_pipes() override { reader_.welcome_pipes(); }
+  void welcome_pipes(bool welcome) override { reader_.welcome_pipes(welcome); }
+  bool takes_pipes() const override { return !connection_.socket_.is_secure(); }
   void stop_reading() override { connection_.socket_.cancel_read(); }
   std::span<field> trailers() override { return reader_.trailers(); }
   bool settle_body() override {
@@ -112,6 +116,7 @@ void http1_exchange::read_head(const http1::head_end& end) {
       http1::parse_request_head({head_block_.data(), end.size_bytes}, connection_.listener_.options().limits,
                                 field_storage(head_block_, end.size_bytes, end.line_count), head_);
   request = head_.view;
+  if (facts.secure) request.scheme = "https";  // whatever an absolute target says
   if (!parsed) {
     refuse(http1::status_of(parsed.error()), http1::to_string(parsed.error()), {head_block_.data(), end.size_bytes});
     return;
@@ -180,7 +185,7 @@ http1_connection::next_step http1_exchange::next_step() {
 }
 
 http1_connection::http1_connection(listener& owner, const io::socket_address& peer)
-    : listener_(owner), socket_(owner.owner()), peer_(peer) {
+    : listener_(owner), socket_(owner.owner()), peer_(peer), tls_due_(owner.options_.tls) {
   next = owner.connections_.next;
   previous = &owner.connections_;
   next->previous = this;
@@ -205,20 +210,54 @@ io::root_task http1_connection::serve(listener& owner, io::accepted accepted) {
   for (unsigned served = 1;; ++served) {
     if (served % requests_a_turn == 0) co_await owner.owner().turn();
     if (connection.input_.is_empty()) {
-      if (owner.is_draining()) co_return;
+      if (owner.is_draining()) break;
       connection.idle_ = true;
       const io::io_status waited = co_await connection.socket_.readable(deadline);
       connection.idle_ = false;
-      if (waited != io::io_status::ok) co_return;
+      if (waited != io::io_status::ok) break;
     }
     const next_step next_up = co_await connection.serve_next();
-    if (next_up == next_step::linger) co_await connection.linger();
-    if (next_up == next_step::linger || next_up == next_step::close) co_return;
+    connection.lingers_ = next_up == next_step::linger;
+    if (next_up == next_step::linger || next_up == next_step::close) break;
+    if (next_up == next_step::secured) deadline = owner.owner().now() + owner.options().header_timeout;
     if (next_up == next_step::next_request) deadline = owner.owner().now() + owner.options().keep_alive_timeout;
+  }
+  if (connection.lingers_ || connection.socket_.is_secure()) co_await connection.end();
+}
+
+io::task<http1_connection::next_step> http1_connection::begin_tls() {
+  // A record of a handshake begins with 22; a request with the first letter of its method.
+  std::array<char, 8> first{};
+  const io::io_result seen = socket_.try_peek(first);
+  if (seen.status == io::io_status::would_block) co_return next_step::wait;
+  const io::tls_context context = listener_.options().tls;
+  if (seen.status != io::io_status::ok || !context) co_return next_step::close;
+  tls_due_ = false;
+  if (first[0] >= 'A' && first[0] <= 'Z') {
+    const io::tls_outcome plain{io::tls_fault::malformed, "plain HTTP"};
+    listener_.observer_.on_handshake(listener_.options().index, plain);
+    http1_exchange x(*this);
+    x.refuse(400, "this port speaks TLS; use https", {first.data(), seen.size_bytes});
+    co_await listener_.handler().serve(x);
+    co_return x.next_step();
+  }
+  const time_point deadline = socket_.owner().now() + listener_.options().tls_timeout;
+  const io::tls_outcome outcome = co_await io::accept_tls(socket_, context, deadline);
+  listener_.observer_.on_handshake(listener_.options().index, outcome);
+  switch (outcome.fault) {
+    case io::tls_fault::none:
+      co_return next_step::secured;
+    case io::tls_fault::timed_out:
+    case io::tls_fault::cancelled:
+    case io::tls_fault::closed:
+      co_return next_step::close;
+    default:
+      co_return next_step::linger;  // so that the client reads why
   }
 }
 
 io::task<http1_connection::next_step> http1_connection::serve_next() {
+  if (tls_due_) co_return co_await begin_tls();
   const listener_options& options = listener_.options();
   http1::head_scanner scanner(options.limits, true);
   time_point deadline = time_point::max();
@@ -264,11 +303,21 @@ io::task<http1_connection::next_step> http1_connection::serve_next() {
   }
 }
 
-io::task<void> http1_connection::linger() {
+/// Ends the connection so that the client sees what it is: whole.
+io::task<void> http1_connection::end() {
   socket_.allow_read();
-  // Closing with unread bytes makes the kernel send a reset, which may reach the client before it has read the answer.
   socket_.shutdown_send();
   const time_point deadline = socket_.owner().now() + listener_.options().linger_timeout;
+  while (socket_.is_sending_end()) {
+    const io::io_status waited = co_await socket_.writable(deadline);
+    if (waited != io::io_status::ok) co_return;
+  }
+  if (lingers_) co_await linger(deadline);
+}
+
+/// Closing with unread bytes makes the kernel send a reset, which may reach the client before it has read the answer.
+io::task<void> http1_connection::linger(time_point deadline) {
+  socket_.end_tls();
   std::size_t swallowed_bytes = 0;
   while (swallowed_bytes < linger_bytes_max) {
     input_.consume(input_.unread().size());

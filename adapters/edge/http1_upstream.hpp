@@ -31,7 +31,8 @@ class http1_upstream final : public upstream_stream {
   void expect_answer_by(time_point deadline) override { socket_.move_read_deadline(deadline); }
   body_piece first_body() override { return reader_.take(); }
   io::task<body_piece> read_body(time_point deadline) override { return reader_.read(deadline); }
-  void welcome_pipes() override { reader_.welcome_pipes(); }
+  void welcome_pipes(bool welcome) override { reader_.welcome_pipes(welcome); }
+  bool takes_pipes() const override { return !socket_.is_secure(); }
   std::span<field> trailers() override { return reader_.trailers(); }
   bool has_answered() const override { return answered_; }
   bool closes_after_answer() const override { return closes_; }
@@ -43,7 +44,7 @@ class http1_upstream final : public upstream_stream {
   friend http1_pool;
   [[nodiscard]] bool is_reusable();
   /// Whether an idle connection can still carry a request, as far as is known.
-  [[nodiscard]] bool is_fit() const { return socket_.is_open() && !socket_.has_news() && !socket_.peer_closed(); }
+  [[nodiscard]] bool is_fit() { return socket_.is_open() && !socket_.has_news() && !socket_.peer_closed(); }
 
   http1_pool& pool_;
   io::socket socket_;

@@ -9,6 +9,8 @@
 #include "adapters/http1/head_error.hpp"
 #include "adapters/io/reactor.hpp"
 #include "adapters/io/socket.hpp"
+#include "adapters/io/tls_context.hpp"
+#include "adapters/io/tls_session.hpp"
 
 namespace cellroute::edge {
 
@@ -22,6 +24,8 @@ class listener_observer {
   virtual void on_opened(std::uint16_t listener) = 0;
   virtual void on_closed(std::uint16_t listener) = 0;
   virtual void on_dropped(std::uint16_t listener, drop_reason reason) = 0;
+  /// A TLS handshake has ended, well or not.
+  virtual void on_handshake(std::uint16_t /*listener*/, const io::tls_outcome& /*outcome*/) {}
   /// Too few descriptors are left: nothing is accepted for a while, and who comes waits in the backlog.
   virtual void on_paused(std::uint16_t) {}
 
@@ -52,7 +56,9 @@ struct listener_options {
   std::uint32_t connections_max = 100'000;  ///< on all reactors together
   accept_limit* accepts = nullptr;          ///< of all reactors together; outlives the listener; none: no limit
   connection_room* room = nullptr;          ///< of all listeners together; outlives them; none: no limit
+  io::tls_context tls;                      ///< of connections that are accepted from now on; none: they are plain
   http1::head_limits limits;
+  duration tls_timeout = 10s;         ///< from the first byte of a TLS handshake to its end
   duration header_timeout = 10s;      ///< from the first byte of a head to its last; 408 then
   duration keep_alive_timeout = 60s;  ///< between requests; closed silently
   duration linger_timeout = 2s;       ///< how long a closing connection is read from, so that its answer is not lost

@@ -139,7 +139,6 @@ io::task<void> forwarding::run() {
   }
   prepare_request();
   if (timeouts().total) total_deadline_ = now() + *timeouts().total;
-  x_.welcome_pipes();
   x_.watch_leaving(this);
   if (x_.has_left()) {
     left_ = true;
@@ -192,7 +191,8 @@ io::task<forwarding::attempt_end> forwarding::attempt(cell_state& cell, std::siz
                                                        : edge::connection_need::asked;
   const edge::upstream_handle handle = source->take(need);
   upstream_ = handle.get();
-  upstream_->welcome_pipes();
+  upstream_->welcome_pipes(x_.takes_pipes());
+  x_.welcome_pipes(upstream_->takes_pipes());
   struct forget {
     edge::upstream_stream*& stream;
     ~forget() { stream = nullptr; }
