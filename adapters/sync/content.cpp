@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "cellroute/base/varint.hpp"
+#include "cellroute/table/outcome_list.hpp"
 #include "cellroute/table/row_block.hpp"
 #include "cellroute/table/row_block_reader.hpp"
 #include "cellroute/table/table_rows.hpp"
@@ -102,20 +103,33 @@ std::optional<parts> parts_of(std::span<const std::byte> raw) {
 
 row_block::limits limits_of(std::uint64_t rows) { return {rows, key_format::bucket_bytes_max}; }
 
-expected<content, refusal> snapshot_of(const wire::config_begin& what, parts given, const unpacking& how) {
+expected<key_table, refusal> keys_of(const wire::config_begin& what, const parts& given, const unpacking& how) {
   const auto rows = row_block::decode_rows(given.rows, limits_of(what.keys));
   if (!rows) return not_as_announced(fmt::format("its rows: {}", row_block::to_string(rows.error())));
   auto keys = key_table::build(rows->rows, how.seed, rows->names, how.resource);
   if (!keys) return not_as_announced(fmt::format("its rows: {}", to_string(keys.error().what)));
+  return *std::move(keys);
+}
+
+expected<content, refusal> snapshot_of(const wire::config_begin& what, parts given, const unpacking& how) {
+  auto keys = keys_of(what, given, how);
+  if (!keys) return unexpected(keys.error());
   return make_content(*std::move(given.document), *std::move(keys), how.salt);
+}
+
+/// The table after some changes, without placements that no row has any more.
+expected<key_table, build_error> applied(const key_table& table, const row_changes& changes) {
+  auto keys = apply(table, changes);
+  if (!keys) return keys;
+  if (auto leaner = without_idle_outcomes(*keys)) return *std::move(leaner);
+  return keys;
 }
 
 /// The base with some changes; `digest_of` makes the digest of the new table.
 template <class DigestOf>
 expected<content, refusal> changed(const content& base, parts given, const row_changes& changes, DigestOf&& digest_of) {
-  auto keys = apply(base.keys, changes);
+  auto keys = applied(base.keys, changes);
   if (!keys) return not_as_announced(fmt::format("its rows: {}", to_string(keys.error().what)));
-  if (auto leaner = without_idle_outcomes(*keys)) keys = *std::move(leaner);
   key_digest digest = digest_of(*keys);
   content made{given.document ? *std::move(given.document) : base.document, *std::move(keys), std::move(digest), {}};
   made.sum = made.digest.root(sha256(as_bytes(made.document)), sha256);
@@ -147,6 +161,87 @@ expected<content, refusal> unpack_by_kind(const wire::config_begin& what, parts 
   if (base == nullptr || what.base != base->sum) return refused(refusal_code::base_mismatch, "its base is not here");
   return what.kind == wire::transfer_kind::delta ? delta_of(*base, std::move(given))
                                                  : repair_of(*base, std::move(given), how);
+}
+
+/// What an artifact holds, once its bytes are found to be those that were announced. `raw` is what the parts lie in.
+expected<parts, refusal> open_piece(const wire::config_begin& what, std::span<const std::byte> packed, bytes& raw) {
+  if (sha256(packed) != what.artifact) return refused(refusal_code::crc, "its bytes are not those that were sent");
+  auto plain = decompressed(what, packed);
+  if (!plain) return unexpected(plain.error());
+  if (plain->size() != what.raw_bytes) return not_as_announced("it has another size");
+  raw = *std::move(plain);
+  auto given = parts_of(raw);
+  if (!given) return not_as_announced("it is no artifact that is known here");
+  return *std::move(given);
+}
+
+expected<content, refusal> if_as_announced(expected<content, refusal> made, const wire::config_begin& what) {
+  if (made && (made->sum != what.content.sum || made->keys.size() != what.keys))
+    return not_as_announced("its digest is another one");
+  return made;
+}
+
+/// Changes in a row as one, with views into them; nothing where they name more placements than a table can have.
+std::optional<row_changes> joined(std::span<const row_changes> all) {
+  outcome_list names;
+  std::vector<key_change> changes;
+  for (const row_changes& some : all) {
+    std::vector<std::uint16_t> number;
+    for (const std::string_view name : some.names) {
+      const auto added = names.add(name);
+      if (!added) return std::nullopt;
+      number.push_back(*added);
+    }
+    for (key_change each : some.changes) {
+      if (each.outcome) each.outcome = number[*each.outcome];
+      changes.push_back(each);
+    }
+  }
+  return changes_of({names.texts().begin(), names.texts().end()}, std::move(changes));
+}
+
+/// The table after changes in a row. Together they may name more placements than fit, though each in its turn does not.
+expected<key_table, build_error> applied(key_table table, std::span<const row_changes> all) {
+  if (const auto one = joined(all)) {
+    auto keys = applied(table, *one);
+    if (keys || all.size() == 1) return keys;
+  }
+  for (const row_changes& some : all) {
+    auto keys = applied(table, some);
+    if (!keys) return keys;
+    table = *std::move(keys);
+  }
+  return table;
+}
+
+/// What a chain holds, before its rows are joined.
+struct chain_parts {
+  std::string document;
+  key_table keys;  ///< of the snapshot
+  std::vector<row_changes> changes;
+};
+
+expected<chain_parts, refusal> start_chain(const piece& first, const unpacking& how) {
+  if (first.what.kind != wire::transfer_kind::snapshot)
+    return refused(refusal_code::base_mismatch, "it does not begin with a snapshot");
+  bytes raw;
+  auto given = open_piece(first.what, first.bytes, raw);
+  if (!given) return unexpected(given.error());
+  if (!given->document) return not_as_announced("a snapshot without a document");
+  auto keys = keys_of(first.what, *given, how);
+  if (!keys) return unexpected(keys.error());
+  return chain_parts{*std::move(given->document), *std::move(keys), {}};
+}
+
+std::optional<refusal> add_delta(chain_parts& to, const piece& next) {
+  bytes raw;
+  auto given = open_piece(next.what, next.bytes, raw);
+  if (!given) return given.error();
+  auto changes = row_block::decode_changes(given->rows);
+  if (!changes) return not_as_announced(fmt::format("its rows: {}", row_block::to_string(changes.error()))).reason;
+  if (given->document) to.document = *std::move(given->document);
+  to.changes.push_back(*std::move(changes));
+  return std::nullopt;
 }
 
 }  // namespace
@@ -187,17 +282,27 @@ artifact pack_repair(const content& to, std::span<const std::uint16_t> buckets, 
 
 expected<content, refusal> unpack(const wire::config_begin& what, std::span<const std::byte> bytes, const content* base,
                                   const unpacking& how) {
-  if (sha256(bytes) != what.artifact) return refused(refusal_code::crc, "its bytes are not those that were sent");
-  const auto raw = decompressed(what, bytes);
-  if (!raw) return unexpected(raw.error());
-  if (raw->size() != what.raw_bytes) return not_as_announced("it has another size");
-  auto given = parts_of(*raw);
-  if (!given) return not_as_announced("it is no artifact that is known here");
-  auto made = unpack_by_kind(what, *std::move(given), base, how);
-  if (!made) return made;
-  if (made->sum != what.content.sum || made->keys.size() != what.keys)
-    return not_as_announced("its digest is another one");
-  return made;
+  std::vector<std::byte> raw;
+  auto given = open_piece(what, bytes, raw);
+  if (!given) return unexpected(given.error());
+  return if_as_announced(unpack_by_kind(what, *std::move(given), base, how), what);
+}
+
+expected<content, refusal> unpack_chain(std::span<const piece> chain, const unpacking& how) {
+  auto all = start_chain(chain.front(), how);
+  if (!all) return unexpected(all.error());
+  for (std::size_t i = 1; i < chain.size(); ++i) {
+    const wire::config_begin& what = chain[i].what;
+    if (what.kind != wire::transfer_kind::delta || what.base != chain[i - 1].what.content.sum)
+      return refused(refusal_code::base_mismatch, "it does not start where the one before ended");
+    if (auto why = add_delta(*all, chain[i])) return unexpected(*std::move(why));
+  }
+  if (!all->changes.empty()) {
+    auto keys = applied(std::move(all->keys), all->changes);
+    if (!keys) return not_as_announced(fmt::format("its rows: {}", to_string(keys.error().what)));
+    all->keys = *std::move(keys);
+  }
+  return if_as_announced(make_content(std::move(all->document), std::move(all->keys), how.salt), chain.back().what);
 }
 
 }  // namespace cellroute::sync

@@ -58,7 +58,7 @@ bool content_intake::holds(const wire::digest& sum) const {
   return std::ranges::find(held_, sum, &wire::content_id::sum) != held_.end();
 }
 
-const wire::quarantined_content* content_intake::quarantined(const wire::digest& sum) const {
+const wire::quarantined_content* content_intake::find_quarantined(const wire::digest& sum) const {
   const auto at = std::ranges::find(quarantined_, sum, &wire::quarantined_content::sum);
   return at == quarantined_.end() ? nullptr : &*at;
 }
@@ -78,7 +78,7 @@ void content_intake::take(const wire::ping& said) {
 
 std::optional<refusal> content_intake::why_not(const wire::config_begin& said) const {
   const auto because = [](refusal_code code, std::string error) { return refusal{code, std::move(error)}; };
-  if (const auto* bad = quarantined(said.content.sum)) {
+  if (const auto* bad = find_quarantined(said.content.sum)) {
     return because(wire::parse_refusal_code(bad->code).value_or(refusal_code::internal), "it was refused before");
   }
   for (const wire::content_id& here : held_) {
@@ -266,8 +266,8 @@ void content_intake::supersede(const wire::config_begin& what) {
 }
 
 void content_intake::refuse(const wire::content_id& content, std::uint64_t transfer, refusal why) {
-  if (wire::is_lasting(why.code) && quarantined(content.sum) == nullptr) {
-    if (quarantined_.size() == limits_.quarantined_max) quarantined_.erase(quarantined_.begin());
+  if (wire::is_lasting(why.code) && find_quarantined(content.sum) == nullptr) {
+    while (quarantined_.size() >= limits_.quarantined_max) quarantined_.erase(quarantined_.begin());
     quarantined_.push_back({content.sum, std::string(to_string(why.code))});
   }
   actions_.emplace_back(tell{"content_refused", fmt::format("version {}: {}", content.version, why.error)});

@@ -101,6 +101,8 @@ class content_intake {
   [[nodiscard]] std::optional<wire::content_id> running() const;
   [[nodiscard]] const std::vector<wire::content_id>& held() const { return held_; }
   [[nodiscard]] const std::optional<wire::targets>& target() const { return target_; }
+  /// The contents that stay refused, the latest last: to be written down for the next start.
+  [[nodiscard]] const std::vector<wire::quarantined_content>& quarantined() const { return quarantined_; }
   /// Whether what runs is what should run, as far as this router was told.
   [[nodiscard]] bool is_on_target() const;
 
@@ -114,7 +116,7 @@ class content_intake {
   [[nodiscard]] std::optional<refusal> why_not(const wire::config_begin& said) const;
   [[nodiscard]] bool holds(const wire::digest& sum) const;
   [[nodiscard]] const wire::content_id* wanted() const;
-  [[nodiscard]] const wire::quarantined_content* quarantined(const wire::digest& sum) const;
+  [[nodiscard]] const wire::quarantined_content* find_quarantined(const wire::digest& sum) const;
   void receive(const wire::config_begin& said);
   void check(incoming whole);
   void refuse(const wire::content_id& content, std::uint64_t transfer, refusal why);

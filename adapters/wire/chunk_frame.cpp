@@ -3,25 +3,13 @@
 #include <cstring>
 
 #include "adapters/wire/crc32c.hpp"
+#include "adapters/wire/little_endian.hpp"
 
 namespace cellroute::wire {
 namespace {
 
 constexpr std::string_view magic = "CRC1";
 constexpr std::byte kind_content{1};
-
-template <class Number>
-void put(std::span<std::byte> to, Number number) {
-  for (std::size_t i = 0; i < sizeof number; ++i) to[i] = static_cast<std::byte>(number >> (8 * i));
-}
-
-template <class Number>
-Number get(std::span<const std::byte> from) {
-  Number number = 0;
-  for (std::size_t i = 0; i < sizeof number; ++i)
-    number |= static_cast<Number>(std::to_integer<Number>(from[i]) << (8 * i));
-  return number;
-}
 
 // Where the parts of a head stand.
 constexpr std::size_t at_kind = 4;
@@ -57,28 +45,28 @@ std::array<std::byte, chunk_head_bytes> write_chunk_head(const chunk& c) {
   const std::span<std::byte> to(head);
   std::memcpy(head.data(), magic.data(), magic.size());
   head[at_kind] = kind_content;
-  put(to.subspan(at_transfer), c.transfer);
-  put(to.subspan(at_seq), c.seq);
-  put(to.subspan(at_total), c.total);
-  put(to.subspan(at_offset), c.offset);
-  put(to.subspan(at_size), static_cast<std::uint32_t>(c.payload.size()));
-  put(to.subspan(at_crc), crc32c(c.payload));
+  put_number(to.subspan(at_transfer), c.transfer);
+  put_number(to.subspan(at_seq), c.seq);
+  put_number(to.subspan(at_total), c.total);
+  put_number(to.subspan(at_offset), c.offset);
+  put_number(to.subspan(at_size), static_cast<std::uint32_t>(c.payload.size()));
+  put_number(to.subspan(at_crc), crc32c(c.payload));
   return head;
 }
 
 expected<chunk, chunk_error> read_chunk(std::span<const std::byte> bytes) {
   if (bytes.size() < chunk_head_bytes) return unexpected(chunk_error::too_short);
   if (std::memcmp(bytes.data(), magic.data(), magic.size()) != 0) return unexpected(chunk_error::bad_magic);
-  if (get<std::uint32_t>(bytes.subspan(at_kind)) != std::to_integer<std::uint32_t>(kind_content))
+  if (get_number<std::uint32_t>(bytes.subspan(at_kind)) != std::to_integer<std::uint32_t>(kind_content))
     return unexpected(chunk_error::unknown_kind);
-  const chunk read{get<std::uint64_t>(bytes.subspan(at_transfer)), get<std::uint32_t>(bytes.subspan(at_seq)),
-                   get<std::uint32_t>(bytes.subspan(at_total)), get<std::uint64_t>(bytes.subspan(at_offset)),
-                   bytes.subspan(chunk_head_bytes)};
-  const auto size = get<std::uint32_t>(bytes.subspan(at_size));
+  const chunk read{get_number<std::uint64_t>(bytes.subspan(at_transfer)),
+                   get_number<std::uint32_t>(bytes.subspan(at_seq)), get_number<std::uint32_t>(bytes.subspan(at_total)),
+                   get_number<std::uint64_t>(bytes.subspan(at_offset)), bytes.subspan(chunk_head_bytes)};
+  const auto size = get_number<std::uint32_t>(bytes.subspan(at_size));
   if (size != read.payload.size() || size == 0 || size > chunk_payload_bytes_max)
     return unexpected(chunk_error::bad_size);
   if (read.seq >= read.total) return unexpected(chunk_error::bad_place);
-  if (crc32c(read.payload) != get<std::uint32_t>(bytes.subspan(at_crc))) return unexpected(chunk_error::bad_crc);
+  if (crc32c(read.payload) != get_number<std::uint32_t>(bytes.subspan(at_crc))) return unexpected(chunk_error::bad_crc);
   return read;
 }
 

@@ -189,6 +189,24 @@ TEST_CASE("content intake: what was refused for what it is stays refused; what m
   CHECK(r.begin(r.offer(c3)) == "next 0");
 }
 
+TEST_CASE("content intake: the list of what stays refused is there to be kept, bounded, the latest last") {
+  const wire::quarantined_content old{sum_of('z'), "crash_loop"};
+  router r({.held = {}, .quarantined = {old}});
+  CHECK((r.intake.quarantined() == std::vector{old}));
+  (void)r.begin(r.offer(a1));
+  (void)r.chunk(0);
+  (void)r.failed(a1, wire::refusal_code::schema);
+  CHECK((r.intake.quarantined() == std::vector{old, {a1.sum, "schema"}}));
+  for (char name = 'A'; name < 'A' + 16; ++name) {
+    const wire::content_id next = content_of(2, name);
+    (void)r.begin(r.offer(next));
+    (void)r.chunk(0);
+    (void)r.failed(next, wire::refusal_code::reference);
+  }
+  CHECK(r.intake.quarantined().size() == 16);
+  CHECK((r.intake.quarantined().front() == wire::quarantined_content{sum_of('A'), "reference"}));
+}
+
 TEST_CASE("content intake: a chunk that does not follow the one before ends the session") {
   const auto after_begin = [](std::uint32_t seq, std::uint32_t total, std::uint64_t offset, std::size_t size) {
     router r;

@@ -240,6 +240,122 @@ TEST_CASE("content: histories at random end in one sum, by deltas, by repair, an
   }
 }
 
+/// A snapshot and the deltas from one content to the next.
+struct history {
+  std::vector<content> contents;
+  std::vector<artifact> artifacts;
+  std::vector<piece> pieces;  // views into the artifacts
+
+  explicit history(const std::vector<std::pair<rows, std::string>>& states) {
+    for (const auto& [all, document] : states) {
+      contents.push_back(content_of(all, document));
+      const content& now = contents.back();
+      const wire::content_id id = id_of(now, contents.size());
+      artifacts.push_back(contents.size() == 1 ? pack_snapshot(now, id)
+                                               : pack_delta(contents[contents.size() - 2], now, id));
+    }
+    for (const artifact& a : artifacts) pieces.push_back({announce(a), a.bytes});
+  }
+};
+
+TEST_CASE("content: a chain is what each of its pieces makes of the one before, from every beginning") {
+  random_numbers rng(12);
+  std::vector<std::pair<rows, std::string>> states{{many(100), "{}"}};
+  for (int version = 2; version < 25; ++version) {
+    auto [next, document] = states.back();
+    for (std::uint64_t i = rng.below(9); i > 0; --i) {
+      const std::string key = "tenant-" + std::to_string(rng.below(130));
+      if (rng.below(3) == 0) {
+        next.erase(key);
+      } else {
+        next[key] = "tier" + std::to_string(rng.below(9));
+      }
+    }
+    if (rng.below(4) == 0) document = "{\"version\":" + std::to_string(version) + "}";
+    states.emplace_back(std::move(next), std::move(document));
+  }
+  states.emplace_back(rows{}, "none is left");
+  const history all(states);
+  for (std::size_t size = 1; size <= all.pieces.size(); ++size) {
+    const auto made = unpack_chain(std::span(all.pieces).first(size), how);
+    REQUIRE_MESSAGE(made, made.error().error);
+    CHECK(made->sum == all.contents[size - 1].sum);
+    CHECK(made->digest == all.contents[size - 1].digest);
+    CHECK(made->document == states[size - 1].second);
+    CHECK(rows_in(made->keys) == states[size - 1].first);
+  }
+}
+
+TEST_CASE("content: a chain whose pieces name more placements together than a table can have is one all the same") {
+  const auto with_names = [](char letter, int keys, int count) {
+    rows all;
+    for (int i = 0; i < keys; ++i) all[std::to_string(i)] = letter + std::to_string(i % count);
+    return all;
+  };
+  const std::vector<std::pair<rows, std::string>> histories[] = {
+      {{{{"0", "a"}}, "{}"},  // the deltas alone name too many
+       {with_names('b', 30'000, 30'000), "{}"},
+       {with_names('c', 30'000, 30'000), "{}"},
+       {with_names('d', 30'000, 30'000), "{}"}},
+      {{with_names('a', 40'000, 40'000), "{}"},  // the last one does with the snapshot
+       {with_names('b', 40'000, 10), "{}"},
+       {with_names('c', 40'000, 40'000), "{}"}},
+  };
+  for (const auto& states : histories) {
+    const history all(states);
+    const auto made = unpack_chain(all.pieces, how);
+    REQUIRE_MESSAGE(made, made.error().error);
+    CHECK(made->sum == all.contents.back().sum);
+    CHECK(made->keys.outcomes().size() == states.back().first.size());
+  }
+}
+
+struct broken_chain {
+  std::string_view says;
+  void (*change)(std::vector<piece>& pieces);
+  wire::refusal_code expected;
+};
+
+TEST_CASE("content: a chain that does not hold together is refused") {
+  using code = wire::refusal_code;
+  const broken_chain broken_chains[] = {
+      {"no snapshot in front", [](auto& pieces) { pieces.erase(pieces.begin()); }, code::base_mismatch},
+      {"a delta is missing", [](auto& pieces) { pieces.erase(pieces.begin() + 1); }, code::base_mismatch},
+      {"two that change places", [](auto& pieces) { std::swap(pieces[1], pieces[2]); }, code::base_mismatch},
+      {"a snapshot in between", [](auto& pieces) { pieces[1] = pieces[0]; }, code::base_mismatch},
+      {"a repair", [](auto& pieces) { pieces[1].what.kind = wire::transfer_kind::repair; }, code::base_mismatch},
+      {"a byte less in the middle",
+       [](auto& pieces) { pieces[1].bytes = pieces[1].bytes.first(pieces[1].bytes.size() - 1); }, code::crc},
+      {"a byte less in front",
+       [](auto& pieces) { pieces[0].bytes = pieces[0].bytes.first(pieces[0].bytes.size() - 1); }, code::crc},
+      {"another one in the middle, with a name that fits",
+       [](auto& pieces) {
+         pieces[1].bytes = pieces[2].bytes;
+         pieces[1].what.artifact = pieces[2].what.artifact;
+         pieces[1].what.raw_bytes = pieces[2].what.raw_bytes;
+         pieces[1].what.compression = pieces[2].what.compression;
+       },
+       code::digest_mismatch},
+      {"another end than was said", [](auto& pieces) { pieces.back().what.content.sum = {}; }, code::digest_mismatch},
+      {"another number of keys", [](auto& pieces) { ++pieces.back().what.keys; }, code::digest_mismatch},
+  };
+  for (const broken_chain& row : broken_chains) {
+    CAPTURE(row.says);
+    rows second = many(20);
+    second["one"] = "visa";
+    rows third = second;
+    third["two"] = "tier9";
+    const history all({{many(20), "{}"}, {second, "{}"}, {third, "{}"}});
+    std::vector<piece> pieces = all.pieces;
+    REQUIRE(unpack_chain(pieces, how));
+    row.change(pieces);
+    const auto made = unpack_chain(pieces, how);
+    REQUIRE_FALSE(made);
+    CHECK((made.error().code == row.expected));
+    CHECK_FALSE(made.error().error.empty());
+  }
+}
+
 TEST_CASE("content: SHA-256 is that of the standard") {
   const std::string_view text = "abc";
   const auto bytes = std::as_bytes(std::span(text.data(), text.size()));
