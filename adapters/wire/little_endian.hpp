@@ -13,7 +13,7 @@ void put_number(std::span<std::byte> to, Number number) {
   for (std::size_t i = 0; i < sizeof number; ++i) to[i] = static_cast<std::byte>(number >> (8 * i));
 }
 
-/// Range: `from` is as long as the number.
+/// Range: `from` is at least as long as the number.
 template <class Number>
 [[nodiscard]] Number get_number(std::span<const std::byte> from) {
   Number number = 0;
