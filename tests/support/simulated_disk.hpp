@@ -95,6 +95,7 @@ class simulated_disk final : public process::disk {
       names_[name] = nodes_.size() - 1;
     } else if (how == access::create) {
       nodes_[at->second].seen.clear();
+      nodes_[at->second].missing.clear();  // what is written there from now on is new
     }
     files_[++last_file_] = {names_[name], 0};
     return last_file_;

@@ -1,0 +1,351 @@
+// Whatever a disk does, at whatever call: a start takes what was kept last, or what was being kept; never something
+// else, never a part.
+#include <doctest/doctest.h>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "adapters/proxy/last_known_good.hpp"
+#include "tests/support/simulated_disk.hpp"
+#include "tests/unit/proxy/pushed_history.hpp"
+
+namespace cellroute::proxy {
+namespace {
+
+using support::disk_aftermath;
+using support::disk_fault;
+using support::simulated_disk;
+
+const sync::unpacking how{0, 5};
+constexpr log_limits roomy{.percent_max = 25, .bytes_always = 100'000};
+constexpr log_limits tight{.percent_max = 25, .bytes_always = 0};
+
+const pushed_history& history() {
+  static const pushed_history all(6, 3);
+  return all;
+}
+
+bool keep_delta(last_known_good& kept, std::uint64_t version) {
+  return kept.keep(history().whole(version), history().delta(version)).has_value();
+}
+bool keep_snapshot(last_known_good& kept, std::uint64_t version) {
+  return kept.keep(history().whole(version), history().snapshot(version)).has_value();
+}
+bool keep_renamed(last_known_good& kept, std::uint64_t version, std::uint64_t number) {
+  return kept.keep(history().whole(version), {1, number, history().id(version).sum}, "").has_value();
+}
+
+/// The version that a start takes; 0 where there is none.
+std::uint64_t load(last_known_good& kept) {
+  const auto found = kept.load(how);
+  return found.newest ? history().version_of(found.newest->content) : 0;
+}
+
+/// What is done while the disk fails, after what was done before in peace.
+struct deed {
+  std::string_view says;
+  log_limits limits;
+  void (*before)(last_known_good& kept);
+  bool (*does)(last_known_good& kept);
+  std::set<std::uint64_t> expected;  ///< versions that a start may take where it failed
+  std::uint64_t done;                ///< the version where it is done
+};
+
+const deed deeds[] = {
+    {"the first snapshot",
+     roomy,
+     [](last_known_good&) {},
+     [](last_known_good& k) { return keep_snapshot(k, 1); },
+     {0, 1},
+     1},
+    {"a snapshot behind another",
+     roomy,
+     [](last_known_good& k) { keep_snapshot(k, 1); },
+     [](last_known_good& k) { return keep_snapshot(k, 2); },
+     {1, 2},
+     2},
+    {"a third snapshot",
+     roomy,
+     [](last_known_good& k) {
+       keep_snapshot(k, 1);
+       keep_snapshot(k, 2);
+     },
+     [](last_known_good& k) { return keep_snapshot(k, 3); },
+     {2, 3},
+     3},
+    {"the first delta",
+     roomy,
+     [](last_known_good& k) { keep_snapshot(k, 1); },
+     [](last_known_good& k) { return keep_delta(k, 2); },
+     {1, 2},
+     2},
+    {"a delta behind others",
+     roomy,
+     [](last_known_good& k) {
+       keep_snapshot(k, 1);
+       keep_delta(k, 2);
+     },
+     [](last_known_good& k) { return keep_delta(k, 3); },
+     {2, 3},
+     3},
+    {"a delta that makes the log a snapshot",
+     tight,
+     [](last_known_good& k) { keep_snapshot(k, 1); },
+     [](last_known_good& k) { return keep_delta(k, 2); },
+     {1, 2},
+     2},
+    {"a snapshot behind a chain",
+     roomy,
+     [](last_known_good& k) {
+       keep_snapshot(k, 1);
+       keep_snapshot(k, 2);
+       keep_delta(k, 3);
+     },
+     [](last_known_good& k) { return keep_snapshot(k, 4); },
+     {3, 4},
+     4},
+    {"the content before, again",
+     roomy,
+     [](last_known_good& k) {
+       keep_snapshot(k, 1);
+       keep_delta(k, 2);
+     },
+     [](last_known_good& k) { return keep_snapshot(k, 1); },
+     {1, 2},
+     1},
+    {"another number",
+     roomy,
+     [](last_known_good& k) { keep_snapshot(k, 1); },
+     [](last_known_good& k) { return keep_renamed(k, 1, 5); },
+     {1},
+     1},
+    {"a start of it",
+     roomy,
+     [](last_known_good& k) { keep_snapshot(k, 1); },
+     [](last_known_good& k) { return k.begin(history().id(1).sum).has_value(); },
+     {1},
+     1},
+    {"its survival",
+     roomy,
+     [](last_known_good& k) {
+       keep_snapshot(k, 1);
+       (void)k.begin(history().id(1).sum);
+     },
+     [](last_known_good& k) { return k.survived().has_value(); },
+     {1},
+     1},
+    {"refusing it",
+     roomy,
+     [](last_known_good& k) {
+       keep_snapshot(k, 1);
+       keep_snapshot(k, 2);
+     },
+     [](last_known_good& k) { return k.quarantine({{history().id(2).sum, "crash_loop"}}).has_value(); },
+     {1, 2},
+     1},
+};
+
+constexpr disk_fault faults[] = {disk_fault::io_error, disk_fault::no_space, disk_fault::short_write,
+                                 disk_fault::read_only, disk_fault::crash};
+/// Nothing ends; the process ends; the power is gone, and with it nothing, all that is not synced, or some of it.
+const std::optional<disk_aftermath> aftermaths[] = {std::nullopt,         disk_aftermath::killed, disk_aftermath::kept,
+                                                    disk_aftermath::lost, disk_aftermath::torn,   disk_aftermath::torn};
+
+/// One way in which one call goes wrong. Returns whether there was such a call.
+bool run_point(const deed& row, disk_fault how_bad, std::optional<disk_aftermath> after, std::size_t n,
+               random_numbers& rng) {
+  simulated_disk disk;
+  std::optional<last_known_good> kept(std::in_place, disk, row.limits);
+  (void)kept->load(how);
+  row.before(*kept);
+  disk.fail_call(n, how_bad);
+  const bool is_done = row.does(*kept);
+  if (!disk.has_failed()) return false;
+  disk.heal();
+  // What comes next is kept, whatever was left: after the power is gone once more, it is there.
+  std::uint64_t next = 6;
+  if (after) {
+    disk.restart(*after, rng);
+    kept.emplace(disk, row.limits);
+    const std::uint64_t version = load(*kept);
+    CHECK(row.expected.contains(version));
+    if (is_done) CHECK(version == row.done);
+    next = *row.expected.rbegin() + 1;
+  }
+  CHECK(keep_delta(*kept, next));
+  disk.restart(disk_aftermath::lost, rng);
+  kept.emplace(disk, row.limits);
+  CHECK(load(*kept) == next);
+  return true;
+}
+
+TEST_CASE("last known good: an error or a crash at any call of any deed leaves what was kept, or what was being kept") {
+  random_numbers rng(3);
+  std::size_t points = 0;
+  for (const deed& row : deeds) {
+    std::size_t points_before = points;
+    for (const disk_fault how_bad : faults) {
+      for (const auto after : aftermaths) {
+        if (how_bad == disk_fault::crash && !after) continue;
+        for (std::size_t n = 1, misses = 0; misses < 3; ++n) {
+          CAPTURE(row.says);
+          CAPTURE(static_cast<int>(how_bad));
+          CAPTURE(after ? static_cast<int>(*after) : -1);
+          CAPTURE(n);
+          const bool is_point = run_point(row, how_bad, after, n, rng);
+          points += is_point;
+          misses = is_point ? 0 : misses + 1;
+        }
+      }
+    }
+    CAPTURE(row.says);
+    CHECK(points > points_before + 20);
+  }
+  MESSAGE("last known good: " << points << " points");
+  CHECK(points > 1'000);
+}
+
+std::string name_of_current(const std::map<std::string, simulated_disk::bytes>& files) {
+  for (const auto& [name, bytes] : files) {
+    if (name.starts_with("snap-1-3")) return name;
+  }
+  return {};
+}
+
+/// A disk as a process left it, and the version that a start takes.
+struct left_behind {
+  std::string_view says;
+  void (*by)(last_known_good& kept);
+  std::uint64_t expected;
+};
+
+const left_behind lefts[] = {
+    {"a chain with a log",
+     [](last_known_good& k) {
+       keep_snapshot(k, 1);
+       keep_delta(k, 2);
+       keep_delta(k, 3);
+     },
+     3},
+    {"two chains",
+     [](last_known_good& k) {
+       keep_snapshot(k, 1);
+       keep_delta(k, 2);
+       keep_snapshot(k, 3);
+       keep_delta(k, 4);
+     },
+     4},
+    {"a content that was begun three times",
+     [](last_known_good& k) {
+       keep_snapshot(k, 1);
+       keep_snapshot(k, 2);
+       (void)k.begin(history().id(2).sum);
+     },
+     1},
+};
+
+void leave(simulated_disk& disk, const left_behind& row, random_numbers& rng) {
+  last_known_good first(disk, roomy);
+  (void)first.load(how);
+  row.by(first);
+  for (int start = 0; row.expected == 1 && start < 2; ++start) {
+    last_known_good again(disk, roomy);
+    (void)again.load(how);
+    (void)again.begin(history().id(2).sum);
+  }
+  disk.restart(disk_aftermath::killed, rng);
+}
+
+TEST_CASE("last known good: an error or a crash at any call of a start takes nothing away from the next one") {
+  random_numbers rng(4);
+  std::size_t points = 0;
+  for (const left_behind& row : lefts) {
+    for (const disk_fault how_bad : faults) {
+      for (const auto after : {disk_aftermath::killed, disk_aftermath::lost, disk_aftermath::torn}) {
+        for (std::size_t n = 1, misses = 0; misses < 3; ++n) {
+          CAPTURE(row.says);
+          CAPTURE(static_cast<int>(how_bad));
+          CAPTURE(n);
+          simulated_disk disk;
+          leave(disk, row, rng);
+          disk.fail_call(n, how_bad);
+          {
+            last_known_good disturbed(disk, roomy);
+            const auto found = disturbed.load(how);
+            const std::uint64_t version = found.newest ? history().version_of(found.newest->content) : 0;
+            CHECK((version != 0 || !found.newest));  // whatever could not be read: never something else
+            CHECK(version <= row.expected + 1);      // where even BOOT could not be read
+            if (version != row.expected) CHECK_FALSE(found.told.empty());
+          }
+          misses = disk.has_failed() ? 0 : misses + 1;
+          points += disk.has_failed();
+          disk.heal();
+          disk.restart(after, rng);
+          last_known_good next(disk, roomy);
+          CHECK(load(next) == row.expected);
+        }
+      }
+    }
+  }
+  MESSAGE("last known good: " << points << " points of starts");
+  CHECK(points > 300);
+}
+
+TEST_CASE("last known good: with any byte of any file changed, what is taken is whole, or nothing is") {
+  struct where {
+    std::string_view file;
+    std::set<std::uint64_t> with_current;   ///< versions that a start may take
+    std::set<std::uint64_t> with_previous;  ///< where the current snapshot is gone besides
+  };
+  const where wheres[] = {
+      {"CURRENT", {2}, {2}},  {"PREVIOUS", {4}, {0}}, {"BOOT", {4}, {2}},     {"QUARANTINE", {4}, {2}},
+      {"snap-1-1", {4}, {0}}, {"log-1-1", {4}, {1}},  {"snap-1-3", {2}, {2}}, {"log-1-3", {3}, {2}},
+  };
+  random_numbers rng(6);
+  std::size_t points = 0;
+  for (const bool is_current_there : {true, false}) {
+    simulated_disk disk;
+    leave(disk, lefts[1], rng);
+    {
+      last_known_good kept(disk, roomy);
+      CHECK(load(kept) == 4);
+      REQUIRE(kept.begin(history().id(4).sum));
+      REQUIRE(kept.quarantine({{history().id(6).sum, "schema"}}));
+    }
+    const auto files = disk.content();
+    CHECK(files.size() == 8);
+    for (const auto& [name, bytes] : files) {
+      const where* row = nullptr;
+      for (const where& each : wheres) row = name.starts_with(each.file) ? &each : row;
+      REQUIRE(row != nullptr);
+      for (std::size_t at = 0; at < bytes.size(); ++at) {
+        CAPTURE(name);
+        CAPTURE(at);
+        simulated_disk damaged;
+        for (const auto& [other, content] : files) {
+          if (is_current_there || other != name_of_current(files)) damaged.put(other, content);
+        }
+        auto bad = bytes;
+        bad[at] ^= static_cast<std::byte>(1 << (at % 8));
+        if (is_current_there || name != name_of_current(files)) damaged.put(name, bad);
+        last_known_good kept(damaged, roomy);
+        const auto found = kept.load(how);
+        const std::uint64_t version = found.newest ? history().version_of(found.newest->content) : 0;
+        CHECK((version != 0 || !found.newest));
+        CHECK((is_current_there ? row->with_current : row->with_previous).contains(version));
+        CHECK_FALSE((found.told.empty() && version != 4));
+        ++points;
+      }
+    }
+  }
+  MESSAGE("last known good: " << points << " changed bytes");
+  CHECK(points > 3'000);
+}
+
+}  // namespace
+}  // namespace cellroute::proxy
