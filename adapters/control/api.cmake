@@ -3,6 +3,8 @@ find_package(OpenSSL REQUIRED)
 find_package(SQLite3 REQUIRED)
 
 add_library(cellroute_control_api STATIC
+  registry.cpp
+  registry_document.cpp
   store_access.cpp
   store_audit.cpp
   store_database.cpp

@@ -7,7 +7,7 @@
 
 #include "adapters/edge/reason_phrase.hpp"
 #include "adapters/process/json_writer.hpp"
-#include "adapters/proxy/config_guard.hpp"
+#include "adapters/wire/config_guard.hpp"
 
 namespace cellroute::proxy {
 namespace {
@@ -193,7 +193,7 @@ io::task<admin_pages::page> admin_pages::reload(const edge::exchange& x, std::st
   std::string lifted;
   if (const query_values given = values_in(query, "override"); given.first) {
     lifted = decode_query_value(*given.first).value_or("");
-    if (given.has_more || std::ranges::find(guard_names, lifted) == std::end(guard_names)) {
+    if (given.has_more || std::ranges::find(wire::guard_names, lifted) == std::end(wire::guard_names)) {
       co_return error_page(400, "malformed_request",
                            "override names one guard: max_moved_percent, max_removed_percent or min_keys");
     }

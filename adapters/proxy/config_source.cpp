@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "adapters/process/process_usage.hpp"
-#include "adapters/proxy/config_guard.hpp"
+#include "adapters/wire/config_guard.hpp"
 
 namespace cellroute::proxy {
 namespace {
@@ -131,7 +131,7 @@ config_source::read_result config_source::read_all() const {
     reader<active_configuration> before(current_);
     const routing_table& old = before.current().value.table;
     loaded.moved = diff(old, loaded.table);
-    broken = broken_guards(how.guard, loaded.moved, old.keys().size(), loaded.table.keys().size(), how.lifted);
+    broken = wire::broken_guards(how.guard, loaded.moved, old.keys().size(), loaded.table.keys().size(), how.lifted);
   }
   if (!broken.empty()) return {content, refused{std::move(broken)}, files};
   loaded.elapsed = read_clock().now - began;

@@ -7,7 +7,7 @@
 #include "adapters/wire/settings.hpp"
 #include "cellroute/table/diff.hpp"
 
-namespace cellroute::proxy {
+namespace cellroute::wire {
 
 /// Percentages of fewer keys than these say nothing: moving two of ten is everyday.
 inline constexpr std::size_t keys_for_percentages = 1'000;
@@ -16,9 +16,10 @@ inline constexpr std::size_t keys_for_percentages = 1'000;
 inline constexpr std::string_view guard_names[] = {"max_moved_percent", "max_removed_percent", "min_keys"};
 
 /// Which bounds of the operator's a change would break, each as a line for the operator. The one named `lifted` does
-/// not count.
-[[nodiscard]] std::vector<std::string> broken_guards(const wire::guard_settings& guard, const table_diff& change,
+/// not count; `call` is what lifts it, but for the name.
+[[nodiscard]] std::vector<std::string> broken_guards(const guard_settings& guard, const table_diff& change,
                                                      std::size_t keys_before, std::size_t keys_after,
-                                                     std::string_view lifted);
+                                                     std::string_view lifted,
+                                                     std::string_view call = "POST /v1/reload");
 
-}  // namespace cellroute::proxy
+}  // namespace cellroute::wire

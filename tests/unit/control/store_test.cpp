@@ -67,7 +67,7 @@ TEST_CASE("store: what was published is there after it was opened again") {
 }
 
 TEST_CASE("store: every past version is as it was, whichever way it is reached") {
-  for (const std::uint64_t seed : {1, 2, 3}) {
+  for (const std::uint64_t seed : {1u, 2u, 3u}) {
     CAPTURE(seed);
     random_numbers rng(seed);
     scratch_folder folder;

@@ -10,8 +10,8 @@
 
 #include "adapters/http1/head_error.hpp"
 #include "adapters/proxy/admin.hpp"
-#include "adapters/proxy/config_guard.hpp"
 #include "adapters/proxy/failure.hpp"
+#include "adapters/wire/config_guard.hpp"
 #include "adapters/wire/node.hpp"
 #include "cellroute/table/decision.hpp"
 
@@ -124,7 +124,7 @@ TEST_CASE("openapi: a reload knows every result, and every guard") {
   const wire::node& parameters = part({"paths", "/v1/reload", "post", "parameters"});
   REQUIRE(parameters.children.size() == 1);
   CHECK(items_of(*parameters.children.front().find("schema")->find("enum")) ==
-        set(std::begin(guard_names), std::end(guard_names)));
+        set(std::begin(wire::guard_names), std::end(wire::guard_names)));
 }
 
 TEST_CASE("openapi: an explanation knows every reason") {

@@ -1,16 +1,16 @@
-#include "adapters/proxy/config_guard.hpp"
+#include "adapters/wire/config_guard.hpp"
 
 #include <doctest/doctest.h>
 
 #include <string>
 #include <string_view>
 
-namespace cellroute::proxy {
+namespace cellroute::wire {
 namespace {
 
 struct guard_case {
   std::string_view says;
-  wire::guard_settings guard;
+  guard_settings guard;
   std::size_t moved;
   std::size_t removed;
   std::size_t before;
@@ -65,4 +65,4 @@ TEST_CASE("config guard: it says how many keys, and of how many") {
 }
 
 }  // namespace
-}  // namespace cellroute::proxy
+}  // namespace cellroute::wire
