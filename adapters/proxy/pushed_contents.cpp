@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "adapters/process/process_usage.hpp"
-#include "adapters/proxy/config_guard.hpp"
+#include "adapters/wire/config_guard.hpp"
 #include "adapters/wire/fleet.hpp"
 #include "adapters/wire/print.hpp"
 #include "adapters/wire/regex_compiler.hpp"
@@ -71,23 +71,31 @@ table_spec merged_with(table_spec local, const table_spec& pushed) {
 
 pushed_contents::pushed_contents(io::reactor& reactor, control_link_options link,
                                  published<active_configuration>& current, std::pmr::memory_resource& memory,
-                                 std::uint64_t seed, pushed_listener& listener)
+                                 std::uint64_t seed, last_known_good* kept, pushed_listener& listener)
     : reactor_(reactor),
       current_(current),
       memory_(memory),
       seed_(seed),
       listener_(listener),
+      kept_(kept),
       stays_(asio::make_work_guard(context_)),
+      probation_(context_),
       link_(std::move(link), *this) {}
 
 pushed_contents::~pushed_contents() {
   stays_.reset();
   context_.stop();
   if (thread_.joinable()) thread_.join();
+  if (is_on_probation_) (void)kept_->survived();  // who is told to end does not crash
 }
 
-void pushed_contents::start(local_part local) {
+void pushed_contents::start(local_part local, std::optional<kept_content> running) {
   set_local(std::move(local));
+  if (running) {
+    const wire::digest sum = running->id.sum;
+    held_.emplace(sum, held_content{std::move(running->content), std::move(running->label)});
+    begin_probation();
+  }
   thread_ = std::thread([this] { context_.run(); });
   link_.start();
 }
@@ -128,7 +136,10 @@ void pushed_contents::check_now(const sync::check_content& what, std::uint64_t s
   const wire::content_id id = what.what.content;
   const auto refuse = [this, &id, &what](sync::refusal why) {
     tell_refused(what.what.label, why.error);
-    link_.post([id, why = std::move(why)](sync::router_link& link, time_point) { link.checked(id, why); });
+    link_.post([this, id, why = std::move(why)](sync::router_link& link, time_point) {
+      link.checked(id, why);
+      run([this, all = link.contents().quarantined()] { keep_quarantine(all); });
+    });
   };
   try {
     const auto base = what.what.base ? held_.find(*what.what.base) : held_.end();
@@ -139,7 +150,8 @@ void pushed_contents::check_now(const sync::check_content& what, std::uint64_t s
     auto loaded = build(held);
     if (!loaded) return refuse(std::move(loaded).error());
     const std::uint64_t keys = held.content.keys.size();
-    hold(std::move(held.content), std::move(held.label), *std::move(loaded));
+    if (kept_ != nullptr) held.came = arrival{what.what, what.bytes};
+    hold(std::move(held), *std::move(loaded));
     link_.post([id, keys](sync::router_link& link, time_point) { link.checked(id, keys); });
   } catch (const std::bad_alloc&) {
     refuse({wire::refusal_code::no_memory, "there is not enough memory to build it"});
@@ -160,7 +172,7 @@ void pushed_contents::check_base_now(const sync::check_base_content& what) {
     if (!loaded) return refuse(std::move(loaded).error());
     const std::uint64_t keys = held.content.keys.size();
     const wire::digest sum = held.content.sum;
-    hold(std::move(held.content), std::move(held.label), *std::move(loaded));
+    hold(std::move(held), *std::move(loaded));
     link_.post([sum, keys](sync::router_link& link, time_point now) { link.base_checked(sum, keys, now); });
   } catch (const std::bad_alloc&) {
     refuse({wire::refusal_code::no_memory, "there is not enough memory to build it"});
@@ -168,9 +180,9 @@ void pushed_contents::check_base_now(const sync::check_base_content& what) {
   process::give_back_memory();
 }
 
-void pushed_contents::hold(sync::content content, std::string label, loaded_configuration loaded) {
-  const wire::digest sum = content.sum;
-  held_.insert_or_assign(sum, held_content{std::move(content), std::move(label)});
+void pushed_contents::hold(held_content held, loaded_configuration loaded) {
+  const wire::digest sum = held.content.sum;
+  held_.insert_or_assign(sum, std::move(held));
   prepared_.emplace(prepared_content{sum, std::move(loaded)});
 }
 
@@ -188,27 +200,34 @@ expected<sync::content, sync::refusal> pushed_contents::read_base(const sync::ch
   return sync::make_content(wire::write_json(wire::print_fleet(document)), *std::move(keys), 0);
 }
 
-expected<loaded_configuration, sync::refusal> pushed_contents::build(const held_content& held) const {
-  const time_point began = read_clock();
-  auto read = wire::read_configuration(held.content.document, "pushed configuration");
+expected<loaded_configuration, sync::refusal> compile_content(const sync::content& content,
+                                                              generation_number generation, std::uint64_t seed) {
+  auto read = wire::read_configuration(content.document, "pushed configuration");
   if (!read) return unexpected(refusal_of(read.error()));
   if (!read->key_files.empty() || !read->inline_keys.rows.empty()) {
     return unexpected(sync::refusal{wire::refusal_code::schema, "routing.keys: must come apart from the document"});
   }
-  auto keys = held.content.keys.merged({});  // a copy: this one is what the next delta starts from
+  auto keys = content.keys.merged({});  // a copy: this one is what the next delta starts from
   if (!keys) return unexpected(sync::refusal{wire::refusal_code::internal, std::string(to_string(keys.error().what))});
-  auto table = routing_table::compile(read->spec, generation_number{current_.generation() + 1}, seed_, *std::move(keys),
-                                      wire::by_re2);
+  auto table = routing_table::compile(read->spec, generation, seed, *std::move(keys), wire::by_re2);
   if (!table) return unexpected(refusal_of(table.error()));
   loaded_configuration loaded{*std::move(read), *std::move(table), {}, false, {}};
   loaded.origin = fleet_source::push;
   loaded.configuration.source = wire::node();
   loaded.configuration.text.reset();
+  return loaded;
+}
+
+expected<loaded_configuration, sync::refusal> pushed_contents::build(const held_content& held) const {
+  const time_point began = read_clock();
+  auto made = compile_content(held.content, generation_number{current_.generation() + 1}, seed_);
+  if (!made) return made;
+  loaded_configuration loaded = *std::move(made);
   reader<active_configuration> before(current_);
   const routing_table& old = before.current().value.table;
   loaded.moved = diff(old, loaded.table);
   const std::vector<std::string> broken =
-      broken_guards(local().guard, loaded.moved, old.keys().size(), loaded.table.keys().size(), {});
+      wire::broken_guards(local().guard, loaded.moved, old.keys().size(), loaded.table.keys().size(), {});
   if (!broken.empty()) {
     const bool is_moved = broken.front().find("moved") != std::string::npos;
     return unexpected(sync::refusal{is_moved ? wire::refusal_code::guard_moved : wire::refusal_code::guard_removed,
@@ -233,7 +252,39 @@ void pushed_contents::activate_now(const wire::content_id& id) {
     ready = *std::move(again);
   }
   activating_ = id;
+  is_durable_ = keep(id, held->second);
   reactor_.post([this, loaded = *std::move(ready)]() mutable { listener_.on_pushed(std::move(loaded)); });
+}
+
+bool pushed_contents::keep(const wire::content_id& id, held_content& held) {
+  if (kept_ == nullptr) return false;
+  const auto came = std::exchange(held.came, std::nullopt);
+  auto kept = came ? kept_->keep(held.content, {came->what, came->bytes}) : kept_->keep(held.content, id, held.label);
+  if (kept) kept = kept_->begin(id.sum);
+  tell_once(kept ? std::string() : kept.error());
+  return kept.has_value();
+}
+
+void pushed_contents::keep_quarantine(std::vector<wire::quarantined_content> all) {
+  if (kept_ == nullptr) return;
+  if (const auto kept = kept_->quarantine(std::move(all)); !kept) tell_once(kept.error());
+}
+
+void pushed_contents::begin_probation() {
+  if (kept_ == nullptr) return;
+  is_on_probation_ = true;
+  probation_.expires_after(probation_time);
+  probation_.async_wait([this](const asio::error_code& error) {
+    if (error) return;  // another content has come meanwhile
+    is_on_probation_ = false;
+    if (const auto kept = kept_->survived(); !kept) tell_once(kept.error());
+  });
+}
+
+/// A disk that is full is told of once, not with each content.
+void pushed_contents::tell_once(const std::string& why) {
+  if (std::exchange(told_, why) == why || why.empty()) return;
+  reactor_.post([this, why] { listener_.on_not_kept(why); });
 }
 
 void pushed_contents::applied() {
@@ -247,7 +298,9 @@ void pushed_contents::ended(std::optional<std::string> why) {
   const auto id = std::exchange(activating_, std::nullopt);
   if (!id) return;
   if (!why) {
-    link_.post([id = *id](sync::router_link& link, time_point) { link.activated(id, false); });
+    begin_probation();
+    const bool durable = is_durable_;
+    link_.post([id = *id, durable](sync::router_link& link, time_point) { link.activated(id, durable); });
   } else if (++attempts_ < attempts_max) {
     activate_now(*id);
   } else {

@@ -115,13 +115,19 @@ expected<void, start_error> router::start() {
   begin.read();
   if (auto r = open_log(); !r) return r;
   if (auto r = open_state(); !r) return r;
+  load_known_good();
   const bool was_kept = configuration_.kept.table.has_value();
   if (auto r = compile_table(); !r) return r;
+  local_part_ = local_part_of(configuration_);
+  take_known_good();
   resolve_names();
   if (auto r = open_listeners(); !r) return r;
   if (auto r = open_admin(); !r) return r;
   share_descriptors();
   if (auto r = drop_privileges(); !r) return r;
+  if (found_) {
+    if (const auto begun = known_good_->begin(found_->id.sum); !begun) on_not_kept(begun.error());
+  }
   if (options_.takes_signals) {
     for (const int number : {SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2}) signals_.add(number);
     wait_for_signal();

@@ -101,6 +101,7 @@ class router final : private admin_source,
   void on_unchanged() override;
   void on_pushed(loaded_configuration loaded) override;
   void on_push_refused(const std::string& label, const std::string& why) override;
+  void on_not_kept(const std::string& why) override;
   void on_link_event(const std::string& event, const std::string& message) override;
   void on_address(const std::string& host, const io::socket_address& address) override;
   void on_unresolved(const std::string& host, const std::string& why) override;
@@ -108,6 +109,9 @@ class router final : private admin_source,
   void on_tick(time_point now) override;
 
   [[nodiscard]] expected<void, start_error> compile_table();
+  /// What a control plane pushed to an earlier process, if it was kept.
+  void load_known_good();
+  void take_known_good();
   void start_control_plane();
   [[nodiscard]] std::string router_id() const;
   [[nodiscard]] control_plane_facts facts_of_control_plane() const;
@@ -222,6 +226,10 @@ class router final : private admin_source,
   bool has_told_keeping_failed_ = false;
   std::optional<config_source> config_source_;
   std::deque<loaded_configuration> loaded_;  // the first waits for its names; one of the file, and one that was pushed
+  std::optional<process::disk_folder> state_folder_;
+  std::optional<last_known_good> known_good_;
+  std::optional<kept_content> found_;  // until the link starts
+  local_part local_part_;              // of the file
   std::optional<pushed_contents> pushed_;
   time_point linked_since_{};
   fleet_source origin_ = fleet_source::file;  // of what is current

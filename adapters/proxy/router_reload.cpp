@@ -88,7 +88,8 @@ std::set<std::string> router::host_names(const table_spec& spec) const {
 }
 
 void router::on_loaded(loaded_configuration loaded) {
-  if (pushed_) pushed_->set_local(local_part_of(loaded.configuration));
+  local_part_ = local_part_of(loaded.configuration);
+  if (pushed_) pushed_->set_local(local_part_);
   if (origin_ != fleet_source::file) loaded = around_pushed(std::move(loaded));
   wait_for_names(std::move(loaded));
 }
@@ -226,9 +227,47 @@ void router::start_control_plane() {
   link.limits.can.content_bytes_max = pushed_bytes_max;
   link.limits.can.keys_max = pushed_keys_max;
   pushed_listener& told = *this;
-  pushed_.emplace(reactor_, std::move(link), *configurations_, table_memory_, options_.seed, told);
+  if (found_) link.memory.held = {found_->id};
+  if (known_good_) link.memory.quarantined = known_good_->quarantined();
+  last_known_good* const kept = known_good_ ? &*known_good_ : nullptr;
+  pushed_.emplace(reactor_, std::move(link), *configurations_, table_memory_, options_.seed, kept, told);
   linked_since_ = reactor_.now();
-  pushed_->start(local_part_of(configuration_));
+  pushed_->start(local_part_, std::exchange(found_, {}));
+}
+
+void router::load_known_good() {
+  if (!state_lock_ || !configuration_.local.control_plane) return;
+  auto folder = process::disk_folder::open_folder(*wire::state_folder_of(configuration_));
+  if (!folder) return on_not_kept(folder.error().message());
+  state_folder_.emplace(*std::move(folder));
+  known_good_.emplace(*state_folder_);
+  found_contents found = known_good_->load({0, options_.seed, &table_memory_});
+  for (const std::string& line : found.told) {
+    event(process::log_level::warn, "kept_content_refused", "of what a control plane pushed before, this is not taken",
+          {{"reason", std::string_view(line)}});
+  }
+  found_ = std::move(found.newest);
+}
+
+/// What was pushed last comes before the file's own fleet sections.
+void router::take_known_good() {
+  if (!found_) return;
+  auto made = compile_content(found_->content, generation_number{2}, options_.seed);
+  if (!made) {
+    event(process::log_level::warn, "kept_content_refused", "of what a control plane pushed before, this is not taken",
+          {{"reason", std::string_view(made.error().error)}});
+    return found_.reset();
+  }
+  configuration_.spec = std::move(made->configuration.spec);
+  configuration_.key = std::move(made->configuration.key);
+  configuration_.kept = {};
+  origin_ = fleet_source::state;
+  (void)configurations_->publish({2, {std::move(made->table), request_settings_of(configuration_)}});  // the second one
+}
+
+void router::on_not_kept(const std::string& why) {
+  event(process::log_level::warn, "state_not_kept", "a restart would not find what the control plane pushed last",
+        {{"reason", std::string_view(why)}});
 }
 
 /// Routers of one host have admin ports of their own.
