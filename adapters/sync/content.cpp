@@ -5,6 +5,7 @@
 #include <zstd.h>
 
 #include <cstring>
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -247,12 +248,17 @@ std::optional<refusal> add_delta(chain_parts& to, const piece& next) {
 }  // namespace
 
 wire::digest sha256(std::span<const std::byte> bytes) {
-  // Looking for it by its name each time takes longer than a short digest does.
+  // A digest of a table takes thousands of these, most of them short: finding the algorithm by its name and making a
+  // state for each would take longer than they do.
+  struct free_state {
+    void operator()(EVP_MD_CTX* state) const { EVP_MD_CTX_free(state); }
+  };
   static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  thread_local const std::unique_ptr<EVP_MD_CTX, free_state> state(EVP_MD_CTX_new());
   wire::digest sum;
-  unsigned int size = 0;
-  EVP_Digest(bytes.data(), bytes.size(), static_cast<unsigned char*>(static_cast<void*>(sum.data())), &size, algorithm,
-             nullptr);
+  EVP_DigestInit_ex2(state.get(), algorithm, nullptr);
+  EVP_DigestUpdate(state.get(), bytes.data(), bytes.size());
+  EVP_DigestFinal_ex(state.get(), static_cast<unsigned char*>(static_cast<void*>(sum.data())), nullptr);
   return sum;
 }
 
