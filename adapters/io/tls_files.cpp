@@ -29,13 +29,12 @@ file_mark mark_from(const std::string& file, const struct stat& facts) {
   return {file, facts.st_dev, facts.st_ino, facts.st_size, nanoseconds(facts.st_mtim), nanoseconds(facts.st_ctim)};
 }
 
-/// What is wrong with who may touch it; nothing where all is well.
-std::optional<std::string> exposure_of(const std::string& file, const struct stat& facts) {
-  const unsigned mode = facts.st_mode & 07777u;
+/// What is wrong with who may touch a key; nothing where all is well.
+std::optional<std::string> exposure_of_key(const std::string& file, const struct stat& facts) {
   constexpr unsigned forbidden = S_IROTH | S_IWOTH | S_IWGRP;
-  if ((mode & forbidden) != 0) {
+  if ((facts.st_mode & forbidden) != 0) {
     return fmt::format("{}: holds a private key and has the mode {:04o}, which lets others at it; run chmod 0600 {}",
-                       file, mode, file);
+                       file, facts.st_mode & 07777u, file);
   }
   if (facts.st_uid != 0 && facts.st_uid != ::geteuid()) {
     return fmt::format(
@@ -43,6 +42,13 @@ std::optional<std::string> exposure_of(const std::string& file, const struct sta
         facts.st_uid, ::geteuid());
   }
   return std::nullopt;
+}
+
+/// The same of a file that may be read: whoever may write it decides whom to believe.
+std::optional<std::string> exposure_of_certificate(const std::string& file, const struct stat& facts) {
+  if ((facts.st_mode & S_IWOTH) == 0) return std::nullopt;
+  return fmt::format("{}: has the mode {:04o}, which lets everybody change it; run chmod o-w {}", file,
+                     facts.st_mode & 07777u, file);
 }
 
 std::string cannot_read(const std::string& file, int error) {
@@ -69,8 +75,9 @@ expected<marked_text, std::string> read_marked_file(const std::string& file, fil
   struct stat facts{};
   if (::fstat(opened.descriptor, &facts) != 0) return unexpected(cannot_read(file, errno));
   if (!S_ISREG(facts.st_mode)) return unexpected(fmt::format("{}: is not a file; name one", file));
-  if (secrecy == file_secrecy::secret) {
-    if (auto exposed = exposure_of(file, facts)) return unexpected(*std::move(exposed));
+  const bool is_key = secrecy == file_secrecy::secret;
+  if (auto exposed = is_key ? exposure_of_key(file, facts) : exposure_of_certificate(file, facts)) {
+    return unexpected(*std::move(exposed));
   }
   marked_text read{{}, mark_from(file, facts)};
   char block[16384];

@@ -34,8 +34,8 @@ struct marked_text {
 inline constexpr std::size_t pem_file_bytes_max = 4 * 1024 * 1024;
 
 /// Reads a whole file. A `secret` one must be closed to others: neither readable nor writable for everybody, nor
-/// writable for its group; it belongs to root or to this process's user. Errors: what is wrong, and what to do about
-/// it, beginning with the file's name.
+/// writable for its group; it belongs to root or to this process's user. No file may be writable for everybody. Errors:
+/// what is wrong, and what to do about it, beginning with the file's name.
 [[nodiscard]] expected<marked_text, std::string> read_marked_file(const std::string& file, file_secrecy secrecy);
 
 }  // namespace cellroute::io

@@ -46,6 +46,8 @@ struct stocked_folder : certificate_folder {
     REQUIRE(::chmod(file("open.key").c_str(), 0644) == 0);
     support::write_key(file("writable.key"), support::make_certificate({}));
     REQUIRE(::chmod(file("writable.key").c_str(), 0620) == 0);
+    write_text(file("shared.pem"), text_of(certificate_file("good")));
+    REQUIRE(::chmod(file("shared.pem").c_str(), 0666) == 0);
     write_text(file("empty.pem"), "");
     const std::string good = text_of(certificate_file("good"));
     write_text(file("damaged.pem"), good + good.substr(0, 80) + "!" + good.substr(81));
@@ -114,6 +116,9 @@ TEST_CASE("tls context: files that cannot be used are refused by name, with the 
        "chmod 0600 open.key\n"},
       {"a key that its group may write", "good.pem", "writable.key",
        "certificates[0].key_file: writable.key: holds a private key and has the mode 0620, which lets others at it"},
+      {"a certificate that everybody may write", "shared.pem", "good.key",
+       "certificates[0].cert_file: shared.pem: has the mode 0666, which lets everybody change it; run chmod o-w "
+       "shared.pem\n"},
       {"an encrypted key", "good.pem", "encrypted.key",
        "certificates[0].key_file: encrypted.key: the key is encrypted; store it without a passphrase"},
   };

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <thread>
 #include <vector>
 
 #include "tests/unit/io/tls_conversation.hpp"
@@ -112,6 +113,44 @@ TEST_CASE("tls: ten megabytes both ways at once, with the kernel's own edges, na
       }
     }
   }
+}
+
+/// One reactor's connections, one after the other, all under contexts that others use meanwhile.
+int shake_many(const tls_context& ours, const tls_context& theirs, int count) {
+  reactor r;
+  int secured = 0;
+  const auto all = [](reactor& on, const tls_context& server, const tls_context& client, int how_many,
+                      int& done) -> task<void> {
+    for (int i = 0; i < how_many; ++i) {
+      socket_pair pair(on);
+      socket other(on);
+      if (other.open(::dup(pair.peer_descriptor())) != 0) break;
+      co_await secure_both(pair.ours, server, other, client);
+      if (pair.ours.is_secure() && pair.ours.tls()->server_name() == "server.test") ++done;
+    }
+    on.stop();
+  };
+  r.spawn(all(r, ours, theirs, count, secured));
+  r.run();
+  return secured;
+}
+
+TEST_CASE("tls: one context serves several reactors at once, and is exchanged meanwhile") {
+  tls_server_options options;
+  options.certificates = {folder().of("a"), folder().of("server")};
+  tls_context ours = server_context(options);
+  tls_context theirs = client_context();
+  std::array<int, 3> secured{};
+  {
+    std::vector<std::jthread> threads;
+    for (int& count : secured) {
+      // Each has its own handle, as each listener has.
+      threads.emplace_back([&count, server = ours, client = theirs] { count = shake_many(server, client, 10); });
+    }
+    ours = {};
+    theirs = {};
+  }
+  for (const int count : secured) CHECK(count == 10);
 }
 
 }  // namespace
