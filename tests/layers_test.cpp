@@ -54,8 +54,7 @@ const layer layers[] = {
     {"adapters/tool", {"core/", "adapters/wire", "httplib", "json", "openssl", "command-line"}},
     {"examples", {"core/", "httplib", "fmt"}},
     {"examples/demo_cell", {"core/", "httplib", "fmt"}},
-    {"tests/support",
-     {"core/", "adapters/io", "adapters/process/disk.hpp", "doctest", "asio", "openssl", "posix"}},
+    {"tests/support", {"core/", "adapters/io", "adapters/process/disk.hpp", "doctest", "asio", "openssl", "posix"}},
 };
 
 /// Where the header that `<name>` asks for comes from, by how its name begins. What is in no row and has no dot is the

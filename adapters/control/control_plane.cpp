@@ -20,6 +20,7 @@ using process::log_level;
 namespace {
 
 constexpr std::uint64_t first_epoch = 1;
+constexpr std::uint64_t salt_max = (std::uint64_t{1} << 53) - 1;  // what a number of JSON carries anywhere
 constexpr duration native_ping_max = 2s;  // of `cellroute.v1`, whatever slower beat the base protocol has
 constexpr duration goaway_spread = 2s;    // over which routers come back, to another control plane or to this one again
 constexpr duration drain_timeout = 5s;    // for their last words
@@ -58,9 +59,6 @@ std::string output_of(const wire::access_output& output) {
   }
   return "stdout";
 }
-
-/// Numbers of messages are below 2^53.
-std::uint64_t salt_of(std::uint64_t random) { return random >> 11; }
 
 sync::hub_settings hub_settings_of(const push_settings& push, std::uint64_t salt) {
   sync::hub_settings made;
@@ -154,12 +152,12 @@ expected<void, start_error> control_plane::open_head() {
   if (settings_.store.empty()) {
     // Numbers only grow from start to start, as long as the clock does, and the digests stay the same.
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(started_at_.time_since_epoch()).count();
-    head_.emplace(publish_head{{first_epoch, static_cast<std::uint64_t>(seconds), {}}, salt_of(mix(first_epoch))});
+    head_.emplace(publish_head{{first_epoch, static_cast<std::uint64_t>(seconds), {}}, mix(first_epoch) & salt_max});
     event(log_level::warn, "nothing_kept", "no store is named: versions are counted from the clock at each start");
     return {};
   }
   auto opened = head_file::open(std::string(file_of_store(settings_.store)) + ".head",
-                                {{first_epoch, 0, {}}, salt_of(options_.seed)});
+                                {{first_epoch, 0, {}}, options_.seed & salt_max});
   if (!opened) return failed("store: " + std::move(opened).error());
   head_.emplace(*std::move(opened));
   return {};

@@ -29,7 +29,7 @@ void add_lines(std::vector<field>& to, std::string_view lines) {
 
 }  // namespace
 
-front_answer problem(std::uint16_t status, std::string_view code, std::string_view detail) {
+front_answer front_problem(std::uint16_t status, std::string_view code, std::string_view detail) {
   front_answer made;
   made.status = status;
   made.type = "application/problem+json";
@@ -46,7 +46,7 @@ io::task<void> front::serve(edge::exchange& x) {
   ++requests_;
   if (x.refused.status != 0) {
     ++refused_;
-    co_return co_await send(x, problem(x.refused.status, "malformed_request", x.refused.details));
+    return send(x, front_problem(x.refused.status, "malformed_request", x.refused.details));
   }
   const std::string_view target = x.request.target;
   const std::size_t question = target.find('?');
@@ -58,15 +58,11 @@ io::task<void> front::serve(edge::exchange& x) {
     if (const auto why = gate_->why_not(x.request, x.facts)) {
       ++refused_;
       const std::string_view further = why->status == 401 ? "WWW-Authenticate: Bearer\r\n" : "";
-      co_return co_await send(x, problem(why->status, why->code, why->detail), further);
+      return send(x, front_problem(why->status, why->code, why->detail), further);
     }
   }
   const bool is_session = server_ != nullptr && (asked.path == "/connect" || asked.path == "/v1/connect");
-  if (is_session) {
-    co_await connect(x);
-  } else {
-    co_await send(x, pages_.answer(asked));
-  }
+  return is_session ? connect(x) : send(x, pages_.answer(asked));
 }
 
 io::task<void> front::connect(edge::exchange& x) {
@@ -76,15 +72,14 @@ io::task<void> front::connect(edge::exchange& x) {
     ++refused_;
     const websocket::handshake_error error = accepted.error();
     const std::uint16_t status = websocket::status_of(error);
-    co_return co_await send(x, problem(status, "handshake", websocket::to_string(error)),
-                            websocket::refusal_fields(error));
+    return send(x, front_problem(status, "handshake", websocket::to_string(error)), websocket::refusal_fields(error));
   }
   if (!server_->has_room()) {
     ++refused_;
-    co_return co_await send(x, problem(503, "busy", "no further session is taken now; come again later"),
-                            "Retry-After: 5\r\n");
+    return send(x, front_problem(503, "busy", "no further session is taken now; come again later"),
+                "Retry-After: 5\r\n");
   }
-  co_await server_->serve(x, *accepted);
+  return server_->serve(x, *accepted);
 }
 
 io::task<void> front::send(edge::exchange& x, front_answer answer, std::string_view further_fields) {

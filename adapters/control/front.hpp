@@ -39,7 +39,7 @@ class front_pages {
 };
 
 /// An error as RFC 9457 has it. Range: `code` and `detail` are texts of ours.
-[[nodiscard]] front_answer problem(std::uint16_t status, std::string_view code, std::string_view detail);
+[[nodiscard]] front_answer front_problem(std::uint16_t status, std::string_view code, std::string_view detail);
 
 /// The port of the control plane: lets in whom the gate lets in, makes sessions of `/connect` and `/v1/connect`, and
 /// gives all else to the pages.
@@ -51,6 +51,7 @@ class front final : public edge::exchange_handler {
   front(const io::loop_clock& clock, const gate* guard, push_server* server, front_pages& pages)
       : clock_(clock), gate_(guard), server_(server), pages_(pages) {}
 
+  /// What is decided at once needs no frame: a session that lasts for days holds that of its server alone.
   [[nodiscard]] io::task<void> serve(edge::exchange& x) override;
 
   [[nodiscard]] std::uint64_t requests() const { return requests_; }

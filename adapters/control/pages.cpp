@@ -53,7 +53,7 @@ void write_router(json_writer& out, const router_view& r) {
 
 front_answer only_get(const front_request& asked, front_answer made) {
   if (asked.method == "GET" || asked.method == "HEAD") return made;
-  made = problem(405, "method_not_allowed", "this page is only read: GET or HEAD");
+  made = front_problem(405, "method_not_allowed", "this page is only read: GET or HEAD");
   made.allow = "GET, HEAD";
   return made;
 }
@@ -117,7 +117,7 @@ front_answer control_pages::info() const {
 
 front_answer control_pages::config() const {
   const published_content* current = published_.current();
-  if (current == nullptr) return problem(404, "nothing_published", "nothing is published yet");
+  if (current == nullptr) return front_problem(404, "nothing_published", "nothing is published yet");
   front_answer made;
   made.body = current->content.document;
   made.etag = '"' + std::to_string(current->id.epoch) + '.' + std::to_string(current->id.version) + '"';
@@ -138,7 +138,7 @@ front_answer control_pages::routers() const {
 
 front_answer control_pages::router(std::string_view id) const {
   const auto found = fleet(server_, target(), clock_.now).router(id);
-  if (!found) return problem(404, "unknown_router", "no router of this id was ever here, or it was long ago");
+  if (!found) return front_problem(404, "unknown_router", "no router of this id was ever here, or it was long ago");
   std::string body;
   json_writer out(body);
   write_router(out, *found);
@@ -187,7 +187,7 @@ front_answer control_pages::answer(const front_request& asked) {
     if (path == "/v1/fleet/drift") return only_get(asked, drift());
     if (path.starts_with(one_router)) return only_get(asked, router(path.substr(one_router.size())));
   }
-  return problem(404, "not_found", "there is no such page");
+  return front_problem(404, "not_found", "there is no such page");
 }
 
 }  // namespace cellroute::control

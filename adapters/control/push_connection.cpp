@@ -32,8 +32,6 @@ push_connection::push_connection(push_server& owner, edge::exchange& x, push_ses
 
 push_connection::~push_connection() { owner_.connections_.erase(facts_.number); }
 
-io::task<void> push_connection::run() { co_await io::join(read_all(), write_all()); }
-
 io::task<void> push_connection::read_all() {
   edge::body_piece piece = x_.first_body();
   for (unsigned pieces = 1; piece.fault == edge::stream_fault::none; ++pieces) {

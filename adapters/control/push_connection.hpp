@@ -21,7 +21,7 @@ class push_connection {
   ~push_connection();
 
   /// Until either side has ended it.
-  [[nodiscard]] io::task<void> run();
+  [[nodiscard]] io::task<void> run() { return io::join(read_all(), write_all()); }
   /// There may be something to send.
   void wake() { something_.wake(); }
 

@@ -22,39 +22,44 @@ push_server::push_server(io::reactor& reactor, const sync::hub_settings& setting
 
 push_server::~push_server() { reactor_.remove_tick_listener(*this); }
 
-io::task<void> push_server::serve(edge::exchange& x, websocket::accepted handshake) {
-  const bool is_native = !handshake.subprotocol.empty();
-  std::array<field, 2> added = {field{"Sec-WebSocket-Accept", handshake.accept.view(), field_name::other, false},
-                                field{"Sec-WebSocket-Protocol", handshake.subprotocol, field_name::other, false}};
+/// False: it did not reach the router.
+io::task<bool> push_server::switch_protocol(edge::exchange& x, websocket::accepted handshake) {
+  const std::array<field, 2> added = {field{"Sec-WebSocket-Accept", handshake.accept.view(), field_name::other, false},
+                                      field{"Sec-WebSocket-Protocol", handshake.subprotocol, field_name::other, false}};
   response_view view;
   view.status = 101;
   view.reason = edge::reason_phrase(view.status);
   view.upgrade = "websocket";
   edge::outgoing_response head;
   head.view = &view;
-  head.added = std::span<const field>(added).first(is_native ? 2 : 1);
+  head.added = std::span<const field>(added).first(handshake.subprotocol.empty() ? 1 : 2);
   const edge::body_piece nothing;
   const edge::stream_fault sent =
       co_await x.send_head(head, nothing, edge::no_trailers, reactor_.now() + answer_timeout);
-  if (sent != edge::stream_fault::none) co_return x.abort();
-  x.become_tunnel();
-  const auto number = hub_.open(is_native, reactor_.now());
-  if (!number) co_return;  // the last place was taken while the answer went out
-  co_await run_session(x, *number, is_native);
+  co_return sent == edge::stream_fault::none;
 }
 
-io::task<void> push_server::run_session(edge::exchange& x, std::uint64_t number, bool is_native) {
-  std::string why;
+io::task<void> push_server::serve(edge::exchange& x, websocket::accepted handshake) {
+  const bool is_native = !handshake.subprotocol.empty();
+  const bool is_switched = co_await switch_protocol(x, handshake);
+  if (!is_switched) co_return x.abort();
+  x.become_tunnel();
+  x.forget_request();
+  const auto number = hub_.open(is_native, reactor_.now());
+  if (!number) co_return;  // the last place was taken while the answer went out
   ++sessions_opened_;
-  {
-    push_connection connection(*this, x, {number, io::to_string(x.facts.peer), is_native, reactor_.now()});
-    observer_.on_session_opened(connection.facts());
-    pump();
-    co_await connection.run();
-    why = hub_.why_ended(number);
-    hub_.closed(number, reactor_.now());
-    observer_.on_session_ended(connection.facts(), why);
-  }
+  push_connection connection(*this, x, {*number, io::to_string(x.facts.peer), is_native, reactor_.now()});
+  observer_.on_session_opened(connection.facts());
+  pump();
+  co_await connection.run();
+  end_session(connection.facts());
+}
+
+void push_server::end_session(const push_session_facts& facts) {
+  const std::string why(hub_.why_ended(facts.number));
+  hub_.closed(facts.number, reactor_.now());
+  connections_.erase(facts.number);
+  observer_.on_session_ended(facts, why);
   pump();
 }
 

@@ -79,7 +79,8 @@ class push_server final : private io::tick_listener {
   /// Has said what the hub has to say.
   void pump();
   io::task<void> wake_ready();
-  io::task<void> run_session(edge::exchange& x, std::uint64_t number, bool is_native);
+  [[nodiscard]] io::task<bool> switch_protocol(edge::exchange& x, websocket::accepted handshake);
+  void end_session(const push_session_facts& facts);
 
   io::reactor& reactor_;
   sync::hub_settings settings_;

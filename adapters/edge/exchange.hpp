@@ -142,6 +142,9 @@ class exchange {
   /// After a 101 was sent: from now on content is bytes of the new protocol, both ways, and each way ends by itself.
   virtual void become_tunnel() = 0;
 
+  /// What was asked is not looked at any more: who carries a tunnel for days need not keep its head.
+  virtual void forget_request() {}
+
   /// The client is known to have gone, or to want no answer.
   [[nodiscard]] virtual bool has_left() const = 0;
   /// Has `watcher` told when that happens; null ends it.

@@ -76,6 +76,12 @@ class http1_exchange final : public exchange {
     if (connection_.watcher_ != nullptr) connection_.socket_.watch_hangup(&connection_, true);
   }
 
+  void forget_request() override {
+    request = request_view();
+    head_ = http1::request_head();
+    head_block_.give_back();
+  }
+
   bool has_left() const override {
     const io::socket& s = connection_.socket_;
     return s.is_cancelled() || (connection_.listener_.options().half_close ? s.is_broken() : s.peer_closed());

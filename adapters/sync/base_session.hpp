@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -83,7 +83,7 @@ class base_session {
   time_point heard_;
   time_point sent_at_{};
   time_point next_beat_;
-  std::deque<std::string> own_;
+  std::list<std::string> own_;  // a session that says nothing holds no memory for it
   std::string why_;
 };
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <map>
 #include <optional>
 #include <span>
@@ -156,7 +156,7 @@ class push_session {
   time_point progress_;
   time_point next_beat_;
   std::uint64_t beats_ = 0;
-  std::deque<wire::message> orders_;
+  std::list<wire::message> orders_;  // a session that says nothing holds no memory for it
   std::uint64_t bytes_sent_ = 0;
   std::string why_;
 };
