@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cellroute/base/random.hpp"
+#include "cellroute/table/outcome_list.hpp"
 #include "tests/support/compiled_table.hpp"
 #include "tests/support/sha256.hpp"
 
@@ -22,14 +23,10 @@ constexpr std::uint64_t salt = 77;
 const unpacking how{salt, 5};
 
 key_table table_of(const rows& all) {
-  std::vector<std::string_view> names;
+  outcome_list names;
   std::vector<key_row> made;
-  for (const auto& [key, placement] : all) {
-    auto at = std::ranges::find(names, placement);
-    if (at == names.end()) at = names.insert(names.end(), placement);
-    made.push_back({key, static_cast<std::uint16_t>(at - names.begin())});
-  }
-  auto table = support::build_keys(made, 3, names);
+  for (const auto& [key, placement] : all) made.push_back({key, *names.add(placement)});
+  auto table = support::build_keys(made, 3, names.texts());
   REQUIRE(table);
   return *std::move(table);
 }
