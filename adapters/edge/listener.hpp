@@ -1,8 +1,10 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <limits>
+#include <string_view>
 
 #include "adapters/edge/accept_limit.hpp"
 #include "adapters/edge/exchange.hpp"
@@ -48,6 +50,10 @@ struct connection_room {
 
   [[nodiscard]] bool is_full() const { return open.load(std::memory_order_relaxed) >= open_max; }
 };
+
+/// What a listener speaks, in the words of ALPN: for `io::tls_server_options::protocols`. Some clients name the old
+/// version alone, and would get no connection where it is missing.
+inline constexpr std::array<std::string_view, 2> listener_protocols = {"http/1.1", "http/1.0"};
 
 struct listener_options {
   std::uint16_t index = 0;  ///< as configured; goes into `downstream_facts`

@@ -203,6 +203,7 @@ struct client_request {
   std::string upgrade;
   std::string peer = "192.0.2.7";
   std::uint16_t refused_status = 0;
+  bool takes_pipes = false;  ///< its connection carries content as it is
 };
 
 /// One client with one request: the downstream end of the seam.
@@ -233,6 +234,8 @@ class fake_client final : public edge::exchange {
   [[nodiscard]] bool is_cut() const { return aborted_; }
   [[nodiscard]] bool is_left() const { return left_; }
   [[nodiscard]] const std::string& answer_content() const { return answer_content_; }
+  /// Whether its content may come in pipes, as forwarding has said last.
+  [[nodiscard]] bool are_pipes_welcome() const { return pipes_welcome_; }
   /// The answer was a cell's, and not the router's own.
   [[nodiscard]] bool is_answered_by_cell() const { return by_cell_; }
 
@@ -256,6 +259,8 @@ class fake_client final : public edge::exchange {
                                          std::span<const field> trailers, time_point deadline) override;
   io::task<edge::stream_fault> send_body(edge::body_piece piece, std::span<const field> trailers,
                                          time_point deadline) override;
+  bool takes_pipes() const override { return what_.takes_pipes; }
+  void welcome_pipes(bool welcome) override { pipes_welcome_ = welcome; }
   void become_tunnel() override {
     out_.say(name() + ": a tunnel now");
     tunnel_ = true;
@@ -283,6 +288,7 @@ class fake_client final : public edge::exchange {
   std::string answer_content_;
   bool sent_end_ = false;
   bool by_cell_ = false;
+  bool pipes_welcome_ = false;
   bool tunnel_ = false;
   bool answer_ended_ = false;
   bool aborted_ = false;
@@ -340,6 +346,8 @@ class fake_connection final : public edge::upstream_stream {
 
   /// What `connect` finds: unset waits for `accepts` or `refuses`.
   std::optional<edge::stream_fault> connect_outcome;
+  bool carries_pipes = false;  ///< content as it is
+  bool pipes_welcome = false;  ///< its content may come in pipes, as forwarding has said last
 
   void lend();
 
@@ -358,6 +366,8 @@ class fake_connection final : public edge::upstream_stream {
     return from_->read(deadline);
   }
   std::span<field> trailers() override { return from_->trailers(); }
+  bool takes_pipes() const override { return carries_pipes; }
+  void welcome_pipes(bool welcome) override { pipes_welcome = welcome; }
   bool has_answered() const override { return answered_; }
   bool closes_after_answer() const override { return closes_; }
   void become_tunnel() override {

@@ -75,6 +75,7 @@ edge::upstream_handle fake_endpoint::take(edge::connection_need need) {
         std::make_unique<fake_connection>(time_, out_, name_ + std::to_string(connections_.size() + 1)));
     taken = connections_.back().get();
     taken->connect_outcome = connect_outcome;
+    taken->carries_pipes = carries_pipes;
   }
   taken->lend();
   return edge::upstream_handle(taken);

@@ -29,6 +29,7 @@ class fake_endpoint final : public proxy::endpoint_state, public edge::upstream_
   /// What a new connection finds; unset lets it wait.
   std::optional<edge::stream_fault> connect_outcome = edge::stream_fault::none;
   bool has_address = true;
+  bool carries_pipes = false;
 
   [[nodiscard]] const std::vector<std::unique_ptr<fake_connection>>& connections() const { return connections_; }
 

@@ -43,7 +43,7 @@ io::tls_context server_context(io::client_auth clients = io::client_auth::off) {
   clock.read();
   io::tls_server_options options;
   options.certificates.push_back({{}, folder().certificate_file("server"), folder().key_file("server")});
-  options.protocols = {"http/1.1"};
+  options.protocols = {listener_protocols.begin(), listener_protocols.end()};
   options.clients = clients;
   if (clients != io::client_auth::off) options.client_ca_file = folder().authority_file();
   auto made = io::make_tls_server(options, clock.wall);
@@ -111,6 +111,7 @@ struct client_script {
   bool ends = false;  ///< announces its end behind what it sent
   bool cuts = false;  ///< ends the connection there, announced or not
   bool shows_certificate = false;
+  std::string protocol{};                  ///< that ALPN names; none: no ALPN
   bool plain = false;                      ///< speaks no TLS at all
   bool silent = false;                     ///< does not even begin
   void (*meanwhile)(listener&) = nullptr;  ///< called once an answer has come
@@ -176,6 +177,11 @@ told talk(const client_script& script, listener_options options) {
   REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()) == 0);
   tls_peer peer = tls_peer::client(ends[1]);
   peer.trust(folder().authority_file());
+  if (!script.protocol.empty()) {
+    const std::string offer = static_cast<char>(script.protocol.size()) + script.protocol;
+    const auto* const bytes = static_cast<const unsigned char*>(static_cast<const void*>(offer.data()));
+    REQUIRE(SSL_CTX_set_alpn_protos(peer.context(), bytes, static_cast<unsigned>(offer.size())) == 0);
+  }
   if (script.shows_certificate) peer.show(folder().certificate_file("client"), folder().key_file("client"));
   told out;
   {
@@ -288,6 +294,16 @@ TEST_CASE("http1 over tls: whom a client's certificate names is known to the han
   const told refused = talk({.sent = sent}, secure_options(io::client_auth::required));
   CHECK(refused.seen == "");
   CHECK(refused.handshakes == "certificate_refused;");
+}
+
+TEST_CASE("http1 over tls: who names a protocol that is not spoken here is told, and not served") {
+  const std::string sent = "GET /a HTTP/1.1\r\nHost: h\r\n\r\n";
+  for (const std::string_view known : listener_protocols) {
+    CHECK(talk({.sent = sent, .ends = true, .protocol = std::string(known)}, secure_options()).seen == "GET /a https;");
+  }
+  const told other = talk({.sent = sent, .protocol = "h2"}, secure_options());
+  CHECK(other.seen == "");
+  CHECK(other.handshakes == "nothing_in_common;");
 }
 
 TEST_CASE("http1 over tls: plain HTTP is answered in plain, and not served") {
