@@ -172,18 +172,17 @@ page_options control_plane::page_options_of(bool has_fleet) const {
 expected<void, start_error> control_plane::open_listeners() {
   page_source& facts = *this;
   pages_.emplace(reactor_.clock(), *server_, *publisher_, facts, page_options_of(true));
-  front_.emplace(reactor_.clock(), &*gate_, &*server_, *pages_);
+  front_.emplace(reactor_.clock(), *gate_, *server_, *pages_);
   for (const listener_settings& l : settings_.listeners) {
     if (auto r = open_listener(l.address, *front_, "control"); !r) return r;
   }
   if (!settings_.metrics_address) return {};
   open_pages_.emplace(reactor_.clock(), *server_, *publisher_, facts, page_options_of(false));
-  open_front_.emplace(reactor_.clock(), nullptr, nullptr, *open_pages_);
-  return open_listener(*settings_.metrics_address, *open_front_, "metrics");
+  return open_listener(*settings_.metrics_address, *open_pages_, "metrics");
 }
 
-expected<void, start_error> control_plane::open_listener(const wire::socket_address& wished, front& handler,
-                                                         std::string_view name) {
+expected<void, start_error> control_plane::open_listener(const wire::socket_address& wished,
+                                                         edge::exchange_handler& handler, std::string_view name) {
   auto address = io::parse_address(wished.host.empty() ? "::" : wished.host, wished.port);
   if (!address) return failed(fmt::format("{}: {} is no address", name, wished.host));
   const auto descriptors = process::listen_on(*address, wished.host.empty(), 1);
@@ -234,7 +233,11 @@ void control_plane::on_hub_event(const sync::hub_event& said) {
   const bool is_bad = is_refused || said.kind == sync::hub_event_kind::duplicate;
   router_refusals_ += is_refused ? 1 : 0;
   if (said.kind != sync::hub_event_kind::left) publisher_->look();
-  event(is_bad ? log_level::warn : log_level::info, "router_" + std::string(to_string(said.kind)),
+  const bool is_usual = said.kind == sync::hub_event_kind::applied;  // of thousands at each change
+  event(is_bad     ? log_level::warn
+        : is_usual ? log_level::debug
+                   : log_level::info,
+        "router_" + std::string(to_string(said.kind)),
         is_refused ? "a router does not take what is published" : "of a router",
         {{"router", std::string_view(said.router_id)},
          {"session", said.session},

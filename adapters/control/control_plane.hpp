@@ -78,8 +78,8 @@ class control_plane final : private push_observer,
   [[nodiscard]] expected<void, start_error> open_log();
   [[nodiscard]] expected<void, start_error> open_head();
   [[nodiscard]] expected<void, start_error> open_listeners();
-  [[nodiscard]] expected<void, start_error> open_listener(const wire::socket_address& wished, front& handler,
-                                                          std::string_view name);
+  [[nodiscard]] expected<void, start_error> open_listener(const wire::socket_address& wished,
+                                                          edge::exchange_handler& handler, std::string_view name);
   void share_descriptors();
   [[nodiscard]] page_options page_options_of(bool has_fleet) const;
   void wait_for_signal();
@@ -104,7 +104,6 @@ class control_plane final : private push_observer,
   std::optional<control_pages> pages_;
   std::optional<control_pages> open_pages_;  // of the metrics' own listener
   std::optional<front> front_;
-  std::optional<front> open_front_;
   edge::connection_count connections_;
   edge::connection_room room_;
   std::list<edge::listener> listeners_;

@@ -1,62 +1,15 @@
 #include "adapters/control/pages.hpp"
 
-#include <chrono>
 #include <utility>
 
 #include "adapters/control/fleet.hpp"
+#include "adapters/control/fleet_json.hpp"
 #include "adapters/process/json_writer.hpp"
 
 namespace cellroute::control {
 namespace {
 
 using process::json_writer;
-
-void write_content(json_writer& out, const wire::content_id& id) {
-  out.begin_object();
-  out.field("epoch", id.epoch).field("version", id.version).field("digest", wire::to_hex(id.sum));
-  out.end_object();
-}
-
-void write_content(json_writer& out, const std::optional<wire::content_id>& id) {
-  id ? write_content(out, *id) : static_cast<void>(out.value(nullptr));
-}
-
-void write_router(json_writer& out, const router_view& r) {
-  out.begin_object();
-  out.name("router_id");
-  r.is_native ? out.value(r.id) : out.value(nullptr);
-  out.field("protocol", r.is_native ? "cellroute.v1" : "base")
-      .field("state", r.state)
-      .field("connected", r.session != 0);
-  out.field("session", r.session).field("peer", r.peer);
-  out.name("running");
-  if (r.is_native || !r.running) {
-    write_content(out, r.running);
-  } else {
-    out.begin_object().field("version", r.running->version).end_object();
-  }
-  out.field("on_target", r.is_on_target).field("last_refusal", r.last_refusal);
-  if (r.is_native) {
-    out.field("source", r.source).field("build", r.build).field("boot_id", r.boot_id);
-    out.name("labels").begin_object();
-    for (const auto& [name, value] : r.labels) {
-      // Names come from routers: written as texts, behind what an object needs.
-      std::string text;
-      process::append_json_string(text, name);
-      out.name(std::string_view(text).substr(1, text.size() - 2)).value(value);
-    }
-    out.end_object();
-    out.field("seen_seconds_ago", std::chrono::duration<double>(r.seen_ago).count());
-  }
-  out.end_object();
-}
-
-front_answer only_get(const front_request& asked, front_answer made) {
-  if (asked.method == "GET" || asked.method == "HEAD") return made;
-  made = front_problem(405, "method_not_allowed", "this page is only read: GET or HEAD");
-  made.allow = "GET, HEAD";
-  return made;
-}
 
 front_answer of_text(std::string body) {
   front_answer made;
@@ -126,13 +79,12 @@ front_answer control_pages::config() const {
 
 front_answer control_pages::routers() const {
   const auto all = fleet(server_, target(), clock_.now).routers();
-  std::string body;
-  json_writer out(body);
-  out.begin_object();
-  out.field("total", std::uint64_t{all.size()});
-  out.name("routers").begin_array();
-  for (const router_view& r : all) write_router(out, r);
-  out.end_array().end_object();
+  std::string body = R"({"total":)" + std::to_string(all.size()) + R"(,"routers":[)";
+  for (const router_view& r : all) {
+    if (&r != &all.front()) body += ',';
+    write_router(body, r);
+  }
+  body += "]}";
   return of_text(std::move(body));
 }
 
@@ -140,54 +92,48 @@ front_answer control_pages::router(std::string_view id) const {
   const auto found = fleet(server_, target(), clock_.now).router(id);
   if (!found) return front_problem(404, "unknown_router", "no router of this id was ever here, or it was long ago");
   std::string body;
-  json_writer out(body);
-  write_router(out, *found);
+  write_router(body, *found);
   return of_text(std::move(body));
 }
 
 front_answer control_pages::drift() const {
-  const fleet_drift d = fleet(server_, target(), clock_.now).drift();
   std::string body;
-  json_writer out(body);
-  out.begin_object();
-  out.name("target");
-  write_content(out, d.target);
-  out.field("connected", std::uint64_t{d.here}).field("on_target", std::uint64_t{d.on_target});
-  out.field("refused", std::uint64_t{d.refused});
-  out.name("versions").begin_array();
-  for (const version_count& v : d.versions) {
-    out.begin_object();
-    out.name("running");
-    write_content(out, v.running);
-    out.field("routers", std::uint64_t{v.routers}).end_object();
-  }
-  out.end_array();
-  out.name("stragglers").begin_array();
-  for (const router_view& r : d.stragglers) write_router(out, r);
-  out.end_array().end_object();
+  write_drift(body, fleet(server_, target(), clock_.now).drift());
   return of_text(std::move(body));
 }
 
-front_answer control_pages::answer(const front_request& asked) {
+front_answer control_pages::answer(std::string_view path) const {
   constexpr std::string_view one_router = "/v1/routers/";
-  const std::string_view path = asked.path;
-  if (path == "/health") return only_get(asked, of_text(R"({"status":"healthy"})"));
-  if (path == "/livez") return only_get(asked, of_text(R"({"status":"alive"})"));
-  if (path == "/readyz") return only_get(asked, ready());
+  if (path == "/health") return of_text(R"({"status":"healthy"})");
+  if (path == "/livez") return of_text(R"({"status":"alive"})");
+  if (path == "/readyz") return ready();
   if (path == "/metrics") {
     front_answer made;
     made.type = "text/plain; version=0.0.4; charset=utf-8";
     made.body = source_.metrics();
-    return only_get(asked, std::move(made));
+    return made;
   }
   if (options_.has_fleet) {
-    if (path == "/v1/info") return only_get(asked, info());
-    if (path == "/v1/config") return only_get(asked, config());
-    if (path == "/v1/routers") return only_get(asked, routers());
-    if (path == "/v1/fleet/drift") return only_get(asked, drift());
-    if (path.starts_with(one_router)) return only_get(asked, router(path.substr(one_router.size())));
+    if (path == "/v1/info") return info();
+    if (path == "/v1/config") return config();
+    if (path == "/v1/routers") return routers();
+    if (path == "/v1/fleet/drift") return drift();
+    if (path.starts_with(one_router)) return router(path.substr(one_router.size()));
   }
   return front_problem(404, "not_found", "there is no such page");
+}
+
+io::task<void> control_pages::serve(edge::exchange& x) {
+  if (x.refused.status != 0)
+    return answers_.send(x, front_problem(x.refused.status, "malformed_request", x.refused.details));
+  const std::string_view target = x.request.target;
+  front_answer made = answer(target.substr(0, target.find('?')));
+  const bool is_read = x.request.method == "GET" || x.request.method == "HEAD";
+  if (made.status != 404 && !is_read) {
+    made = front_problem(405, "method_not_allowed", "this page is only read: GET or HEAD");
+    made.allow = "GET, HEAD";
+  }
+  return answers_.send(x, std::move(made));
 }
 
 }  // namespace cellroute::control

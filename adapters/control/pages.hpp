@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "adapters/control/front.hpp"
+#include "adapters/control/front_answer.hpp"
 #include "adapters/control/publisher.hpp"
 #include "adapters/control/push_server.hpp"
 #include "adapters/io/clock.hpp"
@@ -43,15 +43,21 @@ struct page_options {
 /// The pages that the control plane answers itself: health, metrics, what is published, and who runs it.
 ///
 /// Threads: the reactor's. What it is given outlives it.
-class control_pages final : public front_pages {
+class control_pages final : public edge::exchange_handler {
  public:
   control_pages(const io::loop_clock& clock, const push_server& server, const publisher& published, page_source& source,
                 page_options options)
-      : clock_(clock), server_(server), published_(published), source_(source), options_(std::move(options)) {}
+      : clock_(clock),
+        server_(server),
+        published_(published),
+        source_(source),
+        options_(std::move(options)),
+        answers_(clock) {}
 
-  [[nodiscard]] front_answer answer(const front_request& asked) override;
+  [[nodiscard]] io::task<void> serve(edge::exchange& x) override;
 
  private:
+  [[nodiscard]] front_answer answer(std::string_view path) const;
   [[nodiscard]] front_answer ready() const;
   [[nodiscard]] front_answer info() const;
   [[nodiscard]] front_answer config() const;
@@ -65,6 +71,7 @@ class control_pages final : public front_pages {
   const publisher& published_;
   page_source& source_;
   page_options options_;
+  answer_writer answers_;
 };
 
 }  // namespace cellroute::control

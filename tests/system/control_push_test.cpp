@@ -78,6 +78,24 @@ TEST_CASE("control push: back to what a router still has takes no bytes") {
   CHECK((router.seen().transfers == names{"snapshot", "delta"}));
 }
 
+TEST_CASE("control push: a router that was away gets what changed since, in one step") {
+  control_process control({.routes = routes_with("acme: a")});
+  native_double router(control.port(), "rt-1");
+  native_double other(control.port(), "rt-2");
+  REQUIRE(router.runs(1));
+  REQUIRE(other.runs(1));
+  router.pause(true);
+  REQUIRE(eventually([&] { return control.metric("cellroute_control_sessions") == 1; }));
+  for (const std::string_view keys : {"acme: b", "acme: b, umbra: a", "acme: b, umbra: b"}) {
+    control.write_routes(routes_with(keys));
+    REQUIRE(other.runs(other.seen().running.size() + 1));
+  }
+  router.pause(false);
+  REQUIRE(router.runs(4));
+  CHECK((router.seen().transfers == names{"snapshot", "delta"}));
+  CHECK(router.seen().running == std::vector<std::uint64_t>{1, 4});
+}
+
 TEST_CASE("control push: the same in other words is no other version; another label is") {
   control_process control({.routes = routes_with("acme: a, umbra: b")});
   native_double router(control.port(), "rt-1");

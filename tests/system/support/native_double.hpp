@@ -56,6 +56,8 @@ class native_double {
         },
         limit);
   }
+  /// Out of reach from now on, or there again with what it has.
+  void pause(bool wants) { is_paused_ = wants; }
   /// Refuses what it is sent from now on.
   void refuse(bool wants) { refuses_ = wants; }
 
@@ -76,6 +78,12 @@ class native_double {
     sync::router_link link(settings, {id_, "boot-1", "double", {{"zone", "z1"}}, "state"}, limits, {}, 7);
     std::optional<websocket_double> socket;
     while (!stop_) {
+      if (is_paused_) {
+        if (socket) link.closed(now());
+        socket.reset();
+        std::this_thread::sleep_for(2ms);
+        continue;
+      }
       if (link.next_tick() <= now()) link.tick(now());
       act(link, socket);
       if (!socket) {
@@ -173,6 +181,7 @@ class native_double {
   mutable std::mutex mutex_;
   record record_;
   std::atomic<bool> refuses_{false};
+  std::atomic<bool> is_paused_{false};
   std::atomic<bool> stop_{false};
   std::thread thread_;
 };

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "adapters/edge/exchange.hpp"
+#include "adapters/edge/http_date.hpp"
+#include "adapters/io/clock.hpp"
+
+namespace cellroute::control {
+
+/// A whole answer, as a value.
+struct front_answer {
+  std::uint16_t status = 200;
+  std::string_view type = "application/json";
+  std::string body{};
+  std::string_view allow{};  ///< of a 405
+  std::string etag{};
+};
+
+/// An error as RFC 9457 has it. Range: `code` and `detail` are texts of ours.
+[[nodiscard]] front_answer front_problem(std::uint16_t status, std::string_view code, std::string_view detail);
+
+/// Sends whole answers. Threads: the reactor's, whose clock it reads.
+class answer_writer {
+ public:
+  explicit answer_writer(const io::loop_clock& clock) : clock_(clock) {}
+
+  /// `further_fields` are lines as they stand in a head, `Name: value` each; they outlive the answer.
+  [[nodiscard]] io::task<void> send(edge::exchange& x, front_answer answer, std::string_view further_fields = {});
+
+ private:
+  const io::loop_clock& clock_;
+  edge::http_date date_;
+};
+
+}  // namespace cellroute::control
