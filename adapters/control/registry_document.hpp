@@ -81,7 +81,7 @@ struct whole_configuration {
 
 /// The sections of a configuration that belong to one router and never travel.
 inline constexpr std::string_view local_sections[] = {"process", "listeners", "http",   "decision", "log",
-                                                      "metrics", "admin",     "reload", "guard"};
+                                                      "metrics", "admin",     "reload", "guard",    "control_plane"};
 
 /// A copy. Tables cannot be copied by mistake: they are large.
 [[nodiscard]] key_table copy_of(const key_table& table);

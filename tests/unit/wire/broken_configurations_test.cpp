@@ -75,7 +75,10 @@ TEST_CASE("broken configurations: every field of the schema that has a choice is
 TEST_CASE("broken configurations: a file that was cut off is refused, at a place that it has") {
   std::size_t count = 0;
   for (const notation how : {notation::yaml, notation::json}) {
-    const std::string whole = support::written_document(support::good_configuration(), how).text();
+    support::piece good = support::good_configuration();
+    // Beside a control plane a file without `routing` is whole.
+    std::erase_if(good.parts, [](const auto& part) { return part.first == "control_plane"; });
+    const std::string whole = support::written_document(good, how).text();
     const std::size_t last = whole.find_last_not_of('\n');
     for (std::size_t size = 0; size <= last; size += 3) {  // with the last byte it is whole
       const std::string cut = whole.substr(0, size);
