@@ -308,5 +308,22 @@ TEST_CASE("last known good: a disk that is full keeps what it has, and takes the
   CHECK(router(disk).version() == 5);
 }
 
+TEST_CASE("last known good: a disk that can only be read serves what it has") {
+  simulated_disk disk;
+  fill(disk);
+  const auto files = disk.content();
+  disk.fail_call(1, disk_fault::read_only);
+  (void)disk.sync_folder();
+  router r(disk);
+  CHECK(r.version() == 6);
+  CHECK(r.told().find("cannot be brought to the disk") != std::string::npos);
+  CHECK_FALSE(r.begin(6));
+  CHECK_FALSE(r.delta(7));
+  CHECK_FALSE(r.kept.survived());
+  CHECK((disk.content() == files));
+  disk.heal();
+  CHECK(router(disk).version() == 6);
+}
+
 }  // namespace
 }  // namespace cellroute::proxy
