@@ -54,6 +54,7 @@ struct deed {
   bool (*does)(last_known_good& kept);
   std::set<std::uint64_t> expected;  ///< versions that a start may take where it failed
   std::uint64_t done;                ///< the version where it is done
+  std::uint64_t before_it = 0;       ///< the version before; 0 where nothing is to go back to
 };
 
 const deed deeds[] = {
@@ -68,7 +69,8 @@ const deed deeds[] = {
      [](last_known_good& k) { keep_snapshot(k, 1); },
      [](last_known_good& k) { return keep_snapshot(k, 2); },
      {1, 2},
-     2},
+     2,
+     1},
     {"a third snapshot",
      roomy,
      [](last_known_good& k) {
@@ -77,13 +79,15 @@ const deed deeds[] = {
      },
      [](last_known_good& k) { return keep_snapshot(k, 3); },
      {2, 3},
-     3},
+     3,
+     2},
     {"the first delta",
      roomy,
      [](last_known_good& k) { keep_snapshot(k, 1); },
      [](last_known_good& k) { return keep_delta(k, 2); },
      {1, 2},
-     2},
+     2,
+     1},
     {"a delta behind others",
      roomy,
      [](last_known_good& k) {
@@ -92,13 +96,15 @@ const deed deeds[] = {
      },
      [](last_known_good& k) { return keep_delta(k, 3); },
      {2, 3},
-     3},
+     3,
+     2},
     {"a delta that makes the log a snapshot",
      tight,
      [](last_known_good& k) { keep_snapshot(k, 1); },
      [](last_known_good& k) { return keep_delta(k, 2); },
      {1, 2},
-     2},
+     2,
+     1},
     {"a snapshot behind a chain",
      roomy,
      [](last_known_good& k) {
@@ -108,7 +114,8 @@ const deed deeds[] = {
      },
      [](last_known_good& k) { return keep_snapshot(k, 4); },
      {3, 4},
-     4},
+     4,
+     3},
     {"the content before, again",
      roomy,
      [](last_known_good& k) {
@@ -117,7 +124,8 @@ const deed deeds[] = {
      },
      [](last_known_good& k) { return keep_snapshot(k, 1); },
      {1, 2},
-     1},
+     1,
+     2},
     {"another number",
      roomy,
      [](last_known_good& k) { keep_snapshot(k, 1); },
@@ -152,13 +160,47 @@ const deed deeds[] = {
 
 constexpr disk_fault faults[] = {disk_fault::io_error, disk_fault::no_space, disk_fault::short_write,
                                  disk_fault::read_only, disk_fault::crash};
-/// Nothing ends; the process ends; the power is gone, and with it nothing, all that is not synced, or some of it.
-const std::optional<disk_aftermath> aftermaths[] = {std::nullopt, disk_aftermath::killed, disk_aftermath::kept,
-                                                    disk_aftermath::lost, disk_aftermath::torn};
+/// The process ends; or the power is gone, and with it nothing, all that is not synced, or some of it.
+constexpr disk_aftermath aftermaths[] = {disk_aftermath::killed, disk_aftermath::kept, disk_aftermath::lost,
+                                         disk_aftermath::torn};
+
+/// What comes after an error that ended nothing: the next content, the same one again, or the one before it.
+enum class sequel { next, again, back };
+
+/// Returns the version that a start takes then; 0 where this sequel makes no sense.
+std::uint64_t go_on(const deed& row, last_known_good& kept, sequel then) {
+  if (then == sequel::again) {
+    CHECK(row.does(kept));
+    return row.done;
+  }
+  if (then == sequel::next) {
+    CHECK(keep_delta(kept, 6));
+    return 6;
+  }
+  if (row.before_it == 0) return 0;
+  CHECK(kept.keep(history().whole(row.before_it), history().id(row.before_it), "").has_value());
+  return row.before_it;
+}
+
+/// One way in which one call goes wrong, without an end of the process. Returns whether there was such a call.
+bool run_error(const deed& row, disk_fault how_bad, sequel then, std::size_t n, random_numbers& rng) {
+  simulated_disk disk;
+  std::optional<last_known_good> kept(std::in_place, disk, row.limits);
+  (void)kept->load(how);
+  row.before(*kept);
+  disk.fail_call(n, how_bad);
+  (void)row.does(*kept);
+  if (!disk.has_failed()) return false;
+  disk.heal();
+  const std::uint64_t version = go_on(row, *kept, then);
+  disk.restart(disk_aftermath::lost, rng);
+  kept.emplace(disk, row.limits);
+  if (version != 0) CHECK(load(*kept) == version);
+  return true;
+}
 
 /// One way in which one call goes wrong. Returns whether there was such a call.
-bool run_point(const deed& row, disk_fault how_bad, std::optional<disk_aftermath> after, std::size_t n,
-               random_numbers& rng) {
+bool run_point(const deed& row, disk_fault how_bad, disk_aftermath after, std::size_t n, random_numbers& rng) {
   simulated_disk disk;
   std::optional<last_known_good> kept(std::in_place, disk, row.limits);
   (void)kept->load(how);
@@ -166,17 +208,13 @@ bool run_point(const deed& row, disk_fault how_bad, std::optional<disk_aftermath
   disk.fail_call(n, how_bad);
   const bool is_done = row.does(*kept);
   if (!disk.has_failed()) return false;
-  disk.heal();
+  disk.restart(after, rng);
+  kept.emplace(disk, row.limits);
+  const std::uint64_t version = load(*kept);
+  CHECK(row.expected.contains(version));
+  if (is_done) CHECK(version == row.done);
   // What comes next is kept, whatever was left: after the power is gone once more, it is there.
-  std::uint64_t next = 6;
-  if (after) {
-    disk.restart(*after, rng);
-    kept.emplace(disk, row.limits);
-    const std::uint64_t version = load(*kept);
-    CHECK(row.expected.contains(version));
-    if (is_done) CHECK(version == row.done);
-    next = *row.expected.rbegin() + 1;
-  }
+  const std::uint64_t next = *row.expected.rbegin() + 1;
   CHECK(keep_delta(*kept, next));
   disk.restart(disk_aftermath::lost, rng);
   kept.emplace(disk, row.limits);
@@ -184,26 +222,37 @@ bool run_point(const deed& row, disk_fault how_bad, std::optional<disk_aftermath
   return true;
 }
 
+/// Fails one call after the other until there is none. `run` says whether there was an n-th.
+template <class Run>
+std::size_t each_call(Run&& run) {
+  std::size_t points = 0;
+  for (std::size_t n = 1, misses = 0; misses < 3; ++n) {  // a call that cannot fail in that way is no end
+    CAPTURE(n);
+    const bool is_point = run(n);
+    points += is_point ? 1 : 0;
+    misses = is_point ? 0 : misses + 1;
+  }
+  return points;
+}
+
 TEST_CASE("last known good: an error or a crash at any call of any deed leaves what was kept, or what was being kept") {
   random_numbers rng(3);
   std::size_t points = 0;
   for (const deed& row : deeds) {
-    std::size_t points_before = points;
+    CAPTURE(row.says);
+    const std::size_t points_before = points;
     for (const disk_fault how_bad : faults) {
-      for (const auto after : aftermaths) {
-        if (how_bad == disk_fault::crash && !after) continue;
-        for (std::size_t n = 1, misses = 0; misses < 3; ++n) {
-          CAPTURE(row.says);
-          CAPTURE(static_cast<int>(how_bad));
-          CAPTURE(after ? static_cast<int>(*after) : -1);
-          CAPTURE(n);
-          const bool is_point = run_point(row, how_bad, after, n, rng);
-          points += is_point;
-          misses = is_point ? 0 : misses + 1;
-        }
+      CAPTURE(static_cast<int>(how_bad));
+      for (const disk_aftermath after : aftermaths) {
+        CAPTURE(static_cast<int>(after));
+        points += each_call([&](std::size_t n) { return run_point(row, how_bad, after, n, rng); });
+      }
+      for (const sequel then : {sequel::next, sequel::again, sequel::back}) {
+        if (how_bad == disk_fault::crash) continue;
+        CAPTURE(static_cast<int>(then));
+        points += each_call([&](std::size_t n) { return run_error(row, how_bad, then, n, rng); });
       }
     }
-    CAPTURE(row.says);
     CHECK(points > points_before + 20);
   }
   MESSAGE("last known good: " << points << " points");
