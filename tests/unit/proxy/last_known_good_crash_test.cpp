@@ -185,17 +185,20 @@ std::uint64_t go_on(const deed& row, last_known_good& kept, sequel then) {
 /// One way in which one call goes wrong, without an end of the process. Returns whether there was such a call.
 bool run_error(const deed& row, disk_fault how_bad, sequel then, std::size_t n, random_numbers& rng) {
   simulated_disk disk;
-  std::optional<last_known_good> kept(std::in_place, disk, row.limits);
-  (void)kept->load(how);
-  row.before(*kept);
+  last_known_good kept(disk, row.limits);
+  (void)kept.load(how);
+  row.before(kept);
   disk.fail_call(n, how_bad);
-  (void)row.does(*kept);
+  (void)row.does(kept);
   if (!disk.has_failed()) return false;
   disk.heal();
-  const std::uint64_t version = go_on(row, *kept, then);
-  disk.restart(disk_aftermath::lost, rng);
-  kept.emplace(disk, row.limits);
-  if (version != 0) CHECK(load(*kept) == version);
+  const std::uint64_t version = go_on(row, kept, then);
+  for (const disk_aftermath after : {disk_aftermath::lost, disk_aftermath::kept}) {
+    simulated_disk left = disk;
+    left.restart(after, rng);
+    last_known_good next(left, row.limits);
+    if (version != 0) CHECK(load(next) == version);
+  }
   return true;
 }
 
