@@ -323,7 +323,6 @@ io::task<void> http1_connection::end() {
 
 /// Closing with unread bytes makes the kernel send a reset, which may reach the client before it has read the answer.
 io::task<void> http1_connection::linger(time_point deadline) {
-  socket_.end_tls();
   std::size_t swallowed_bytes = 0;
   while (swallowed_bytes < linger_bytes_max) {
     input_.consume(input_.unread().size());

@@ -208,13 +208,11 @@ void socket::on_events(std::uint32_t events) {
   reactor& owner = *reactor_;
   const int descriptor = descriptor_;
   const std::uint32_t life = owner.life_of(descriptor);
-  // A reader may take what a secure writer waits for.
-  const bool wakes_writer = is_secure() && write_.waiting && can_write();
   if (read_.waiting && can_read()) {
     read_.wake();
     if (owner.life_of(descriptor) != life) return;
   }
-  if (write_.waiting && (wakes_writer || can_write())) {
+  if (write_.waiting && can_write()) {
     write_.wake();
     if (owner.life_of(descriptor) != life) return;
   }

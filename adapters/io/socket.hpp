@@ -83,8 +83,7 @@ class socket final : public registered {
   void shutdown_send();
   [[nodiscard]] bool is_sending_end() const { return end_waits_; }
 
-  /// Puts a TLS session behind the calls, which holds this socket; null takes it away: what comes then is not
-  /// decrypted, for those who only throw it away.
+  /// Puts a TLS session behind the calls, which holds this socket, or takes it away.
   void begin_tls(std::unique_ptr<tls_session> session);
   void end_tls();
   [[nodiscard]] bool is_secure() const { return tls_ != nullptr; }

@@ -267,10 +267,6 @@ io_result tls_session::read(std::span<char> into) {
     }
     size_bytes += got;
     write_wants_read_ = false;  // what it waited for may have come along
-    if (!socket_.readable_ && SSL_has_pending(ssl_) == 0) {
-      read_blocked_ = true;
-      break;
-    }
   }
   return {io_status::ok, size_bytes};
 }

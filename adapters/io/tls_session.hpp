@@ -125,7 +125,7 @@ class tls_session {
   std::unique_ptr<tls_identity> peer_;
   tls_outcome outcome_;
   bool read_blocked_ = false;      // the last read found no whole record
-  bool read_wants_write_ = false;  // it has to send something first
+  bool read_wants_write_ = false;  // it has to send something first; OpenSSL 3.0 leaves that to the next write
   bool write_wants_read_ = false;
   bool more_follows_ = false;
   bool failed_ = false;

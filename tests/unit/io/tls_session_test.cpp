@@ -152,6 +152,7 @@ TEST_CASE("tls: an end counts only where the peer has announced it") {
       CHECK(c.pair.ours.has_unread());
       CHECK(c.pair.ours.peer_closed());
       CHECK(c.pair.ours.tls()->outcome().fault == (row.announced ? tls_fault::none : tls_fault::closed));
+      CHECK(c.pair.ours.tls()->outcome().details == (row.announced ? "" : "unexpected eof while reading"));
     }
   }
 }
@@ -175,9 +176,9 @@ TEST_CASE("tls: each way ends by itself") {
       CHECK(c.peer.write("still"));
       c.run();
       CHECK(read_all(c.pair.ours) == "still|would_block");
-      c.pair.ours.shutdown_send();  // once more changes nothing
       CHECK(c.peer.write("here"));
       c.run();
+      c.pair.ours.shutdown_send();  // once more changes nothing, and reads nothing
       CHECK(read_all(c.pair.ours) == "here|would_block");
     }
     SUBCASE("the peer's first") {
@@ -248,18 +249,46 @@ TEST_CASE("tls: a writer that finds no room in a handshake waits for room, and n
   c.pair.ours.cancel();
 }
 
-TEST_CASE("tls: nobody negotiates anew, and the connection goes on") {
+TEST_CASE("tls: nobody negotiates anew, whichever side asks") {
+  for (const bool we_accept : {true, false}) {
+    CAPTURE(we_accept);
+    const tls_context context = we_accept ? server_context() : client_context();
+    conversation c(we_accept);
+    SSL_CTX_set_max_proto_version(c.peer.context(), TLS1_2_VERSION);
+    we_accept ? c.accept(context) : c.connect(context, {"server.test"});
+    c.settle();
+    CHECK(SSL_renegotiate(c.peer.ssl()) == 1);
+    (void)c.peer.shake_hands();
+    c.run();
+    CHECK(read_all(c.pair.ours) == "|would_block");
+    c.run();
+    (void)c.peer.read();
+    CHECK(c.peer.error() == "no renegotiation");
+  }
+}
+
+TEST_CASE("tls: what did not fit may be offered again from another place, with more behind it") {
   conversation c;
-  SSL_CTX_set_max_proto_version(c.peer.context(), TLS1_2_VERSION);
   c.accept(server_context());
   c.settle();
-  CHECK(SSL_renegotiate(c.peer.ssl()) == 1);
-  (void)c.peer.shake_hands();
-  c.run();
-  CHECK(read_all(c.pair.ours) == "|would_block");
-  c.run();
-  (void)c.peer.read();
-  CHECK(c.peer.error() == "no renegotiation");
+  c.pair.make_narrow();
+  std::size_t sent_bytes = 0;
+  std::string text(1000, 'x');
+  for (io_result last; (last = c.pair.ours.try_write(text)).status == io_status::ok;) sent_bytes += last.size_bytes;
+  std::string elsewhere = text + "more";
+  text.assign(1000, '!');
+  std::string got;
+  for (int turn = 0; turn < 100 && !elsewhere.empty(); ++turn) {
+    c.peer.move_in();
+    got += c.peer.read();
+    c.pair.becomes_writable();
+    const io_result sent = c.pair.ours.try_write(elsewhere);
+    REQUIRE((sent.status == io_status::ok || sent.status == io_status::would_block));
+    elsewhere.erase(0, sent.size_bytes);
+  }
+  c.peer.move_in();
+  got += c.peer.read();
+  CHECK(got == std::string(sent_bytes + 1000, 'x') + "more");
 }
 
 TEST_CASE("tls: new keys, asked for by the peer, change nothing else (RFC 8446 section 4.6.3)") {
