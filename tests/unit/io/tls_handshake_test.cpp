@@ -115,14 +115,14 @@ TEST_CASE("tls: which certificate a server shows") {
       {"a name that no other has: the first", "unknown.test", "CN = server"},
       {"its name", "a.test", "CN = a"},
       {"the same in capitals", "A.TEST", "CN = a"},
-      {"a name under a wildcard", "www.a.test", "CN = a"},
+      {"a name under a wildcard that two have: the first of them", "www.a.test", "CN = a"},
       {"a whole name before a wildcard, wherever it stands", "x.a.test", "CN = b"},
       {"a name that the operator gave", "given.test", "CN = b"},
       {"then those of the certificate do not count", "b.test", "CN = server"},
   };
   tls_server_options options;
   options.certificates = {folder().of("server"), folder().of("a"), folder().of("b")};
-  options.certificates[2].names = {"given.test", "x.a.test"};
+  options.certificates[2].names = {"given.test", "x.a.test", "*.a.test"};
   const tls_context context = server_context(options);
   for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
     for (const choice_case& row : cases) {
