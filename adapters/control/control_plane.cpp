@@ -24,6 +24,7 @@ constexpr std::uint64_t salt_max = (std::uint64_t{1} << 53) - 1;  // what a numb
 constexpr duration native_ping_max = 2s;  // of `cellroute.v1`, whatever slower beat the base protocol has
 constexpr duration goaway_spread = 2s;    // over which routers come back, to another control plane or to this one again
 constexpr duration drain_timeout = 5s;    // for their last words
+constexpr duration renewal_period = 5s;   // in which files of certificates are looked at
 constexpr std::size_t records_a_router = 2;  // that are kept, for each session that there may be
 
 wall_time read_wall_clock() {
@@ -71,6 +72,37 @@ sync::hub_settings hub_settings_of(const push_settings& push, std::uint64_t salt
   made.records_max = records_a_router * std::size_t{push.routers_max};
   return made;
 }
+
+io::client_auth clients_of(wire::client_auth_mode mode) {
+  switch (mode) {
+    case wire::client_auth_mode::off:
+      return io::client_auth::off;
+    case wire::client_auth_mode::optional:
+      return io::client_auth::optional;
+    case wire::client_auth_mode::required:
+      return io::client_auth::required;
+  }
+  return io::client_auth::required;
+}
+
+/// Errors: a line for each mistake.
+expected<io::tls_context, std::vector<std::string>> make_tls(const wire::listener_tls_settings& tls,
+                                                             std::string_view path) {
+  io::tls_server_options options;
+  for (const wire::tls_certificate_settings& c : tls.certificates)
+    options.certificates.push_back({c.names, c.cert_file, c.key_file});
+  options.clients = clients_of(tls.client_auth.mode);
+  options.client_ca_file = tls.client_auth.ca_file;
+  options.version_min =
+      tls.version_min == wire::tls_version::v1_3 ? io::tls_version::tls_1_3 : io::tls_version::tls_1_2;
+  auto made = io::make_tls_server(options, read_wall_clock());
+  if (made) return *std::move(made);
+  std::vector<std::string> lines;
+  for (const io::tls_mistake& m : made.error()) lines.push_back(fmt::format("{}.{}: {}", path, m.field, m.what));
+  return unexpected(std::move(lines));
+}
+
+std::string tls_path(std::size_t index) { return fmt::format("listeners[{}].tls", index); }
 
 unexpected<start_error> failed(std::string why) { return unexpected(start_error{{std::move(why)}}); }
 
@@ -128,7 +160,8 @@ expected<void, start_error> control_plane::start() {
           gate_->asks_for_token() ? "whoever has the token may connect"
                                   : "only this machine may connect, without a token",
           {{"listener", l.options().index == 0 ? "control" : "metrics"},
-           {"address", io::to_string(l.options().address)}});
+           {"address", io::to_string(l.options().address)},
+           {"tls", static_cast<bool>(l.options().tls)}});
   }
   return {};
 }
@@ -174,15 +207,16 @@ expected<void, start_error> control_plane::open_listeners() {
   pages_.emplace(reactor_.clock(), *server_, *publisher_, facts, page_options_of(true));
   front_.emplace(reactor_.clock(), *gate_, *server_, *pages_);
   for (const listener_settings& l : settings_.listeners) {
-    if (auto r = open_listener(l.address, *front_, "control"); !r) return r;
+    if (auto r = open_listener(l, *front_, "control"); !r) return r;
   }
   if (!settings_.metrics_address) return {};
   open_pages_.emplace(reactor_.clock(), *server_, *publisher_, facts, page_options_of(false));
-  return open_listener(*settings_.metrics_address, *open_pages_, "metrics");
+  return open_listener({*settings_.metrics_address}, *open_pages_, "metrics");
 }
 
-expected<void, start_error> control_plane::open_listener(const wire::socket_address& wished,
+expected<void, start_error> control_plane::open_listener(const listener_settings& wished_listener,
                                                          edge::exchange_handler& handler, std::string_view name) {
+  const wire::socket_address& wished = wished_listener.address;
   auto address = io::parse_address(wished.host.empty() ? "::" : wished.host, wished.port);
   if (!address) return failed(fmt::format("{}: {} is no address", name, wished.host));
   const auto descriptors = process::listen_on(*address, wished.host.empty(), 1);
@@ -191,6 +225,11 @@ expected<void, start_error> control_plane::open_listener(const wire::socket_addr
   options.index = name == "control" ? 0 : 1;
   options.address = *address;
   options.room = &room_;
+  if (wished_listener.tls) {
+    auto tls = make_tls(*wished_listener.tls, tls_path(listeners_.size()));
+    if (!tls) return unexpected(start_error{std::move(tls).error()});
+    options.tls = *std::move(tls);
+  }
   edge::listener_observer& counts = *this;
   edge::listener& made = listeners_.emplace_back(reactor_, options, handler, counts, connections_);
   const int error = made.open(descriptors->front());
@@ -335,7 +374,34 @@ void control_plane::on_signal(int number) {
   enter(drain_.ask(reactor_.now()));
 }
 
+void control_plane::renew_certificates(time_point now) {
+  if (now < renew_at_) return;
+  renew_at_ = now + renewal_period;
+  std::vector<std::string> mistakes;
+  std::size_t index = 0;
+  for (edge::listener& l : listeners_) {
+    const std::size_t i = index++;
+    if (!l.options().tls || !l.options().tls.have_files_changed()) continue;
+    auto tls = make_tls(*settings_.listeners[i].tls, tls_path(i));
+    if (!tls) {
+      mistakes.insert(mistakes.end(), tls.error().begin(), tls.error().end());
+      continue;
+    }
+    edge::listener_options options = l.options();
+    options.tls = *std::move(tls);
+    l.set_options(options);
+    event(log_level::info, "certificates_renewed", "connections from now on are shown the certificates that came",
+          {{"address", io::to_string(options.address)}});
+  }
+  if (!mistakes.empty() && mistakes != renewal_mistakes_) {
+    event(log_level::error, "certificates_rejected", "the certificates of before stay in use",
+          {{"mistakes", std::span<const std::string>(mistakes)}});
+  }
+  renewal_mistakes_ = std::move(mistakes);
+}
+
 void control_plane::on_tick(time_point now) {
+  renew_certificates(now);
   if (drain_.state() == drain_state::serving) return;
   const drain_state before = drain_.state();
   const drain_state after = drain_.tick(now, open_connections());

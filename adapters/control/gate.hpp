@@ -17,8 +17,8 @@ struct gate_refusal {
   std::string_view detail;  ///< a fixed text: what is wrong, and what to do
 };
 
-/// Decides who may speak to the control plane: who knows the token, from wherever; and, if so configured, who is on
-/// this machine.
+/// Decides who may speak to the control plane: who has shown a certificate that the listener believes; who knows the
+/// token, from wherever; and, if so configured, who is on this machine.
 ///
 /// A page in a browser on this machine is on this machine, too, but nobody who runs it knows what it asks for. So
 /// without a token nothing is answered to what names an Origin, nor under a name that a stranger's zone can have.

@@ -9,6 +9,7 @@
 #include "adapters/wire/node.hpp"
 #include "adapters/wire/schema.hpp"
 #include "adapters/wire/section.hpp"
+#include "adapters/wire/tls_section.hpp"
 
 namespace cellroute::control {
 namespace {
@@ -41,7 +42,7 @@ struct metrics_view {
 void describe(auto& v, listener_settings& listener) {
   v.parse("address", listener.address, wire::parse_socket_address);
   v.require("address", "address: \":8081\"");
-  v.later({"tls"});
+  v.map_or_off("tls", listener.tls);
 }
 
 void describe(auto& v, auth_settings& auth) {
@@ -85,6 +86,15 @@ void describe(auto& v, settings& s) {
 
 namespace {
 
+wire::client_auth_mode clients_of(const listener_settings& l) {
+  return l.tls ? l.tls->client_auth.mode : wire::client_auth_mode::off;
+}
+
+/// Whether strangers get no further than the handshake, or never come so far.
+bool keeps_strangers_out(const listener_settings& l) {
+  return wire::is_loopback(l.address) || clients_of(l) == wire::client_auth_mode::required;
+}
+
 /// What no single field can know; of a place where something is wrong already nothing more is said.
 void check_together(const settings& s, const wire::node& source, wire::mistake_list& mistakes) {
   const wire::path_index places(source);
@@ -93,17 +103,19 @@ void check_together(const settings& s, const wire::node& source, wire::mistake_l
     if (std::ranges::find(mistakes.found(), path, &wire::diagnostic::path) == mistakes.found().end())
       mistakes.add(places.find(path), path, std::move(what));
   };
-  if (!s.auth.loopback_without_token && !has_token)
+  const bool knows_certificates = std::ranges::any_of(
+      s.listeners, [](const listener_settings& l) { return clients_of(l) != wire::client_auth_mode::off; });
+  if (!s.auth.loopback_without_token && !has_token && !knows_certificates)
     tell("auth.loopback_without_token", "leaves nobody who may connect; name an auth.admin_token_file");
   if (has_token) return;
-  const auto check = [&](const std::string& path, const wire::socket_address& address) {
-    if (wire::is_loopback(address)) return;
+  const auto check = [&](const std::string& path, const listener_settings& l) {
+    const wire::socket_address& address = l.address;
+    if (keeps_strangers_out(l)) return;
     tell(path, fmt::format("others than this machine reach {}, and no token is asked for; name an "
                            "auth.admin_token_file, or listen on 127.0.0.1:{}",
                            to_string(address), address.port));
   };
-  for (std::size_t i = 0; i < s.listeners.size(); ++i)
-    check(fmt::format("listeners[{}].address", i), s.listeners[i].address);
+  for (std::size_t i = 0; i < s.listeners.size(); ++i) check(fmt::format("listeners[{}].address", i), s.listeners[i]);
 }
 
 std::string from_folder_of(const std::string& file, const std::string& written) {
@@ -113,6 +125,15 @@ std::string from_folder_of(const std::string& file, const std::string& written) 
 void count_paths_from(const std::string& file, settings& s) {
   if (!s.watch.empty()) s.watch = from_folder_of(file, s.watch);
   if (!s.auth.admin_token_file.empty()) s.auth.admin_token_file = from_folder_of(file, s.auth.admin_token_file);
+  for (listener_settings& l : s.listeners) {
+    if (!l.tls) continue;
+    for (wire::tls_certificate_settings& c : l.tls->certificates) {
+      c.cert_file = from_folder_of(file, c.cert_file);
+      c.key_file = from_folder_of(file, c.key_file);
+    }
+    std::string& ca_file = l.tls->client_auth.ca_file;
+    if (!ca_file.empty()) ca_file = from_folder_of(file, ca_file);
+  }
   if (s.log.output.sink == wire::access_sink::file) s.log.output.file = from_folder_of(file, s.log.output.file);
   if (!s.store.empty()) s.store = std::string(store_scheme) + from_folder_of(file, std::string(file_of_store(s.store)));
 }
@@ -157,7 +178,9 @@ expected<settings, wire::load_error> read_settings(std::string_view text, const 
   if (flags.listen) {
     auto address = wire::parse_socket_address(*flags.listen);
     if (!address) return wrong_flag("--listen", address.error(), *flags.listen);
-    if (s.auth.admin_token_file.empty() && !wire::is_loopback(*address))
+    listener_settings meant = s.listeners.front();
+    meant.address = *address;
+    if (s.auth.admin_token_file.empty() && !keeps_strangers_out(meant))
       return wrong_flag("--listen", "must be an address that only this machine reaches, as no token is asked for",
                         *flags.listen);
     s.listeners.front().address = *std::move(address);

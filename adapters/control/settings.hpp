@@ -8,6 +8,7 @@
 #include "adapters/wire/base_messages.hpp"
 #include "adapters/wire/config_file.hpp"
 #include "adapters/wire/settings.hpp"
+#include "adapters/wire/tls_settings.hpp"
 #include "cellroute/base/expected.hpp"
 #include "cellroute/base/time.hpp"
 
@@ -15,13 +16,14 @@ namespace cellroute::control {
 
 struct listener_settings {
   wire::socket_address address{"", 8081};
+  std::optional<wire::listener_tls_settings> tls{};  ///< none: the connections are plain
   friend bool operator==(const listener_settings&, const listener_settings&) = default;
 };
 
 /// Who may connect.
 struct auth_settings {
   bool loopback_without_token = true;  ///< whoever is on this machine
-  std::string admin_token_file{};      ///< whoever knows what is in it; empty: nobody else
+  std::string admin_token_file{};      ///< whoever knows what is in it; empty: nobody else but by a certificate
   friend bool operator==(const auth_settings&, const auth_settings&) = default;
 };
 

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tests/support/certificates.hpp"
 #include "tests/system/support/control_process.hpp"
 #include "tests/system/support/native_double.hpp"
 #include "tests/system/support/websocket_double.hpp"
@@ -186,6 +187,40 @@ TEST_CASE("control: with a token, whoever knows it may connect; health is for al
   CHECK(without.open("/connect").status() == 401);
   websocket_double with(control.port());
   CHECK(with.open("/connect", {}, token).status() == 101);
+}
+
+TEST_CASE("control: with TLS, whoever shows a certificate needs no token; one is replaced without a restart") {
+  support::certificate_folder certificates;
+  certificates.add("control", {.subject = "control", .alternative_names = "DNS:localhost,IP:127.0.0.1"});
+  certificates.add("router", {.subject = "rt-1"});
+  const std::string tls = ", tls: {certificates: [{cert_file: " + certificates.certificate_file("control") +
+                          ", key_file: " + certificates.key_file("control") +
+                          "}], client_auth: {mode: optional, ca_file: " + certificates.authority_file() + "}}";
+  control_process control(
+      {.routes = std::string(routes), .settings = "auth: {loopback_without_token: false}\n", .listener = tls});
+  const auto ask = [&](const std::string& path, bool shows_certificate) {
+    std::vector<std::string> command{"curl",     "-s",
+                                     "-o",       "/dev/null",
+                                     "-w",       "%{http_code} %{ssl_verify_result}\n",
+                                     "--cacert", certificates.authority_file()};
+    if (shows_certificate)
+      command.insert(command.end(),
+                     {"--cert", certificates.certificate_file("router"), "--key", certificates.key_file("router")});
+    command.push_back("https://localhost:" + std::to_string(control.port()) + path);
+    program curl(command, {}, 0);
+    (void)curl.wait_exit();
+    return curl.whole_output();
+  };
+  CHECK(ask("/health", false) == "200 0\n");
+  CHECK(ask("/v1/info", false) == "401 0\n");
+  CHECK(ask("/v1/info", true) == "200 0\n");
+  CHECK(control.page("/health").status() == 400);  // in plain
+  certificates.add("control", {.subject = "another", .alternative_names = "DNS:localhost"});
+  CHECK(control.process().wait_line(R"("event":"certificates_renewed")"));
+  CHECK(ask("/v1/info", true) == "200 0\n");
+  std::ofstream(certificates.key_file("control")) << "no key";
+  CHECK(control.process().wait_line(R"("event":"certificates_rejected")"));
+  CHECK(ask("/v1/info", true) == "200 0\n");
 }
 
 TEST_CASE("control: metrics on a port of their own, for whoever gathers them") {

@@ -16,7 +16,8 @@ namespace cellroute::system_test {
 struct control_setup {
   std::string routes{};  ///< the followed file
   std::string routes_name = "cellroute.yaml";
-  std::string settings{};                                    ///< further sections of the settings
+  std::string settings{};  ///< further sections of the settings
+  std::string listener{};  ///< further keys of the listener, each with a comma before it
   std::vector<std::pair<std::string, std::string>> files{};  ///< beside them, for the owner alone: name and content
 };
 
@@ -31,8 +32,8 @@ class control_process {
     }
     port_ = unused_port();
     std::ofstream(folder_.path() / "control.yaml")
-        << "apiVersion: cellroute-control/v1\nlisteners: [{address: \"127.0.0.1:" << port_
-        << "\"}]\nwatch: " << setup_.routes_name << "\nstore: \"sqlite:control.db\"\nlog: {level: debug}\n"
+        << "apiVersion: cellroute-control/v1\nlisteners: [{address: \"127.0.0.1:" << port_ << "\"" << setup_.listener
+        << "}]\nwatch: " << setup_.routes_name << "\nstore: \"sqlite:control.db\"\nlog: {level: debug}\n"
         << setup_.settings;
     start();
   }

@@ -47,6 +47,16 @@ const read_case read_cases[] = {
        s.watch = "/routes.yaml";
        s.log.output = {wire::access_sink::file, "/var/log/control.log"};
      })},
+    {"files of TLS, too; who has to show a certificate needs no token",
+     "listeners: [{address: \":8081\", tls: {certificates: [{cert_file: c.pem, key_file: c.key}], client_auth: {mode: "
+     "required, ca_file: ca.pem}}}]\n",
+     {},
+     made([](settings& s) {
+       s.listeners = {{{"", 8081}}};
+       s.listeners.front().tls = {wire::tls_version::v1_2,
+                                  {{{}, "/etc/c.pem", "/etc/c.key"}},
+                                  {wire::client_auth_mode::required, "/etc/ca.pem"}};
+     })},
     {"an empty watch is none", "watch: \"\"\n", {}, made([](settings&) {})},
     {"how routers are served",
      "push: {base_dialect: config_snapshot, ping: 1s, dead_after: 5, max_routers: 7, coalesce: 0s}\n",
@@ -110,8 +120,9 @@ const broken_case broken_cases[] = {
      "watch, auth, push, log, metrics\n"},
     {"a part that is not built, by name", "history: {keep_versions: 3}\n",
      "c.yaml:1:1: history: not supported yet; remove it\n"},
-    {"TLS is not built", "listeners: [{address: \"127.0.0.1:1\", tls: {}}]\n",
-     "c.yaml:1:38: listeners[0].tls: not supported yet; remove it\n"},
+    {"TLS without a certificate", "listeners: [{address: \"127.0.0.1:1\", tls: {}}]\n",
+     "c.yaml:1:43: listeners[0].tls.certificates: is missing; add one, such as certificates: [{cert_file: "
+     "certs/example.pem, key_file: certs/example.key}]\n"},
     {"every mistake at once, in the order of the text",
      "push: {ping: 1}\nstore: db\nauth: {loopback_without_token: maybe}\n",
      "c.yaml:1:14: push.ping: must be a duration, a whole number and a unit, such as 250ms, 5s, 5m or 1h, not \"1\"\n"
