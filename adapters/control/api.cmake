@@ -3,6 +3,18 @@ find_package(OpenSSL REQUIRED)
 find_package(SQLite3 REQUIRED)
 
 add_library(cellroute_control_api STATIC
+  api.cpp
+  api_access.cpp
+  api_config.cpp
+  api_fleet.cpp
+  api_history.cpp
+  api_keys.cpp
+  api_parts.cpp
+  api_placements.cpp
+  api_target.cpp
+  api_tokens.cpp
+  api_transfer.cpp
+  api_writing.cpp
   registry.cpp
   registry_document.cpp
   store_access.cpp
@@ -12,5 +24,15 @@ add_library(cellroute_control_api STATIC
   store_open.cpp
   store_publish.cpp
 )
+
+# The contract is served as it is written.
+file(READ ${CMAKE_CURRENT_SOURCE_DIR}/api/openapi.json cellroute_openapi)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/api/openapi.json)
+file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/openapi.cpp @ONLY CONTENT [[
+#include "adapters/control/api.hpp"
+
+std::string_view cellroute::control::openapi_document() { return R"openapi(@cellroute_openapi@)openapi"; }
+]])
+target_sources(cellroute_control_api PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/openapi.cpp)
 target_link_libraries(cellroute_control_api PUBLIC cellroute_sync PRIVATE cellroute_process cellroute_build fmt::fmt
   OpenSSL::Crypto SQLite::SQLite3)

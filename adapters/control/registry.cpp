@@ -64,16 +64,21 @@ void compare_placements(const table_spec& from, const table_spec& to, blast_radi
   for (const auto& [name, gone] : before) radius.placements_removed.emplace_back(name);
 }
 
-/// The changes that change something, with views as before.
+/// The changes that change something, with texts of their own: who asked for them may be gone when they are stored.
 row_changes real_changes(const key_table& table, const row_changes& some) {
+  text_memory memory;
+  std::vector<std::string_view> names;
+  for (const std::string_view name : some.names) names.push_back(memory.keep(name));
   std::vector<key_change> kept;
   for (const key_change& each : some.changes) {
     const auto was = table.find(each.key);
     const bool is_same =
         was && each.outcome ? table.outcomes()[*was] == some.names[*each.outcome] : !was && !each.outcome;
-    if (!is_same) kept.push_back(each);
+    if (!is_same) kept.push_back({memory.keep(each.key), each.outcome});
   }
-  return changes_of(some.names, std::move(kept));
+  row_changes made = changes_of(std::move(names), std::move(kept));
+  made.memory = std::move(memory);
+  return made;
 }
 
 problem too_large(const build_error& why) {

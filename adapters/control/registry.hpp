@@ -64,7 +64,7 @@ struct blast_radius {
 /// A version that could be published: whole, and checked as a router would check it.
 struct next_content {
   sync::content content;
-  row_changes changes{};  ///< from the current rows to these; views into both tables
+  row_changes changes{};  ///< from the current rows to these; texts of its own, or of the two tables
   document doc{};
   routing_table table;
   blast_radius radius{};

@@ -69,6 +69,7 @@ void take_out_rows(wire::node& tree) {
   wire::node* const keys = member(routing, "keys");
   if (keys == nullptr) return;
   take_out(*keys, "inline");
+  take_out(*keys, "files");
   if (keys->children.empty()) take_out(*routing, "keys");
 }
 
@@ -99,6 +100,7 @@ document document_of(const wire::configuration& c) {
     made.tree = wire::print_fleet(without_rows);
   }
   take_out_rows(made.tree);
+  for (const std::string_view name : local_sections) take_out(made.tree, name);
   make_json(made.tree);
   made.text = wire::write_json(made.tree);
   made.spec = c.spec;
@@ -169,11 +171,16 @@ expected<whole_configuration, problem> read_whole(std::string text, std::string_
     wire::sort_by_place(found);
     return unexpected(problem_of(std::move(found)));
   }
+  return whole_of(*c, seed, resource);
+}
+
+expected<whole_configuration, problem> whole_of(wire::configuration& loaded, std::uint64_t seed,
+                                                std::pmr::memory_resource* resource) {
   whole_configuration made;
-  made.doc = document_of(*c);  // compiling frees the tree
-  const auto table = wire::compile(*c, generation_number{1}, seed, resource);
+  made.doc = document_of(loaded);  // compiling frees the tree
+  const auto table = wire::compile(loaded, generation_number{1}, seed, resource);
   if (!table) return unexpected(problem_of(table.error()));
-  made.quarantined = c->quarantined.size();
+  made.quarantined = loaded.quarantined.size();
   auto leaner = without_idle_outcomes(table->keys());
   made.keys = leaner ? *std::move(leaner) : copy_of(table->keys());
   return made;

@@ -74,6 +74,11 @@ struct whole_configuration {
                                                                 std::uint64_t seed,
                                                                 std::pmr::memory_resource* resource);
 
+/// The same of a configuration that was loaded from a file, with its key files: local sections are left out, and all
+/// rows are rows. Frees what `wire::compile` frees. Errors: `invalid`.
+[[nodiscard]] expected<whole_configuration, problem> whole_of(wire::configuration& loaded, std::uint64_t seed,
+                                                              std::pmr::memory_resource* resource);
+
 /// Reads a document. Errors: as above; rows in it.
 [[nodiscard]] expected<document, problem> read_document(const wire::node& tree);
 /// A document as it was stored.

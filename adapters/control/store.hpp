@@ -145,7 +145,7 @@ class store {
   [[nodiscard]] stored<void> append_audit(std::string_view actor, std::string_view action, std::string_view target,
                                           std::string_view detail, wall_time now);
 
-  /// Lets versions go that are more, or older, than wanted; never the head. Returns how many.
+  /// Lets old versions go, never the head; returns how many. Where any goes it reads all rows: once an hour is enough.
   [[nodiscard]] stored<std::uint64_t> purge(const purge_policy& policy, wall_time now);
 
   /// Copies all of it into a file, readable by this user only, that is synced when this returns. No store can be opened

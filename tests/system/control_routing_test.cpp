@@ -25,166 +25,167 @@ std::string routes_of(std::uint16_t a, std::uint16_t b, std::string_view acme, s
 
 /// A local file without `routing`: all of that comes from this control plane.
 router_config told_by(std::uint16_t control_port, std::string_view further = "") {
-  return {
-    .whole =
-        "process: {workers: 1, drain: {unready_for: 0s, timeout: 2s}}\n"
-        "listeners: [{name: web, address: \"127.0.0.1:0\"}]\nadmin: {address: \"127.0.0.1:0\"}\n"
-        "control_plane: {urls: [\"ws://127.0.0.1:" +
-        std::to_string(control_port) + "/connect\"]}\n" + std::string(further);
-    return config;
-  }
+  router_config config;
+  config.whole =
+      "process: {workers: 1, drain: {unready_for: 0s, timeout: 2s}}\n"
+      "listeners: [{name: web, address: \"127.0.0.1:0\"}]\nadmin: {address: \"127.0.0.1:0\"}\n"
+      "control_plane: {urls: [\"ws://127.0.0.1:" +
+      std::to_string(control_port) + "/connect\"]}\n" + std::string(further);
+  return config;
+}
 
-  std::string cell_of(const router_process& router, std::string_view key) {
-    return ask(router.port(), request("GET /", "X-Routing-Key: " + std::string(key) + "\r\n")).content;
-  }
+std::string cell_of(const router_process& router, std::string_view key) {
+  return ask(router.port(), request("GET /", "X-Routing-Key: " + std::string(key) + "\r\n")).content;
+}
 
-  bool leads_to(const router_process& router, std::string_view key, std::string_view cell) {
-    return eventually([&] { return cell_of(router, key) == cell; });
-  }
+bool leads_to(const router_process& router, std::string_view key, std::string_view cell) {
+  return eventually([&] { return cell_of(router, key) == cell; });
+}
 
-  TEST_CASE("pushed routing: without any, a router answers 503 and is not ready; then it serves what is pushed") {
-    fake_cell one(says{"one"});
-    fake_cell two(says{"two"});
-    const std::uint16_t nobody = unused_port();
-    router_process router(told_by(nobody));
-    const message refused = ask(router.port(), keyed("GET /"));
-    CHECK(refused.status() == 503);
-    CHECK(refused.head.value("Retry-After") == "5");
-    CHECK(refused.head.value("Proxy-Status").find("error=proxy_configuration_error") != std::string::npos);
-    CHECK(router.admin("/ready").status() == 503);
-    CHECK(router.admin("/health").status() == 200);
-    CHECK(router.metric("gateway_control_plane_connected") == 0);
+TEST_CASE("pushed routing: without any, a router answers 503 and is not ready; then it serves what is pushed") {
+  fake_cell one(says{"one"});
+  fake_cell two(says{"two"});
+  const std::uint16_t nobody = unused_port();
+  router_process router(told_by(nobody));
+  const message refused = ask(router.port(), keyed("GET /"));
+  CHECK(refused.status() == 503);
+  CHECK(refused.head.value("Retry-After") == "5");
+  CHECK(refused.head.value("Proxy-Status").find("error=proxy_configuration_error") != std::string::npos);
+  CHECK(router.admin("/ready").status() == 503);
+  CHECK(router.admin("/health").status() == 200);
+  CHECK(router.metric("gateway_control_plane_connected") == 0);
 
-    control_process control({.routes = routes_of(one.port(), two.port(), "tier1")});
-    router_process other(told_by(control.port()));
-    CHECK(leads_to(other, "acme", "one"));
-    CHECK(leads_to(other, "somebody", "two"));
-    CHECK(other.admin("/ready").status() == 200);
-    CHECK(other.metric("gateway_control_plane_connected") == 1);
-    CHECK(other.metric("gateway_config_generation", {"source=\"push\""}) == 2);
-    CHECK(other.metric("gateway_config_apply_total", {"result=\"applied\"", "source=\"push\""}) == 1);
-    CHECK(other.admin("/debug/config").content.find("\"source\":\"push\"") != std::string::npos);
-  }
+  control_process control({.routes = routes_of(one.port(), two.port(), "tier1")});
+  router_process other(told_by(control.port()));
+  CHECK(leads_to(other, "acme", "one"));
+  CHECK(leads_to(other, "somebody", "two"));
+  CHECK(other.admin("/ready").status() == 200);
+  CHECK(other.metric("gateway_control_plane_connected") == 1);
+  CHECK(other.metric("gateway_config_generation", {"source=\"push\""}) == 2);
+  CHECK(other.metric("gateway_config_apply_total", {"result=\"applied\"", "source=\"push\""}) == 1);
+  CHECK(other.admin("/debug/config").content.find("\"source\":\"push\"") != std::string::npos);
+}
 
-  TEST_CASE("pushed routing: a change reaches requests in a second, and none fails, whatever the control plane does") {
-    fake_cell one(says{"one"});
-    fake_cell two(says{"two"});
-    control_process control({.routes = routes_of(one.port(), two.port(), "tier1")});
-    router_process router(told_by(control.port()));
-    REQUIRE(leads_to(router, "acme", "one"));
+TEST_CASE("pushed routing: a change reaches requests in a second, and none fails, whatever the control plane does") {
+  fake_cell one(says{"one"});
+  fake_cell two(says{"two"});
+  control_process control({.routes = routes_of(one.port(), two.port(), "tier1")});
+  router_process router(told_by(control.port()));
+  REQUIRE(leads_to(router, "acme", "one"));
 
-    std::atomic<bool> is_over{false};
-    std::size_t asked = 0;
-    std::size_t failed = 0;
-    std::thread load([&] {
-      for (; !is_over; ++asked) failed += ask(router.port(), keyed("GET /")).status() != 200 ? 1 : 0;
-    });
-    const auto changed = steady::now();
-    control.write_routes(routes_of(one.port(), two.port(), "tier3", "v2"));
-    CHECK(leads_to(router, "acme", "two"));
-    const auto took = steady::now() - changed;
-    MESSAGE("live after " << std::chrono::duration_cast<std::chrono::milliseconds>(took).count() << " ms");
-    CHECK(took < 3s);
+  std::atomic<bool> is_over{false};
+  std::size_t asked = 0;
+  std::size_t failed = 0;
+  std::thread load([&] {
+    for (; !is_over; ++asked) failed += ask(router.port(), keyed("GET /")).status() != 200 ? 1 : 0;
+  });
+  const auto changed = steady::now();
+  control.write_routes(routes_of(one.port(), two.port(), "tier3", "v2"));
+  CHECK(leads_to(router, "acme", "two"));
+  const auto took = steady::now() - changed;
+  MESSAGE("live after " << std::chrono::duration_cast<std::chrono::milliseconds>(took).count() << " ms");
+  CHECK(took < 3s);
 
-    control.kill();
-    CHECK(eventually([&] { return router.metric("gateway_control_plane_connected") == 0; }));
-    CHECK(cell_of(router, "acme") == "two");
-    control.start();
-    CHECK(eventually([&] { return router.metric("gateway_control_plane_connected") == 1; }));
-    CHECK(router.metric("gateway_control_plane_reconnects_total") >= 1);
-    // What it runs already does not come again.
-    CHECK(router.metric("gateway_config_apply_total", {"result=\"applied\"", "source=\"push\""}) == 2);
-    control.write_routes(routes_of(one.port(), two.port(), "tier1", "v3"));
-    CHECK(leads_to(router, "acme", "one"));
-    is_over = true;
-    load.join();
-    MESSAGE(asked << " requests, " << failed << " failed");
-    CHECK(asked > 0);
-    CHECK(failed == 0);
-  }
+  control.kill();
+  CHECK(eventually([&] { return router.metric("gateway_control_plane_connected") == 0; }));
+  CHECK(cell_of(router, "acme") == "two");
+  control.start();
+  CHECK(eventually([&] { return router.metric("gateway_control_plane_connected") == 1; }));
+  CHECK(router.metric("gateway_control_plane_reconnects_total") >= 1);
+  // What it runs already does not come again.
+  CHECK(router.metric("gateway_config_apply_total", {"result=\"applied\"", "source=\"push\""}) == 2);
+  control.write_routes(routes_of(one.port(), two.port(), "tier1", "v3"));
+  CHECK(leads_to(router, "acme", "one"));
+  is_over = true;
+  load.join();
+  MESSAGE(asked << " requests, " << failed << " failed");
+  CHECK(asked > 0);
+  CHECK(failed == 0);
+}
 
-  TEST_CASE(
-      "pushed routing: the router's own guard refuses a push; the old one serves, and the control plane knows why") {
-    fake_cell one(says{"one"});
-    fake_cell two(says{"two"});
-    control_process control({.routes = routes_of(one.port(), two.port(), "tier1")});
-    router_process router(told_by(control.port(), "guard: {min_keys: 1}\n"));
-    REQUIRE(leads_to(router, "acme", "one"));
-    control.write_routes("version: \"empty\"\nrouting: {default_placement: tier3}\nplacements: {tier3: {" +
-                         at(two.port()) + "}}\n");
-    REQUIRE(router.process().wait_line(R"("event":"config_rejected")"));
-    CHECK(router.process().find_line("min_keys"));
-    CHECK(cell_of(router, "acme") == "one");
-    CHECK(router.metric("gateway_config_apply_total", {"result=\"rejected\"", "source=\"push\""}) == 1);
-    CHECK(eventually([&] { return control.page("/v1/routers").content.find("min_keys") != std::string::npos; }));
-  }
+TEST_CASE(
+    "pushed routing: the router's own guard refuses a push; the old one serves, and the control plane knows why") {
+  fake_cell one(says{"one"});
+  fake_cell two(says{"two"});
+  control_process control({.routes = routes_of(one.port(), two.port(), "tier1")});
+  router_process router(told_by(control.port(), "guard: {min_keys: 1}\n"));
+  REQUIRE(leads_to(router, "acme", "one"));
+  control.write_routes("version: \"empty\"\nrouting: {default_placement: tier3}\nplacements: {tier3: {" +
+                       at(two.port()) + "}}\n");
+  REQUIRE(router.process().wait_line(R"("event":"config_rejected")"));
+  CHECK(router.process().find_line("min_keys"));
+  CHECK(cell_of(router, "acme") == "one");
+  CHECK(router.metric("gateway_config_apply_total", {"result=\"rejected\"", "source=\"push\""}) == 1);
+  CHECK(eventually([&] { return control.page("/v1/routers").content.find("min_keys") != std::string::npos; }));
+}
 
-  TEST_CASE("pushed routing: an edit of the local file changes its local sections, and the pushed routing stays") {
-    fake_cell one(says{"one"});
-    fake_cell two(says{"two"});
-    control_process control({.routes = routes_of(one.port(), two.port(), "tier1")});
-    // The file's own fleet sections count until something pushed was applied.
-    const std::string bootstrap = "reload: {debounce: 0s}\n" + routes_of(two.port(), two.port(), "tier1", "file");
-    router_process router(told_by(control.port(), bootstrap));
-    REQUIRE(leads_to(router, "acme", "one"));
-    router.edit(told_by(control.port(), "decision: {headers: never}\n" + bootstrap).yaml());
-    CHECK(eventually([&] { return ask(router.port(), keyed("GET /")).head.value("X-Cell-Placement").empty(); }));
-    CHECK(cell_of(router, "acme") == "one");
-    CHECK(router.metric("gateway_config_generation", {"source=\"push\""}) == 3);
-    control.write_routes(routes_of(one.port(), two.port(), "tier3", "v2"));
-    CHECK(leads_to(router, "acme", "two"));
-    CHECK(ask(router.port(), keyed("GET /")).head.value("X-Cell-Placement").empty());
-  }
+TEST_CASE("pushed routing: an edit of the local file changes its local sections, and the pushed routing stays") {
+  fake_cell one(says{"one"});
+  fake_cell two(says{"two"});
+  control_process control({.routes = routes_of(one.port(), two.port(), "tier1")});
+  // The file's own fleet sections count until something pushed was applied.
+  const std::string bootstrap = "reload: {debounce: 0s}\n" + routes_of(two.port(), two.port(), "tier1", "file");
+  router_process router(told_by(control.port(), bootstrap));
+  REQUIRE(leads_to(router, "acme", "one"));
+  router.edit(told_by(control.port(), "decision: {headers: never}\n" + bootstrap).yaml());
+  CHECK(eventually([&] { return ask(router.port(), keyed("GET /")).head.value("X-Cell-Placement").empty(); }));
+  CHECK(cell_of(router, "acme") == "one");
+  CHECK(router.metric("gateway_config_generation", {"source=\"push\""}) == 3);
+  control.write_routes(routes_of(one.port(), two.port(), "tier3", "v2"));
+  CHECK(leads_to(router, "acme", "two"));
+  CHECK(ask(router.port(), keyed("GET /")).head.value("X-Cell-Placement").empty());
+}
 
-  TEST_CASE("pushed routing: without its control plane a router starts with the routing of its file") {
-    fake_cell one(says{"one"});
-    fake_cell two(says{"two"});
-    router_process router(told_by(unused_port(), routes_of(one.port(), two.port(), "tier1", "file")));
-    CHECK(cell_of(router, "acme") == "one");
-    CHECK(router.admin("/ready").status() == 200);
-    CHECK(router.metric("gateway_config_generation", {"source=\"file\""}) == 1);
-    CHECK(router.process().wait_line(R"("event":"control_plane_unreachable")"));
-  }
+TEST_CASE("pushed routing: without its control plane a router starts with the routing of its file") {
+  fake_cell one(says{"one"});
+  fake_cell two(says{"two"});
+  router_process router(told_by(unused_port(), routes_of(one.port(), two.port(), "tier1", "file")));
+  CHECK(cell_of(router, "acme") == "one");
+  CHECK(router.admin("/ready").status() == 200);
+  CHECK(router.metric("gateway_config_generation", {"source=\"file\""}) == 1);
+  CHECK(router.process().wait_line(R"("event":"control_plane_unreachable")"));
+}
 
-  TEST_CASE("pushed routing: a restarted router serves what was pushed last, without any control plane") {
-    fake_cell one(says{"one"});
-    fake_cell two(says{"two"});
-    const scratch_folder state;
-    control_process control({.routes = routes_of(one.port(), two.port(), "tier1")});
-    router_config config = told_by(control.port(), routes_of(two.port(), two.port(), "tier1", "file"));
-    config.arguments = {"--state-dir", (state.path() / "state").string()};
-    {
-      router_process router(config);
-      REQUIRE(leads_to(router, "acme", "one"));
-      control.write_routes(routes_of(two.port(), one.port(), "tier1", "v2"));
-      REQUIRE(leads_to(router, "acme", "two"));
-      REQUIRE(leads_to(router, "somebody", "one"));
-    }
-    control.kill();
+TEST_CASE("pushed routing: a restarted router serves what was pushed last, without any control plane") {
+  fake_cell one(says{"one"});
+  fake_cell two(says{"two"});
+  const scratch_folder state;
+  control_process control({.routes = routes_of(one.port(), two.port(), "tier1")});
+  router_config config = told_by(control.port(), routes_of(two.port(), two.port(), "tier1", "file"));
+  config.arguments = {"--state-dir", (state.path() / "state").string()};
+  {
     router_process router(config);
-    CHECK(cell_of(router, "acme") == "two");
-    CHECK(cell_of(router, "somebody") == "one");  // the file would lead it to the other one
-    CHECK(router.admin("/ready").status() == 200);
-    CHECK(router.metric("gateway_config_generation", {"source=\"state\""}) == 2);
-    control.start();
-    CHECK(eventually([&] { return router.metric("gateway_control_plane_connected") == 1; }));
-    CHECK(eventually(
-        [&] { return control.page("/v1/routers").content.find("\"on_target\":true") != std::string::npos; }));
-    // It has that content already.
-    CHECK(router.metric("gateway_config_apply_total", {"result=\"applied\"", "source=\"push\""}) == 0);
+    REQUIRE(leads_to(router, "acme", "one"));
+    control.write_routes(routes_of(two.port(), one.port(), "tier1", "v2"));
+    REQUIRE(leads_to(router, "acme", "two"));
+    REQUIRE(leads_to(router, "somebody", "one"));
   }
+  control.kill();
+  router_process router(config);
+  CHECK(cell_of(router, "acme") == "two");
+  CHECK(cell_of(router, "somebody") == "one");  // the file would lead it to the other one
+  CHECK(router.admin("/ready").status() == 200);
+  CHECK(router.metric("gateway_config_generation", {"source=\"state\""}) == 2);
+  control.start();
+  CHECK(eventually([&] { return router.metric("gateway_control_plane_connected") == 1; }));
+  CHECK(
+      eventually([&] { return control.page("/v1/routers").content.find("\"on_target\":true") != std::string::npos; }));
+  // It has that content already.
+  CHECK(router.metric("gateway_config_apply_total", {"result=\"applied\"", "source=\"push\""}) == 0);
+}
 
-  TEST_CASE("pushed routing: the environment names the control plane") {
-    fake_cell one(says{"one"});
-    fake_cell two(says{"two"});
-    control_process control({.routes = routes_of(one.port(), two.port(), "tier1")});
-    router_config config{.whole =
-                             "listeners: [{name: web, address: \"127.0.0.1:0\"}]\n"
-                             "admin: {address: \"127.0.0.1:0\"}\n"};
-    config.environment = {"CONTROL_PLANE_URL=ws://127.0.0.1:" + std::to_string(control.port())};
-    router_process router(config);
-    CHECK(leads_to(router, "acme", "one"));
-  }
+TEST_CASE("pushed routing: the environment names the control plane") {
+  fake_cell one(says{"one"});
+  fake_cell two(says{"two"});
+  control_process control({.routes = routes_of(one.port(), two.port(), "tier1")});
+  router_config config;
+  config.whole =
+      "listeners: [{name: web, address: \"127.0.0.1:0\"}]\n"
+      "admin: {address: \"127.0.0.1:0\"}\n";
+  config.environment = {"CONTROL_PLANE_URL=ws://127.0.0.1:" + std::to_string(control.port())};
+  router_process router(config);
+  CHECK(leads_to(router, "acme", "one"));
+}
 
 }  // namespace
 }  // namespace cellroute::system_test

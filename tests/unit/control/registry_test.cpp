@@ -4,10 +4,12 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <fstream>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "adapters/wire/config_file.hpp"
 #include "adapters/wire/print.hpp"
 #include "cellroute/base/random.hpp"
 #include "tests/unit/control/registry_script.hpp"
@@ -165,6 +167,23 @@ TEST_CASE("registry: YAML, JSON and foreign shapes give the same rows; documents
     CHECK(again.text == read.doc.text);
     CHECK(must(read_document(again.tree)).text == read.doc.text);
   }
+}
+
+TEST_CASE("registry: a file with local sections and key files becomes a document and rows") {
+  scratch_folder folder;
+  std::ofstream(folder.file("keys.tsv")) << "acme\ttier1\nglobex\ttier3\n";
+  std::ofstream(folder.file("routing.yaml"))
+      << "listeners: [{name: web, address: \":8080\"}]\nguard: {min_keys: 1}\nrouting:\n  default_placement: tier3\n"
+         "  keys: {inline: {visa: tier1}, files: [keys.tsv]}\nplacements:\n"
+         "  tier1: {endpoints: [{url: \"http://127.0.0.1:9001\"}]}\n"
+         "  tier3: {endpoints: [{url: \"http://127.0.0.1:9003\"}]}\n";
+  auto loaded = wire::load({folder.file("routing.yaml"), {}, {}});
+  REQUIRE(loaded);
+  const whole_configuration made = must(whole_of(*loaded, test_seed, std::pmr::get_default_resource()));
+  CHECK(rows_in(made.keys) == rows{{"acme", "tier1"}, {"globex", "tier3"}, {"visa", "tier1"}});
+  for (const std::string_view gone : {"listeners", "guard", "inline", "files", "acme"})
+    CHECK(made.doc.text.find(gone) == std::string::npos);
+  CHECK(must(read_document(made.doc.text)).spec == made.doc.spec);
 }
 
 TEST_CASE("registry: a few rows") {

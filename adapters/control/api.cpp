@@ -1,0 +1,204 @@
+#include "adapters/control/api.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "adapters/control/api_parts.hpp"
+
+namespace cellroute::control {
+namespace {
+
+constexpr std::size_t idempotency_bytes_max = 255;
+
+constexpr route_row routes[] = {
+    {"GET", "/health", scope::open, body_kind::none, get_health},
+    {"GET", "/livez", scope::open, body_kind::none, get_health},
+    {"GET", "/readyz", scope::open, body_kind::none, get_readiness},
+    {"GET", "/v1/openapi.json", scope::open, body_kind::none, get_contract},
+    {"GET", "/v1/info", scope::read, body_kind::none, get_info},
+    {"GET", "/v1/config", scope::read, body_kind::none, get_config},
+    {"PUT", "/v1/config", scope::publish, body_kind::config, put_config},
+    {"GET", "/v1/placements", scope::read, body_kind::none, list_placements},
+    {"GET", "/v1/placements/{placement}", scope::read, body_kind::none, get_placement},
+    {"PUT", "/v1/placements/{placement}", scope::publish, body_kind::json, put_placement},
+    {"PATCH", "/v1/placements/{placement}", scope::publish, body_kind::json, patch_placement},
+    {"DELETE", "/v1/placements/{placement}", scope::publish, body_kind::none, delete_placement},
+    {"GET", "/v1/placements/{placement}/endpoints/{endpoint}", scope::read, body_kind::none, get_endpoint},
+    {"PUT", "/v1/placements/{placement}/endpoints/{endpoint}", scope::publish, body_kind::json, put_endpoint},
+    {"PATCH", "/v1/placements/{placement}/endpoints/{endpoint}", scope::publish, body_kind::json, patch_endpoint},
+    {"DELETE", "/v1/placements/{placement}/endpoints/{endpoint}", scope::publish, body_kind::none, delete_endpoint},
+    {"GET", "/v1/keys", scope::read, body_kind::none, list_keys},
+    {"PATCH", "/v1/keys", scope::publish, body_kind::json, patch_keys},
+    {"POST", "/v1/keys:import", scope::publish, body_kind::rows, import_keys},
+    {"GET", "/v1/keys:export", scope::read, body_kind::none, export_keys},
+    {"GET", "/v1/keys/{key}", scope::read, body_kind::none, get_key},
+    {"PUT", "/v1/keys/{key}", scope::publish, body_kind::json, put_key},
+    {"DELETE", "/v1/keys/{key}", scope::publish, body_kind::none, delete_key},
+    {"GET", "/v1/keys/{key}/history", scope::read, body_kind::none, key_history},
+    {"POST", "/v1/resolve", scope::read, body_kind::json, resolve_keys},
+    {"GET", "/v1/versions", scope::read, body_kind::none, list_versions},
+    {"GET", "/v1/versions/{version}", scope::read, body_kind::none, get_version},
+    {"GET", "/v1/versions/{from}/diff/{to}", scope::read, body_kind::none, diff_versions},
+    {"POST", "/v1/versions/{version}:rollback", scope::operate, body_kind::json, roll_back},
+    {"GET", "/v1/routers", scope::read, body_kind::none, list_routers},
+    {"GET", "/v1/routers/{router}", scope::read, body_kind::none, get_router},
+    {"POST", "/v1/routers/{router}:resync", scope::operate, body_kind::none, resync_router},
+    {"POST", "/v1/routers/{router}:goaway", scope::operate, body_kind::none, dismiss_router},
+    {"GET", "/v1/fleet/drift", scope::read, body_kind::none, get_drift},
+    {"GET", "/v1/events", scope::read, body_kind::none, watch_events},
+    {"GET", "/v1/audit", scope::read, body_kind::none, list_audit},
+    {"GET", "/v1/audit:verify", scope::read, body_kind::none, verify_audit},
+    {"GET", "/v1/tokens", scope::administer, body_kind::none, list_tokens},
+    {"POST", "/v1/tokens", scope::administer, body_kind::json, add_token},
+    {"GET", "/v1/tokens/{token}", scope::administer, body_kind::none, get_token},
+    {"DELETE", "/v1/tokens/{token}", scope::administer, body_kind::none, delete_token},
+};
+
+bool equal_ignoring_case(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  return std::ranges::equal(a, b, {}, lower, lower);
+}
+
+/// The route that a request asks for, with what stands in its path; or why there is none.
+const route_row* find_route(call& c, answer& refusal) {
+  std::string allowed;
+  // A pattern with a verb says more than one without.
+  const route_row* best = nullptr;
+  std::vector<std::string> best_params;
+  for (const route_row& row : routes) {
+    auto params = match_path(row.pattern, c.target.path);
+    if (!params) continue;
+    const bool is_same = row.method == c.asked.method || (row.method == "GET" && c.asked.method == "HEAD");
+    if (is_same && (best == nullptr || row.pattern.size() > best->pattern.size())) {
+      best = &row;
+      best_params = *std::move(params);
+    }
+    if (allowed.find(row.method) == std::string::npos)
+      allowed += (allowed.empty() ? "" : ", ") + std::string(row.method);
+  }
+  c.params = std::move(best_params);
+  if (best != nullptr) return best;
+  if (allowed.empty()) {
+    refusal = problem_answer(404, "unknown", "there is no such page; /v1/openapi.json tells which there are");
+  } else {
+    refusal = problem_answer(405, "method", fmt::format("this page takes {}", allowed));
+    refusal.headers.emplace_back("Allow", allowed);
+  }
+  return nullptr;
+}
+
+/// Whether a body says that it is of a kind that the route takes. One that says nothing is taken for it.
+bool is_right_type(body_kind kind, const std::optional<std::string>& said) {
+  if (!said || kind == body_kind::none) return true;
+  const std::string type = said->substr(0, said->find_first_of("; "));
+  const auto is_one_of = [&type](std::initializer_list<std::string_view> names) {
+    return std::ranges::any_of(names, [&type](std::string_view name) { return equal_ignoring_case(name, type); });
+  };
+  const bool is_json = is_one_of({"application/json", "application/merge-patch+json"});
+  switch (kind) {
+    case body_kind::none:
+    case body_kind::json:
+      return is_json;
+    case body_kind::config:
+      return is_json || is_one_of({"application/yaml", "application/x-yaml", "text/yaml", "text/plain"});
+    case body_kind::rows:
+      return is_json || is_one_of({"application/x-ndjson", "text/csv", "text/plain", "application/octet-stream"});
+  }
+  return false;
+}
+
+/// Who asks; or why he is not let in.
+expected<principal, answer> let_in(const call& c, const route_row& route) {
+  if (route.needs == scope::open) return principal{};
+  expected<principal, denial> who = unexpected(denial{});
+  {
+    const std::lock_guard lock(c.state.tokens_lock);
+    who = identify(c.asked, c.state.settings, c.state.tokens, c.now);
+  }
+  if (!who) {
+    const bool is_unknown = who.error().status == 401;
+    answer refused = problem_answer(who.error().status, is_unknown ? "unauthorized" : "forbidden", who.error().why);
+    if (is_unknown) refused.headers.emplace_back("WWW-Authenticate", "Bearer");
+    return unexpected(std::move(refused));
+  }
+  if (may(who->who, route.needs)) return *std::move(who);
+  return unexpected(problem_answer(
+      403, "forbidden", fmt::format("the role {} may not {} here", to_string(who->who), to_string(route.needs))));
+}
+
+std::optional<answer> read_idempotency(call& c) {
+  const auto key = c.asked.header("Idempotency-Key");
+  if (!key || c.asked.method != "POST" || c.is_dry_run()) return std::nullopt;
+  if (key->empty() || key->size() > idempotency_bytes_max)
+    return bad_request(fmt::format("Idempotency-Key must have 1 to {} bytes", idempotency_bytes_max));
+  const std::string asked = fmt::format("{}\n{}\n{}", c.asked.method, c.asked.target, c.asked.body);
+  c.once = idempotency_key{c.who.name, *key, sync::sha256(bytes_of(asked))};
+  auto reading = lent_reader::take(c.state);
+  if (!reading) return problem_answer(reading.error());
+  return replay(c, **reading);
+}
+
+answer handle_call(call& c) {
+  answer refusal;
+  auto parts = split_target(c.asked.target);
+  if (!parts) return bad_request("the target is no path, or has an escape that is none");
+  c.target = *std::move(parts);
+  const route_row* const route = find_route(c, refusal);
+  if (route == nullptr) return refusal;
+  auto who = let_in(c, *route);
+  if (!who) return std::move(who).error();
+  c.who = *std::move(who);
+  const std::size_t body_max = route->body == body_kind::json ? json_body_max : c.state.settings.body_max;
+  if (c.asked.body.size() > body_max)
+    return problem_answer(413, "too_large", fmt::format("a body has at most {} bytes here", body_max));
+  if (!c.asked.body.empty() && !is_right_type(route->body, c.asked.header("Content-Type")))
+    return problem_answer(415, "media_type", "this page takes JSON, and configurations and rows as openapi.json says");
+  if (auto again = read_idempotency(c)) return *std::move(again);
+  return route->handle(c);
+}
+
+}  // namespace
+
+std::optional<std::string> request::header(std::string_view name) const {
+  std::optional<std::string> found;
+  for (const auto& [each, value] : headers) {
+    if (!equal_ignoring_case(each, name)) continue;
+    if (found) {
+      found->append(", ").append(value);
+    } else {
+      found = value;
+    }
+  }
+  return found;
+}
+
+std::span<const route_row> api_routes() { return routes; }
+
+api::api(std::unique_ptr<api_state> state) : state_(std::move(state)) {}
+api::~api() = default;
+
+expected<std::unique_ptr<api>, problem> api::open(registry& of, api_settings settings, api_surroundings around) {
+  auto state = std::make_unique<api_state>(of, std::move(settings), around);
+  {
+    registry::turn turn = of.begin();
+    auto tokens = turn.stored().reading().tokens();
+    if (!tokens) return unexpected(problem_of(tokens.error()));
+    state->tokens = *std::move(tokens);
+  }
+  return std::unique_ptr<api>(new api(std::move(state)));  // allow: new: private constructor
+}
+
+answer api::handle(const request& asked, wall_time now) {
+  call c{*state_, asked, now};
+  answer made = handle_call(c);
+  if (asked.method == "HEAD") {
+    made.body.clear();
+    made.stream.reset();
+  }
+  return made;
+}
+
+}  // namespace cellroute::control

@@ -1,0 +1,132 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "adapters/control/registry.hpp"
+#include "adapters/control/store_records.hpp"
+#include "cellroute/base/time.hpp"
+
+/// The HTTP API of the control plane as a function of values: what was asked, and what is answered. It knows no socket
+/// and no library for HTTP. `openapi.json`, which it serves, says what it takes.
+namespace cellroute::control {
+
+/// Who is at the other end, as far as whoever accepted the connection knows.
+struct peer_facts {
+  bool is_local = false;      ///< it comes from this machine
+  std::string certificate{};  ///< the name in a client certificate that was verified; empty: none
+};
+
+struct request {
+  std::string method{};
+  std::string target{};  ///< path and query, as they were sent
+  std::vector<std::pair<std::string, std::string>> headers{};
+  std::string body{};
+  peer_facts peer{};
+
+  /// The value of a header, its name in any case; nothing where there is none. Several are joined by a comma.
+  [[nodiscard]] std::optional<std::string> header(std::string_view name) const;
+};
+
+/// A body that comes in pieces, because it is large or has no end.
+class body_source {
+ public:
+  virtual ~body_source() = default;
+  /// Puts the next piece into `piece`, at most about 64 KiB. False: it is over.
+  [[nodiscard]] virtual bool next(std::string& piece) = 0;
+};
+
+struct answer {
+  std::uint16_t status = 200;
+  std::vector<std::pair<std::string, std::string>> headers{};  ///< `Content-Type` among them; no `Content-Length`
+  std::string body{};
+  std::unique_ptr<body_source> stream{};  ///< in place of `body`
+};
+
+/// What the API asks of whoever holds the routers' sessions. JSON texts, so that what is known of a router may grow.
+///
+/// Threads: any, several at once.
+class router_directory {
+ public:
+  /// What is asked for; empty: any.
+  struct filter {
+    std::string state{};
+    std::optional<std::uint64_t> version{};
+    std::string after{};  ///< the id behind which it goes on
+    std::size_t limit = 100;
+  };
+  struct listing {
+    std::vector<std::string> routers{};  ///< an object each
+    std::string next{};                  ///< the last id, where there are more
+  };
+
+  [[nodiscard]] virtual listing routers(const filter& asked) = 0;
+  [[nodiscard]] virtual std::optional<std::string> router(std::string_view id) = 0;
+  /// Who runs what, and since when.
+  [[nodiscard]] virtual std::string drift() = 0;
+  /// `resync` or `goaway`. False: no router of that id is here.
+  [[nodiscard]] virtual bool command(std::string_view id, std::string_view what) = 0;
+
+ protected:
+  ~router_directory() = default;
+};
+
+/// What happens, as server-sent events.
+class event_feed {
+ public:
+  /// Those behind `last_id`, and all that come. Null: there are `max_watchers` already.
+  [[nodiscard]] virtual std::unique_ptr<body_source> watch(std::optional<std::uint64_t> last_id) = 0;
+
+ protected:
+  ~event_feed() = default;
+};
+
+struct api_settings {
+  bool require_preconditions = true;
+  std::size_t body_max = std::size_t{256} << 20;
+  duration idempotency_for = 24h;
+  bool loopback_without_token = true;
+  std::optional<wire::digest> admin_token{};  ///< SHA-256 of a token that may do everything
+  bool is_following_file = false;             ///< then nothing is written here: the file is what counts
+  std::string build{};                        ///< of this program, for /v1/info
+};
+
+/// What is around it; null where there is no such thing.
+struct api_surroundings {
+  router_directory* routers = nullptr;
+  event_feed* events = nullptr;
+};
+
+struct api_state;
+
+/// Threads: `handle` on any, several at once.
+class api {
+ public:
+  /// The registry and the surroundings outlive it. Errors: those of the store.
+  [[nodiscard]] static expected<std::unique_ptr<api>, problem> open(registry& of, api_settings settings,
+                                                                    api_surroundings around);
+  ~api();
+  api(const api&) = delete;
+  api& operator=(const api&) = delete;
+
+  /// Answers every request, whatever it holds; mistakes with a problem document (RFC 9457).
+  ///
+  /// What is streamed holds on to the content that it began with, and to the registry.
+  [[nodiscard]] answer handle(const request& asked, wall_time now);
+
+ private:
+  explicit api(std::unique_ptr<api_state> state);
+  std::unique_ptr<api_state> state_;
+};
+
+/// The contract, an OpenAPI 3.1 document as JSON.
+[[nodiscard]] std::string_view openapi_document();
+
+}  // namespace cellroute::control

@@ -1,0 +1,96 @@
+#include "adapters/control/api_access.hpp"
+
+#include <algorithm>
+
+#include "adapters/sync/content.hpp"
+
+namespace cellroute::control {
+namespace {
+
+constexpr std::string_view scheme = "Bearer ";
+
+bool is_same_letter(char a, char b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  return lower(a) == lower(b);
+}
+
+/// Whether a Host is a name of this machine that only this machine has.
+bool is_own_name(std::string_view host) {
+  if (host.starts_with('[')) return host.substr(0, host.find(']') + 1) == "[::1]";
+  host = host.substr(0, host.find(':'));
+  const bool is_number = std::ranges::all_of(host, [](char c) { return (c >= '0' && c <= '9') || c == '.'; });
+  return host.empty() || host == "localhost" || (host.starts_with("127.") && is_number);
+}
+
+}  // namespace
+
+std::string_view to_string(scope what) {
+  switch (what) {
+    case scope::open:
+      return "open";
+    case scope::read:
+      return "read";
+    case scope::publish:
+      return "publish";
+    case scope::operate:
+      return "operate";
+    case scope::administer:
+      return "administer";
+  }
+  return {};
+}
+
+std::string_view to_string(role who) {
+  switch (who) {
+    case role::viewer:
+      return "viewer";
+    case role::publisher:
+      return "publisher";
+    case role::operator_:
+      return "operator";
+    case role::admin:
+      return "admin";
+    case role::router:
+      return "router";
+  }
+  return {};
+}
+
+std::optional<role> read_role(std::string_view name) {
+  const auto found = std::ranges::find_if(all_roles, [name](role each) { return to_string(each) == name; });
+  return found == all_roles.end() ? std::nullopt : std::optional(*found);
+}
+
+bool principal::may_change(std::string_view key, std::string_view from, std::string_view to) const {
+  const auto is_mine = [this](std::string_view placement) {
+    return placement.empty() || placements.empty() || std::ranges::find(placements, placement) != placements.end();
+  };
+  return key.starts_with(key_prefix) && is_mine(from) && is_mine(to);
+}
+
+expected<principal, denial> identify(const request& asked, const api_settings& settings,
+                                     const std::vector<token_record>& tokens, wall_time now) {
+  const auto authorization = asked.header("Authorization");
+  if (!authorization) {
+    const bool is_here = asked.peer.is_local && settings.loopback_without_token;
+    if (!is_here) return unexpected(denial{401, "a token is needed: Authorization: Bearer TOKEN"});
+    if (!is_own_name(asked.header("Host").value_or("")))
+      return unexpected(denial{403, "without a token, ask by the name localhost or by a loopback address"});
+    if (asked.header("Origin")) return unexpected(denial{403, "a page in a browser needs a token"});
+    return principal{"loopback", role::admin, {}, {}};
+  }
+  const std::string_view text = *authorization;
+  const bool is_bearer =
+      text.size() > scheme.size() && std::equal(scheme.begin(), scheme.end(), text.begin(), is_same_letter);
+  if (!is_bearer) return unexpected(denial{401, "only bearer tokens are taken: Authorization: Bearer TOKEN"});
+  const wire::digest hash = sync::sha256(bytes_of(text.substr(scheme.size())));
+  if (settings.admin_token == hash) return principal{"admin-token", role::admin, {}, {}};
+  const auto token = std::ranges::find(tokens, hash, &token_record::hash);
+  if (token == tokens.end()) return unexpected(denial{401, "the token is not known"});
+  if (token->expires <= now) return unexpected(denial{401, "the token is over; ask for another"});
+  const auto who = read_role(token->role);
+  if (!who) return unexpected(denial{403, "the token's role is not known to this release"});
+  return principal{"token " + token->id, *who, token->placements, token->key_prefix};
+}
+
+}  // namespace cellroute::control

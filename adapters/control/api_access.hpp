@@ -1,0 +1,76 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "adapters/control/api.hpp"
+
+namespace cellroute::control {
+
+/// What a route does, for who may.
+///
+/// open        nobody is asked
+/// read        see configuration, history, routers
+/// publish     make versions of configuration and keys
+/// operate     undo, and tell routers what to do
+/// administer  who may do what
+enum class scope : std::uint8_t { open, read, publish, operate, administer };
+[[nodiscard]] std::string_view to_string(scope what);
+
+/// viewer      sees
+/// publisher   sees and publishes
+/// operator_   sees and operates
+/// admin       everything
+/// router      fetches its configuration by its own link, and nothing here
+enum class role : std::uint8_t { viewer, publisher, operator_, admin, router };
+inline constexpr std::array all_roles = {role::viewer, role::publisher, role::operator_, role::admin, role::router};
+[[nodiscard]] std::string_view to_string(role who);
+[[nodiscard]] std::optional<role> read_role(std::string_view name);
+
+[[nodiscard]] constexpr bool may(role who, scope what) {
+  switch (what) {
+    case scope::open:
+      return true;
+    case scope::read:
+      return who != role::router;
+    case scope::publish:
+      return who == role::publisher || who == role::admin;
+    case scope::operate:
+      return who == role::operator_ || who == role::admin;
+    case scope::administer:
+      return who == role::admin;
+  }
+  return false;
+}
+
+/// Who asks, and what he is bound to.
+struct principal {
+  std::string name{};  ///< as in the audit
+  role who = role::viewer;
+  std::vector<std::string> placements{};
+  std::string key_prefix{};
+
+  /// Whether he may change something only: then a whole configuration is not his.
+  [[nodiscard]] bool is_bound() const { return !placements.empty() || !key_prefix.empty(); }
+  /// Whether a row is his to change. `from` and `to` are empty where there is no row.
+  [[nodiscard]] bool may_change(std::string_view key, std::string_view from, std::string_view to) const;
+};
+
+/// Why nobody is let in.
+struct denial {
+  std::uint16_t status = 401;
+  std::string why{};
+};
+
+/// Who a request comes from: a bearer token, or somebody on this machine.
+///
+/// Without a token only this machine is asked nothing, and no page that a browser of this machine shows: such a request
+/// names another host, or says which page it comes from.
+[[nodiscard]] expected<principal, denial> identify(const request& asked, const api_settings& settings,
+                                                   const std::vector<token_record>& tokens, wall_time now);
+
+}  // namespace cellroute::control

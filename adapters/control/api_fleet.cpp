@@ -1,0 +1,129 @@
+#include <fmt/format.h>
+#include <sys/statvfs.h>
+
+#include <utility>
+
+#include "adapters/control/api_parts.hpp"
+
+// Routers, what happens, and how the control plane is. What is known of routers comes from whoever has their sessions.
+namespace cellroute::control {
+namespace {
+
+constexpr unsigned long least_free_percent = 5;
+
+answer no_directory() {
+  return problem_answer(503, "unavailable", "no router can be connected to this process: it has no listener for them");
+}
+
+answer command_router(call& c, std::string_view what) {
+  router_directory* const routers = c.state.around.routers;
+  if (routers == nullptr) return no_directory();
+  if (!routers->command(c.param(0), what)) return problem_answer(404, "unknown", "no router of that id is here");
+  registry::turn turn = c.state.of.begin();
+  const auto done =
+      turn.stored().append_audit(c.who.name, fmt::format("router.{}", what), "router " + c.param(0), {}, c.now);
+  if (!done) return problem_answer(done.error());
+  return json_answer(202, "{\"accepted\":true}");
+}
+
+/// Why nothing can be published now, or empty.
+std::string not_ready_because(api_state& state) {
+  auto reading = lent_reader::take(state);
+  if (!reading) return reading.error().detail;
+  const auto head = (*reading)->head();
+  if (!head) return head.error().detail;
+  struct statvfs disk{};
+  if (::statvfs(state.of.store_path().c_str(), &disk) != 0) return "the store's disk cannot be looked at";
+  if (disk.f_bavail * 100 < disk.f_blocks * least_free_percent)
+    return fmt::format("the store's disk has less than {} % left", least_free_percent);
+  return {};
+}
+
+}  // namespace
+
+answer list_routers(call& c) {
+  if (c.state.around.routers == nullptr) return no_directory();
+  auto asked = paging_of(c);
+  if (!asked) return std::move(asked).error();
+  router_directory::filter wanted;
+  if (c.target.find("version") != nullptr) {
+    wanted.version = number_in(c, "version", 0, 1, std::uint64_t{1} << 53);
+    if (!wanted.version) return bad_request("version must be the number of a version");
+  }
+  if (const std::string* const state = c.target.find("state")) wanted.state = *state;
+  wanted.after = asked->cursor;
+  wanted.limit = asked->limit;
+  const router_directory::listing found = c.state.around.routers->routers(wanted);
+  std::string body = "{\"routers\":[";
+  for (std::size_t i = 0; i < found.routers.size(); ++i) body += (i > 0 ? "," : "") + found.routers[i];
+  body += ']';
+  if (!found.next.empty()) body += fmt::format(",\"next\":\"{}\"", cursor_of(found.next));
+  return json_answer(200, body + "}");
+}
+
+answer get_router(call& c) {
+  if (c.state.around.routers == nullptr) return no_directory();
+  auto found = c.state.around.routers->router(c.param(0));
+  if (!found) return problem_answer(404, "unknown", "no router of that id was ever here, or it is forgotten");
+  return json_answer(200, *std::move(found));
+}
+
+answer resync_router(call& c) { return command_router(c, "resync"); }
+answer dismiss_router(call& c) { return command_router(c, "goaway"); }
+
+answer get_drift(call& c) {
+  if (c.state.around.routers == nullptr) return no_directory();
+  return json_answer(200, c.state.around.routers->drift());
+}
+
+answer watch_events(call& c) {
+  if (c.state.around.events == nullptr) return no_directory();
+  std::optional<std::uint64_t> last;
+  if (const auto said = c.asked.header("Last-Event-ID")) {
+    last = read_number(*said);
+    if (!last) return bad_request("Last-Event-ID must be the id of an event");
+  }
+  answer made;
+  made.stream = c.state.around.events->watch(last);
+  if (made.stream == nullptr) {
+    answer refused = problem_answer(429, "too_many", "there are too many watchers already");
+    refused.headers.emplace_back("Retry-After", "5");
+    return refused;
+  }
+  made.headers.emplace_back("Content-Type", "text/event-stream");
+  made.headers.emplace_back("Cache-Control", "no-store");
+  return made;
+}
+
+answer get_health(call&) { return json_answer(200, "{\"status\":\"healthy\"}"); }
+
+answer get_readiness(call& c) {
+  const std::string why = not_ready_because(c.state);
+  if (!why.empty()) return problem_answer(503, "unavailable", why);
+  return json_answer(200, "{\"status\":\"ready\"}");
+}
+
+answer get_info(call& c) {
+  reader<active_content> now(c.state.of.current());
+  const store_head& head = now.current().value.head;
+  auto reading = lent_reader::take(c.state);
+  if (!reading) return problem_answer(reading.error());
+  const auto cluster = (*reading)->cluster();
+  if (!cluster) return problem_answer(cluster.error());
+  std::string body;
+  process::json_writer out(body);
+  out.begin_object().field("build", c.state.settings.build).field("cluster", *cluster).field("epoch", head.epoch);
+  out.field("version", head.version).field("digest", hex_of(head.sum)).field("keys", head.keys);
+  out.field("label", now.current().value.label);
+  out.field("follows_file", c.state.settings.is_following_file).end_object();
+  return json_answer(200, std::move(body));
+}
+
+answer get_contract(call&) {
+  answer made;
+  made.headers.emplace_back("Content-Type", "application/json");
+  made.body = openapi_document();
+  return made;
+}
+
+}  // namespace cellroute::control

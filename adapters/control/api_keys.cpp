@@ -1,0 +1,290 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "adapters/control/api_parts.hpp"
+
+// Rows, one by one and a few at a time.
+namespace cellroute::control {
+namespace {
+
+constexpr std::size_t patch_rows_max = 10'000;
+constexpr std::size_t resolve_keys_max = 1'000;
+
+std::string_view placement_of(const key_table& rows, std::string_view key) {
+  const auto outcome = rows.find(key);
+  return outcome ? rows.outcomes()[*outcome] : std::string_view{};
+}
+
+/// Where a key leads and why, as one object; null where it leads nowhere.
+std::string explained(const active_content& active, std::string_view key, wall_time now) {
+  if (!active.table) return "null";
+  const auto made = active.table->route(key, {key_source::header, active.doc.key.header}, now);
+  if (!made) return "null";
+  std::string out;
+  write_explanation_json(out, *made, active.table->fleet(), active.label);
+  return out;
+}
+
+void write_key(std::string& out, std::string_view key, std::string_view placement) {
+  process::json_writer row(out);
+  row.begin_object().field("key", key).field("placement", placement).end_object();
+}
+
+answer key_page(const std::vector<std::pair<std::string, std::string>>& found, bool has_more) {
+  std::string body = "{\"keys\":[";
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    if (i > 0) body += ',';
+    write_key(body, found[i].first, found[i].second);
+  }
+  body += ']';
+  if (has_more) body += fmt::format(",\"next\":\"{}\"", cursor_of(found.back().first));
+  return json_answer(200, body + "}");
+}
+
+/// The tag of a row, empty where there is none.
+std::string row_tag(const store_head& head, const std::optional<std::uint64_t>& last_change) {
+  return last_change ? tag_of(head.epoch, *last_change) : std::string();
+}
+
+std::optional<answer> check_key(std::string_view key) {
+  if (key.size() <= key_size_max) return std::nullopt;
+  wire::mistake_list mistakes("path");
+  mistakes.add({}, "key", fmt::format("has {} bytes; {} is the most", key.size(), key_size_max));
+  return mistakes_answer(mistakes);
+}
+
+answer no_row(const active_content& active, std::string_view key, wall_time now) {
+  std::string more = ",\"resolved\":" + explained(active, key, now);
+  return problem_answer(404, "unknown", "the key has no row; `resolved` tells where it is led without one", {}, more);
+}
+
+}  // namespace
+
+answer list_keys(call& c) {
+  auto asked = paging_of(c);
+  if (!asked) return std::move(asked).error();
+  const auto since = number_in(c, "changed_since", 0, 0, std::uint64_t{1} << 53);
+  if (!since) return bad_request("changed_since must be the number of a version");
+  const std::string* const prefix = c.target.find("prefix");
+  const std::string* const placement = c.target.find("placement");
+  reader<active_content> now(c.state.of.current());
+  const key_table& rows = now.current().value.content.keys;
+  const auto is_wanted = [&](std::string_view key, std::string_view leads_to) {
+    return (prefix == nullptr || key.starts_with(*prefix)) && (placement == nullptr || leads_to == *placement);
+  };
+  std::vector<std::pair<std::string, std::string>> found;
+  if (c.target.find("changed_since") != nullptr) {
+    auto reading = lent_reader::take(c.state);
+    if (!reading) return problem_answer(reading.error());
+    std::string last = asked->cursor;
+    for (bool is_over = false; !is_over && found.size() <= asked->limit;) {
+      const auto some = (*reading)->keys_changed_since(*since, last, asked->limit + 1);
+      if (!some) return problem_answer(some.error());
+      is_over = some->size() <= asked->limit;
+      for (const std::string& key : *some) {
+        const std::string_view leads_to = placement_of(rows, key);
+        if (!leads_to.empty() && is_wanted(key, leads_to)) found.emplace_back(key, leads_to);
+      }
+      if (!some->empty()) last = some->back();
+    }
+  } else {
+    // The first ones of all: a heap of those found so far, the last on top.
+    std::vector<std::pair<std::string_view, std::string_view>> first;
+    rows.for_each([&](std::string_view key, std::uint16_t outcome) {
+      if (key <= asked->cursor || !is_wanted(key, rows.outcomes()[outcome])) return;
+      if (first.size() > asked->limit && key > first.front().first) return;
+      first.emplace_back(key, rows.outcomes()[outcome]);
+      std::ranges::push_heap(first);
+      if (first.size() <= asked->limit + 1) return;
+      std::ranges::pop_heap(first);
+      first.pop_back();
+    });
+    std::ranges::sort(first);
+    found.assign(first.begin(), first.end());
+  }
+  const bool has_more = found.size() > asked->limit;
+  if (has_more) found.resize(asked->limit);
+  return key_page(found, has_more);
+}
+
+answer get_key(call& c) {
+  reader<active_content> now(c.state.of.current());
+  const active_content& active = now.current().value;
+  const std::string& key = c.param(0);
+  const std::string_view placement = placement_of(active.content.keys, key);
+  if (placement.empty()) return no_row(active, key, c.now);
+  auto reading = lent_reader::take(c.state);
+  if (!reading) return problem_answer(reading.error());
+  const auto last = (*reading)->last_change_of(key);
+  if (!last) return problem_answer(last.error());
+  std::string body;
+  process::json_writer out(body);
+  out.begin_object().field("key", key).field("placement", placement);
+  if (*last) out.field("changed", **last);
+  body += ",\"resolved\":" + explained(active, key, c.now) + "}";
+  answer made = json_answer(200, std::move(body));
+  if (*last) add_tag(made, tag_of(active.head.epoch, **last));
+  return made;
+}
+
+namespace {
+
+/// One row becomes another, or goes.
+answer change_key(call& c, std::string_view placement, std::string_view action) {
+  const std::string& key = c.param(0);
+  if (auto wrong = check_key(key)) return *std::move(wrong);
+  registry::turn turn = c.state.of.begin();
+  const active_content& now = turn.base();
+  const auto last = turn.stored().reading().last_change_of(key);
+  if (!last) return problem_answer(last.error());
+  const bool is_there = last->has_value();
+  const std::string tag = row_tag(now.head, *last);
+  if (auto wrong = check_preconditions(c, now, tag, is_there, std::span(&key, 1))) return *std::move(wrong);
+  if (placement.empty() && !is_there) return no_row(now, key, c.now);
+  const bool is_removal = placement.empty();
+  const row_changes some =
+      is_removal ? changes_of({}, {{key, std::nullopt}}) : changes_of({placement}, {{key, std::uint16_t{0}}});
+  if (auto bound = check_bounds(c, now.content.keys, some)) return *std::move(bound);
+  return finish_change(c, turn, turn.change_rows(some), action, is_there ? 200 : 201);
+}
+
+}  // namespace
+
+answer put_key(call& c) {
+  auto body = json_body(c);
+  if (!body) return std::move(body).error();
+  wire::mistake_list mistakes("body");
+  std::string placement;
+  {
+    wire::section row(*body, "", mistakes);
+    row.text("placement", placement);
+    row.require("placement", "\"placement\": \"tier1\"");
+    row.later(wire::later_row_attributes);
+  }
+  if (!mistakes.found().empty()) return mistakes_answer(mistakes);
+  return change_key(c, placement, "key.put");
+}
+
+answer delete_key(call& c) { return change_key(c, {}, "key.delete"); }
+
+answer patch_keys(call& c) {
+  auto body = json_body(c);
+  if (!body) return std::move(body).error();
+  wire::mistake_list mistakes("body");
+  if (body->kind != wire::node_kind::map) {
+    mistakes.add(body->at, "", "must be a map of keys and the placements they lead to, null to remove one");
+    return mistakes_answer(mistakes);
+  }
+  if (body->children.size() > patch_rows_max)
+    return problem_answer(413, "too_large", fmt::format("at most {} rows; import more", patch_rows_max));
+  wire::name_list names;
+  std::vector<key_change> changes;
+  std::vector<std::string> keys;
+  for (const wire::node& row : body->children) {
+    const std::string path = wire::join_path("", row.name);
+    if (row.name.empty() || row.name.size() > key_size_max)
+      mistakes.add(row.name_at, path, fmt::format("a key has 1 to {} bytes", key_size_max));
+    keys.push_back(row.name);
+    if (row.kind == wire::node_kind::null) {
+      changes.push_back({row.name, std::nullopt});
+      continue;
+    }
+    const auto number = row.kind == wire::node_kind::quoted ? names.add(row.text) : std::nullopt;
+    if (!number) mistakes.add(row.at, path, "must be the name of a placement, or null");
+    changes.push_back({row.name, number});
+  }
+  if (!mistakes.found().empty()) return mistakes_answer(mistakes);
+  registry::turn turn = c.state.of.begin();
+  const active_content& now = turn.base();
+  if (auto wrong = check_preconditions(c, now, {}, now.head.version > 0, keys)) return *std::move(wrong);
+  const row_changes some = changes_of({names.names().begin(), names.names().end()}, std::move(changes));
+  if (auto bound = check_bounds(c, now.content.keys, some)) return *std::move(bound);
+  return finish_change(c, turn, turn.change_rows(some), "keys.patch");
+}
+
+answer key_history(call& c) {
+  auto asked = number_page(c);
+  if (!asked) return std::move(asked).error();
+  const auto at = number_in(c, "at", 0, 1, std::uint64_t{1} << 53);
+  if (!at) return bad_request("at must be the number of a version");
+  auto reading = lent_reader::take(c.state);
+  if (!reading) return problem_answer(reading.error());
+  const auto events = (*reading)->history_of(c.param(0), *asked);
+  if (!events) return problem_answer(events.error());
+  std::string body;
+  process::json_writer out(body);
+  out.begin_object().field("key", c.param(0));
+  if (*at > 0) {
+    const auto rows = (*reading)->rows_at(*at, c.state.of.settings().seed);
+    if (!rows) return problem_answer(rows.error());
+    const std::string_view placement = placement_of(*rows, c.param(0));
+    out.name("at").begin_object().field("version", *at);
+    placement.empty() ? out.field("placement", nullptr) : out.field("placement", placement);
+    out.end_object();
+  }
+  out.name("history").begin_array();
+  for (const key_event& each : *events) {
+    out.begin_object().field("version", each.version.version).field("at", each.version.at);
+    out.field("author", each.version.author).field("message", each.version.message);
+    const auto side = [&out](std::string_view name, const std::optional<std::string>& placement) {
+      placement ? out.field(name, *placement) : out.field(name, nullptr);
+    };
+    if (each.is_unknown) {
+      out.field("unknown", true);
+    } else {
+      side("from", each.from);
+      side("to", each.to);
+    }
+    out.end_object();
+  }
+  out.end_array();
+  if (events->size() == asked->limit) out.field("next", cursor_of(events->back().version.version));
+  out.end_object();
+  return json_answer(200, std::move(body));
+}
+
+answer resolve_keys(call& c) {
+  auto body = json_body(c);
+  if (!body) return std::move(body).error();
+  wire::mistake_list mistakes("body");
+  std::vector<std::string> keys;
+  std::uint64_t version = 0;
+  std::uint64_t compared = 0;
+  {
+    wire::section asked(*body, "", mistakes);
+    asked.list("keys", keys, wire::parse_routing_key);
+    asked.require("keys", "\"keys\": [\"acme\"]");
+    asked.count("version", version, {1, std::uint64_t{1} << 53});
+    asked.count("compare", compared, {1, std::uint64_t{1} << 53});
+  }
+  if (keys.size() > resolve_keys_max)
+    return problem_answer(413, "too_large", fmt::format("at most {} keys", resolve_keys_max));
+  if (!mistakes.found().empty()) return mistakes_answer(mistakes);
+  reader<active_content> now(c.state.of.current());
+  const active_content& current = now.current().value;
+  std::optional<active_content> read[2];
+  const active_content* contents[2] = {&current, compared != 0 ? &current : nullptr};
+  for (std::size_t i = 0; i < 2; ++i) {
+    const std::uint64_t wanted = i == 0 ? version : compared;
+    if (wanted == 0 || wanted == current.head.version) continue;
+    auto reading = lent_reader::take(c.state);
+    if (!reading) return problem_answer(reading.error());
+    auto past = read_version(**reading, wanted, c.state.of.settings());
+    if (!past) return problem_answer(past.error());
+    read[i] = *std::move(past);
+    contents[i] = &*read[i];
+  }
+  std::string text = "{\"resolved\":[";
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    text += i == 0 ? "{\"key\":" : ",{\"key\":";
+    process::append_json_string(text, keys[i]);
+    text += ",\"to\":" + explained(*contents[0], keys[i], c.now);
+    if (contents[1] != nullptr) text += ",\"compared\":" + explained(*contents[1], keys[i], c.now);
+    text += '}';
+  }
+  return json_answer(200, text + "]}");
+}
+
+}  // namespace cellroute::control

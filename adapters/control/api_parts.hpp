@@ -1,0 +1,195 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "adapters/control/api.hpp"
+#include "adapters/control/api_access.hpp"
+#include "adapters/control/api_target.hpp"
+#include "adapters/process/json_writer.hpp"
+#include "adapters/wire/section.hpp"
+
+/// What the handlers of the API share.
+namespace cellroute::control {
+
+struct api_state {
+  api_state(registry& registry_of, api_settings with, api_surroundings near)
+      : of(registry_of), settings(std::move(with)), around(near) {}
+
+  registry& of;
+  api_settings settings;
+  api_surroundings around;
+  std::mutex tokens_lock{};
+  std::vector<token_record> tokens{};  ///< as in the store: nobody else writes there
+  std::mutex readers_lock{};
+  std::vector<std::unique_ptr<store_reader>> readers{};  ///< those that nobody uses
+};
+
+/// What a body of JSON may have that is neither a configuration nor rows: 10,000 rows of the longest keys.
+inline constexpr std::size_t json_body_max = std::size_t{8} << 20;
+
+/// Connections of the store that are kept for the next request.
+inline constexpr std::size_t idle_readers_max = 8;
+
+/// A connection to read the store with, given back in the end.
+class lent_reader {
+ public:
+  [[nodiscard]] static stored<lent_reader> take(api_state& from);
+  lent_reader(lent_reader&&) noexcept = default;
+  lent_reader& operator=(lent_reader&&) = delete;
+  ~lent_reader();
+  store_reader* operator->() { return open_.get(); }
+  store_reader& operator*() { return *open_; }
+
+ private:
+  lent_reader(api_state& from, std::unique_ptr<store_reader> open) : from_(from), open_(std::move(open)) {}
+  api_state& from_;
+  std::unique_ptr<store_reader> open_;
+};
+
+/// One request on its way through a handler.
+struct call {
+  api_state& state;
+  const request& asked;
+  wall_time now{};
+  target_parts target{};
+  std::vector<std::string> params{};  ///< of the path, in their order
+  principal who{};
+  std::optional<idempotency_key> once{};
+  std::string message{};  ///< where a body said it
+
+  [[nodiscard]] const std::string& param(std::size_t index) const { return params[index]; }
+  [[nodiscard]] bool is_dry_run() const;
+};
+
+// Answers.
+
+[[nodiscard]] answer json_answer(std::uint16_t status, std::string body);
+/// A problem document. `code` is what a program looks at; `more` are further members, with a comma in front of each.
+[[nodiscard]] answer problem_answer(std::uint16_t status, std::string_view code, std::string_view detail,
+                                    const wire::diagnostics& mistakes = {}, std::string_view more = {});
+[[nodiscard]] answer problem_answer(const problem& why);
+[[nodiscard]] answer problem_answer(const store_failure& why);
+[[nodiscard]] inline answer bad_request(std::string_view detail) { return problem_answer(400, "syntax", detail); }
+
+/// At most so many mistakes are told.
+inline constexpr std::size_t mistakes_told_max = 100;
+
+[[nodiscard]] std::string hex_of(const wire::digest& sum);
+/// `3.42`, without the quotes of an ETag.
+[[nodiscard]] std::string tag_of(const store_head& head);
+[[nodiscard]] std::string tag_of(std::uint64_t epoch, std::uint64_t version);
+void add_tag(answer& to, std::string_view tag);
+
+void write_version(process::json_writer& out, const version_record& v);
+void write_radius(process::json_writer& out, const blast_radius& radius);
+
+// What is asked.
+
+/// A number in the query, within bounds; `otherwise` where it is not there. Nothing where it is none.
+[[nodiscard]] std::optional<std::uint64_t> number_in(const call& c, std::string_view name, std::uint64_t otherwise,
+                                                     std::uint64_t low, std::uint64_t high);
+/// `limit`, 100 unless written, at most 10,000, and `cursor`.
+struct paging {
+  std::size_t limit = 100;
+  std::string cursor{};
+};
+[[nodiscard]] expected<paging, answer> paging_of(const call& c);
+[[nodiscard]] std::string cursor_of(std::string_view last);
+/// The cursor of a list that goes by numbers; 0 where there is none. Errors: 400.
+[[nodiscard]] expected<page, answer> number_page(const call& c);
+[[nodiscard]] std::string cursor_of(std::uint64_t last);
+
+/// The body as JSON. Errors: 400 with the place.
+[[nodiscard]] expected<wire::node, answer> json_body(const call& c);
+/// What was wrong with a body, as it was read section by section: 422.
+[[nodiscard]] answer mistakes_answer(wire::mistake_list& found);
+
+// Writing.
+
+/// Why a request that changes something is not done, or nothing: `If-Match` and `If-None-Match` against the tags that
+/// what it changes has; `row_tag` is empty where there is no such thing. `keys` are those that it names.
+[[nodiscard]] std::optional<answer> check_preconditions(const call& c, const active_content& now,
+                                                        std::string_view row_tag, bool is_there,
+                                                        std::span<const std::string> keys = {});
+
+/// The answer that a request with that `Idempotency-Key` got before, or why it gets none; nothing where it is the
+/// first.
+[[nodiscard]] std::optional<answer> replay(const call& c, store_reader& from);
+
+/// Guards, dry run, publish, answer.
+[[nodiscard]] answer finish_change(const call& c, registry::turn& turn, expected<next_content, problem> next,
+                                   std::string_view action, std::uint16_t status = 200, std::size_t quarantined = 0,
+                                   std::optional<std::uint64_t> rollback_of = {});
+/// The answer to a publish: a function of the version alone, so that it can be given again.
+[[nodiscard]] answer version_answer(const version_record& v, std::uint16_t status, std::size_t quarantined = 0);
+
+/// Whether whoever is bound to some keys may change these; else 403. `to` is empty where a row goes.
+[[nodiscard]] std::optional<answer> check_bounds(const call& c, const key_table& rows, const row_changes& some);
+[[nodiscard]] std::optional<answer> check_unbound(const call& c);
+
+// Routes.
+
+/// What kind of body a route takes.
+enum class body_kind : std::uint8_t { none, json, config, rows };
+
+struct route_row {
+  std::string_view method;
+  std::string_view pattern;
+  scope needs;
+  body_kind body;
+  answer (*handle)(call&);
+};
+[[nodiscard]] std::span<const route_row> api_routes();
+
+// The handlers, by file.
+answer get_config(call& c);
+answer put_config(call& c);
+answer list_placements(call& c);
+answer patch_placement(call& c);
+answer get_placement(call& c);
+answer put_placement(call& c);
+answer delete_placement(call& c);
+answer get_endpoint(call& c);
+answer put_endpoint(call& c);
+answer patch_endpoint(call& c);
+answer delete_endpoint(call& c);
+answer list_keys(call& c);
+answer get_key(call& c);
+answer put_key(call& c);
+answer delete_key(call& c);
+answer patch_keys(call& c);
+answer import_keys(call& c);
+answer export_keys(call& c);
+answer key_history(call& c);
+answer resolve_keys(call& c);
+answer list_versions(call& c);
+answer get_version(call& c);
+answer diff_versions(call& c);
+answer roll_back(call& c);
+answer list_audit(call& c);
+answer verify_audit(call& c);
+answer list_tokens(call& c);
+answer add_token(call& c);
+answer get_token(call& c);
+answer delete_token(call& c);
+answer list_routers(call& c);
+answer get_router(call& c);
+answer resync_router(call& c);
+answer dismiss_router(call& c);
+answer get_drift(call& c);
+answer watch_events(call& c);
+answer get_health(call& c);
+answer get_readiness(call& c);
+answer get_info(call& c);
+answer get_contract(call& c);
+
+}  // namespace cellroute::control

@@ -1,0 +1,128 @@
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "adapters/control/api.hpp"
+#include "tests/unit/control/registry_script.hpp"
+
+/// The API as its tests use it: a line asks, a text is answered.
+namespace cellroute::control {
+
+using headers = std::vector<std::pair<std::string, std::string>>;
+
+/// An answer with its body in one piece.
+struct told {
+  std::uint16_t status = 0;
+  headers fields{};
+  std::string body{};
+
+  [[nodiscard]] std::string field(std::string_view name) const {
+    const auto found = std::ranges::find(fields, name, &std::pair<std::string, std::string>::first);
+    return found == fields.end() ? "" : found->second;
+  }
+  [[nodiscard]] bool has(std::string_view text) const { return body.find(text) != std::string::npos; }
+};
+
+/// One router, which does what it is told.
+class one_router final : public router_directory {
+ public:
+  listing routers(const filter& asked) override {
+    const bool is_wanted = (asked.state.empty() || asked.state == "in_sync") && asked.after < "r1";
+    return is_wanted ? listing{{"{\"id\":\"r1\"}"}, ""} : listing{};
+  }
+  std::optional<std::string> router(std::string_view id) override {
+    return id == "r1" ? std::optional<std::string>("{\"id\":\"r1\",\"state\":\"in_sync\"}") : std::nullopt;
+  }
+  std::string drift() override { return "{\"versions\":[]}"; }
+  bool command(std::string_view id, std::string_view what) override {
+    if (id == "r1") commands.emplace_back(what);
+    return id == "r1";
+  }
+  std::vector<std::string> commands{};
+};
+
+class one_event final : public event_feed {
+ public:
+  std::unique_ptr<body_source> watch(std::optional<std::uint64_t> last_id) override {
+    class once final : public body_source {
+     public:
+      bool next(std::string& piece) override { return std::exchange(piece, std::exchange(text, {})), !piece.empty(); }
+      std::string text = "id: 1\nevent: published\ndata: {}\n\n";
+    };
+    if (last_id == 99) return nullptr;
+    return std::make_unique<once>();
+  }
+};
+
+class api_here {
+ public:
+  explicit api_here(const registry_settings& settings = {}, api_settings how = {}) {
+    made = open_registry(create_store(folder.file("control.db")), settings, &listener);
+    how.build = "test";
+    of_registry = must(api::open(*made, std::move(how), {&routers, &events}));
+  }
+
+  told ask(std::string_view method, std::string_view target, std::string_view body = {}, headers fields = {}) {
+    request asked;
+    asked.method = method;
+    asked.target = target;
+    asked.body = body;
+    asked.headers = std::move(fields);
+    asked.peer.is_local = is_local;
+    answer got = of_registry->handle(asked, now);
+    told all{got.status, std::move(got.headers), std::move(got.body)};
+    std::string piece;
+    for (int i = 0; got.stream && got.stream->next(piece); ++i) {
+      REQUIRE(i < 100'000);
+      CHECK(piece.size() < 100'000);
+      all.body += piece;
+    }
+    return all;
+  }
+  /// The same, for whatever is current.
+  told change(std::string_view method, std::string_view target, std::string_view body = {}, headers fields = {}) {
+    fields.emplace_back("If-Match", "\"" + tag() + "\"");
+    return ask(method, target, body, std::move(fields));
+  }
+  [[nodiscard]] std::string tag() {
+    reader<active_content> active(made->current());
+    const store_head& head = active.current().value.head;
+    return std::to_string(head.epoch) + "." + std::to_string(head.version);
+  }
+  /// A token with that role. Its secret.
+  std::string token(std::string_view role, std::string_view more = {}) {
+    const bool was_local = std::exchange(is_local, true);
+    const told made_token =
+        ask("POST", "/v1/tokens", fmt::format(R"({{"role":"{}","expires_in":"1h"{}}})", role, more));
+    is_local = was_local;
+    REQUIRE_MESSAGE(made_token.status == 201, made_token.body);
+    const std::size_t at = made_token.body.find("\"secret\":\"") + 10;
+    return made_token.body.substr(at, made_token.body.find('"', at) - at);
+  }
+  void check() {
+    auto turn = made->begin();
+    must(turn.stored().reading().check_whole());
+    CHECK(!must(turn.stored().reading().verify_audit()).first_bad);
+  }
+
+  support::scratch_folder folder;
+  heard listener;
+  one_router routers;
+  one_event events;
+  std::unique_ptr<registry> made;
+  std::unique_ptr<api> of_registry;
+  wall_time now = test_now;
+  bool is_local = true;
+};
+
+inline headers bearer(const std::string& secret) { return {{"Authorization", "Bearer " + secret}}; }
+
+}  // namespace cellroute::control

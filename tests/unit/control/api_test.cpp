@@ -1,0 +1,559 @@
+#include "adapters/control/api.hpp"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <atomic>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "tests/unit/control/api_script.hpp"
+
+namespace cellroute::control {
+namespace {
+
+/// A request, and what its answer must be and say, in the order of a story: each is asked of what those before left.
+/// `@` stands for the current tag.
+struct step {
+  std::string_view says;
+  std::string_view method;
+  std::string_view target;
+  std::string_view body;
+  headers fields;
+  std::uint16_t status;
+  std::string_view has = "";
+  std::string_view has_not = "\x01";
+};
+
+void tell(api_here& here, const std::vector<step>& steps) {
+  for (const step& row : steps) {
+    CAPTURE(row.says);
+    headers fields = row.fields;
+    for (auto& [name, value] : fields) {
+      if (value == "@") value = "\"" + here.tag() + "\"";
+    }
+    const told got = here.ask(row.method, row.target, row.body, fields);
+    CHECK_MESSAGE(got.status == row.status, got.body);
+    CHECK_MESSAGE(got.has(row.has), got.body);
+    CHECK_MESSAGE(!got.has(row.has_not), got.body);
+    if (got.status >= 400) CHECK(got.field("Content-Type") == "application/problem+json");
+  }
+  here.check();
+}
+
+const headers now_tag{{"If-Match", "@"}};
+
+TEST_CASE("api: a configuration is put, seen, changed, and kept from being overwritten unseen") {
+  api_here here;
+  tell(
+      here,
+      {
+          {"there is none", "GET", "/v1/config", "", {}, 404, "nothing is published"},
+          {"the first needs no tag", "PUT", "/v1/config", first_config, {}, 200, "\"version\":1,"},
+          {"it is there, rows and all", "GET", "/v1/config", "", {}, 200, "\"acme\": \"tier1\""},
+          {"who knows it is told so", "GET", "/v1/config", "", {{"If-None-Match", "@"}}, 304},
+          {"the second needs one", "PUT", "/v1/config", first_config, {}, 428, "If-Match"},
+          {"and the right one",
+           "PUT",
+           "/v1/config",
+           first_config,
+           {{"If-Match", "\"1.7\""}},
+           412,
+           "\"current\":\"1.1\""},
+          {"a weak one is none", "PUT", "/v1/config", first_config, {{"If-Match", "W/\"1.1\""}}, 412},
+          {"one without quotes is a mistake", "PUT", "/v1/config", first_config, {{"If-Match", "1.1"}}, 400},
+          {"the same again is no new version", "PUT", "/v1/config", first_config, now_tag, 200, "\"version\":1,"},
+          {"whatever there is", "PUT", "/v1/config", config_of(3), {{"If-Match", "*"}}, 200, "\"version\":2,"},
+          {"only if there is none", "PUT", "/v1/config", config_of(4), {{"If-None-Match", "*"}}, 412},
+          {"a dry run needs none", "PUT", "/v1/config?dry_run=1", config_of(9), {}, 200, "\"added\":6"},
+          {"and changes nothing", "GET", "/v1/versions", "", {}, 200, "\"version\":2,", "\"version\":3,"},
+          {"every mistake at once", "PUT", "/v1/config",
+           R"({"routing":{"default_placement":"x"},"placements":{"t":{"kind":"odd","endpoints":[{"url":"ftp://h"}]}}})",
+           now_tag, 422, "\"mistakes\":3"},
+          {"no JSON", "PUT", "/v1/config", "{", now_tag, 422, "\"line\":1"},
+          {"YAML", "PUT", "/v1/config",
+           "routing: {default_placement: t}\nplacements: {t: {endpoints: [{url: \"http://h:1\"}]}}", now_tag, 200,
+           "\"removed\":3"},
+          {"a reference system's shape", "PUT", "/v1/config",
+           R"({"type":"config_update","version":42,"config":{"default_placement":"tier3",
+                  "customer_to_placement":{"acme":"tier3"},"placement_to_endpoint":{"tier3":"http://127.0.0.1:9003"}}})",
+           now_tag, 200, "\"label\":\"42\""},
+      });
+}
+
+TEST_CASE("api: what comes out of GET goes into PUT and changes nothing") {
+  api_here here;
+  const std::string_view texts[] = {
+      first_config, R"({"key":{"on_unknown":"reject"},"placements":{"t":{"endpoints":[{"url":"http://h:1"}]}}})",
+      R"({"routing":{"keys":{"inline":{"a\"b\\c":"t"}},"default_placement":"t"},"placements":{"t":{"endpoints":[{"url":"http://h:1"}]}}})"};
+  for (const std::string_view text : texts) {
+    CAPTURE(text);
+    CHECK(here.ask("PUT", "/v1/config", text, {{"If-Match", "*"}, {"X-None", ""}}).status ==
+          (here.tag() == "1.0" ? 412 : 200));
+    if (here.tag() == "1.0") CHECK(here.ask("PUT", "/v1/config", text).status == 200);
+    const std::string before = here.tag();
+    const told got = here.ask("GET", "/v1/config");
+    const told again = here.change("PUT", "/v1/config", got.body);
+    CHECK_MESSAGE(again.status == 200, again.body);
+    CHECK(here.ask("GET", "/v1/config").body == got.body);
+    CHECK(current_rows(*here.made).size() == (text == first_config ? 2 : text.find("inline") == text.npos ? 0 : 1));
+  }
+}
+
+TEST_CASE("api: rows, one by one") {
+  api_here here;
+  tell(here,
+       {
+           {"begin", "PUT", "/v1/config", first_config, {}, 200},
+           {"a row, where it leads and why", "GET", "/v1/keys/acme", "", {}, 200, "\"reason\":\"tier\""},
+           {"one that is not there tells its default", "GET", "/v1/keys/hooli", "", {}, 404, "\"reason\":\"default\""},
+           {"a new row", "PUT", "/v1/keys/hooli", R"({"placement":"tier1"})", {{"If-None-Match", "*"}}, 201},
+           {"not twice", "PUT", "/v1/keys/hooli", R"({"placement":"visa"})", {{"If-None-Match", "*"}}, 412},
+           {"by its own tag", "PUT", "/v1/keys/acme", R"({"placement":"tier3"})", {{"If-Match", "\"1.1\""}}, 200},
+           {"which is another one then",
+            "PUT",
+            "/v1/keys/acme",
+            R"({"placement":"tier1"})",
+            {{"If-Match", "\"1.1\""}},
+            412,
+            "\"rows\":[\"acme\"]"},
+           {"one that others changed meanwhile is not in the way",
+            "PUT",
+            "/v1/keys/visa",
+            R"({"placement":"tier3"})",
+            {{"If-Match", "\"1.1\""}},
+            200},
+           {"without a tag", "PUT", "/v1/keys/acme", R"({"placement":"tier1"})", {}, 428},
+           {"to nowhere", "PUT", "/v1/keys/acme", R"({"placement":"nowhere"})", now_tag, 422, "nowhere"},
+           {"an attribute that is not built", "PUT", "/v1/keys/acme", R"({"placement":"tier1","rate":"1/s"})", now_tag,
+            422, "not supported yet"},
+           {"no placement", "PUT", "/v1/keys/acme", "{}", now_tag, 422, "placement"},
+           {"a number", "PUT", "/v1/keys/acme", "7", now_tag, 422},
+           {"a key that is too long", "PUT", "/v1/keys/" + std::string(257, 'k'), R"({"placement":"tier1"})", now_tag,
+            422, "257"},
+           {"a key of any bytes", "PUT", "/v1/keys/a%2Fb%20%00", R"({"placement":"tier1"})", now_tag, 201},
+           {"is found", "GET", "/v1/keys/a%2Fb%20%00", "", {}, 200, "a/b"},
+           {"its end", "DELETE", "/v1/keys/a%2Fb%20%00", "", now_tag, 200, "\"removed\":1"},
+           {"is not found", "DELETE", "/v1/keys/a%2Fb%20%00", "", now_tag, 404},
+           {"some at once", "PATCH", "/v1/keys", R"({"acme":"tier1","hooli":null,"new":"visa"})", now_tag, 200,
+            "\"added\":1,\"moved\":1,\"removed\":1"},
+           {"some, one bad: none", "PATCH", "/v1/keys", R"({"acme":"tier3","x":"nowhere"})", now_tag, 422},
+           {"no text", "PATCH", "/v1/keys", R"({"acme":7,"":"tier1"})", now_tag, 422, "\"mistakes\":2"},
+           {"a key twice", "PATCH", "/v1/keys", R"({"acme":"tier3","acme":"tier1"})", now_tag, 400},
+           {"where it was",
+            "GET",
+            "/v1/keys/acme/history?at=3",
+            "",
+            {},
+            200,
+            "\"at\":{\"version\":3,\"placement\":\"tier3\"}"},
+           {"what became of it", "GET", "/v1/keys/acme/history", "", {}, 200, "\"from\":\"tier1\",\"to\":\"tier3\""},
+           {"nobody's history", "GET", "/v1/keys/nobody/history", "", {}, 200, "\"history\":[]"},
+       });
+}
+
+TEST_CASE("api: keys are listed by their bytes, a page at a time") {
+  api_here here;
+  here.ask("PUT", "/v1/config", config_of(25));
+  here.change("PUT", "/v1/keys/tenant-000007", R"({"placement":"tier2"})");
+  std::vector<std::string> seen;
+  std::string cursor;
+  for (int page = 0; page < 10; ++page) {
+    const told got = here.ask("GET", "/v1/keys?limit=10" + cursor);
+    REQUIRE(got.status == 200);
+    for (std::size_t at = got.body.find("tenant-"); at != std::string::npos; at = got.body.find("tenant-", at + 1))
+      seen.push_back(got.body.substr(at, 13));
+    const std::size_t next = got.body.find("\"next\":\"");
+    if (next == std::string::npos) break;
+    cursor = "&cursor=" + got.body.substr(next + 8, got.body.find('"', next + 8) - next - 8);
+  }
+  CHECK(seen.size() == 25);
+  CHECK(std::ranges::is_sorted(seen));
+  tell(here, {
+                 {"by placement", "GET", "/v1/keys?placement=tier2", "", {}, 200, "000007", "000008"},
+                 {"by prefix", "GET", "/v1/keys?prefix=tenant-00002", "", {}, 200, "000024", "000019"},
+                 {"by when", "GET", "/v1/keys?changed_since=1", "", {}, 200, "000007", "000008"},
+                 {"by all of these", "GET", "/v1/keys?changed_since=1&placement=tier1", "", {}, 200, "[]"},
+                 {"none", "GET", "/v1/keys?prefix=x", "", {}, 200, "{\"keys\":[]}"},
+                 {"a limit that is none", "GET", "/v1/keys?limit=0", "", {}, 400},
+                 {"too large a limit", "GET", "/v1/keys?limit=10001", "", {}, 400},
+                 {"a cursor of somebody's own", "GET", "/v1/keys?cursor=zz", "", {}, 400},
+             });
+}
+
+TEST_CASE("api: placements and endpoints") {
+  api_here here;
+  tell(
+      here,
+      {
+          {"begin", "PUT", "/v1/config", first_config, {}, 200},
+          {"all", "GET", "/v1/placements", "", {}, 200, "{\"name\":\"tier1\",\"keys\":1,"},
+          {"one", "GET", "/v1/placements/visa", "", {}, 200, "\"kind\": \"dedicated\""},
+          {"none", "GET", "/v1/placements/gold", "", {}, 404},
+          {"a new one", "PUT", "/v1/placements/gold", R"({"endpoints":[{"id":"x","url":"http://h:1"}]})", now_tag, 201},
+          {"it is used at once", "PUT", "/v1/keys/acme", R"({"placement":"gold"})", now_tag, 200},
+          {"and cannot go", "DELETE", "/v1/placements/gold", "", now_tag, 409, "keys lead to"},
+          {"unless its keys do", "DELETE", "/v1/placements/gold?move_to=tier3", "", now_tag, 200, "\"moved\":1"},
+          {"in one version", "GET", "/v1/versions", "", {}, 200, "\"version\":4,", "\"version\":5,"},
+          {"nowhere to go", "DELETE", "/v1/placements/tier3?move_to=gold", "", now_tag, 400},
+          {"nothing to end", "DELETE", "/v1/placements/gold", "", now_tag, 404},
+          {"the default cannot go", "DELETE", "/v1/placements/tier3?move_to=tier1", "", now_tag, 422,
+           "default_placement"},
+          {"a member more", "PATCH", "/v1/placements/tier1", R"({"timeouts":{"connect":"2s"}})", now_tag, 200},
+          {"is there", "GET", "/v1/placements/tier1", "", {}, 200, "\"connect\": \"2s\""},
+          {"and gone", "PATCH", "/v1/placements/tier1", R"({"timeouts":null})", now_tag, 200},
+          {"is not there", "GET", "/v1/placements/tier1", "", {}, 200, "", "\"connect\""},
+          {"a member that nobody knows", "PATCH", "/v1/placements/tier1", R"({"colour":"red"})", now_tag, 422,
+           "colour"},
+          {"one that is not built", "PATCH", "/v1/placements/tier1", R"({"fallback":["tier3"]})", now_tag, 422},
+          {"no map", "PUT", "/v1/placements/tier1", "[]", now_tag, 422},
+          {"an endpoint", "GET", "/v1/placements/tier1/endpoints/a", "", {}, 200, "9001"},
+          {"by its address, where it has no name",
+           "GET",
+           "/v1/placements/tier3/endpoints/127.0.0.1:9003",
+           "",
+           {},
+           200,
+           "9003"},
+          {"none", "GET", "/v1/placements/tier1/endpoints/z", "", {}, 404},
+          {"its weight", "PATCH", "/v1/placements/tier1/endpoints/a", R"({"weight":7})", now_tag, 200},
+          {"is there", "GET", "/v1/placements/tier1/endpoints/a", "", {}, 200, "\"weight\": 7"},
+          {"a weight that is none", "PATCH", "/v1/placements/tier1/endpoints/a", R"({"weight":-1})", now_tag, 422,
+           "weight"},
+          {"one more", "PUT", "/v1/placements/tier1/endpoints/c", R"({"url":"http://127.0.0.1:9009"})", now_tag, 201},
+          {"with another name than its own", "PUT", "/v1/placements/tier1/endpoints/c",
+           R"({"id":"d","url":"http://h:1"})", now_tag, 400},
+          {"it goes", "DELETE", "/v1/placements/tier1/endpoints/c", "", now_tag, 200},
+          {"it is gone", "DELETE", "/v1/placements/tier1/endpoints/c", "", now_tag, 404},
+          {"the last one stays", "DELETE", "/v1/placements/visa/endpoints/127.0.0.1:9004", "", now_tag, 409, "last"},
+      });
+}
+
+TEST_CASE("api: rows come in and go out in three formats, and come back as they were") {
+  for (const std::string_view format : {"ndjson", "csv", "json"}) {
+    CAPTURE(format);
+    api_here here;
+    here.ask("PUT", "/v1/config", first_config);
+    here.change("PATCH", "/v1/keys", R"({"a,b":"tier1","q\"uote":"tier3","sp ace ":"visa","umlaut-ü":"tier1"})");
+    const rows before = current_rows(*here.made);
+    const told out = here.ask("GET", fmt::format("/v1/keys:export?format={}", format));
+    REQUIRE(out.status == 200);
+    here.change("PATCH", "/v1/keys", R"({"a,b":null,"acme":"tier3","more":"visa"})");
+    const std::string target = fmt::format("/v1/keys:import?format={}", format);
+    CHECK(here.change("POST", target + "&dry_run=1", out.body).has("\"added\":1"));
+    const told merged = here.change("POST", target, out.body);
+    CHECK_MESSAGE(merged.status == 200, merged.body);
+    CHECK(merged.has("\"added\":1,\"moved\":1,\"removed\":0"));
+    rows with_more = before;
+    with_more["more"] = "visa";
+    CHECK(current_rows(*here.made) == with_more);
+    CHECK(here.change("POST", target + "&mode=replace", out.body).has("\"removed\":1"));
+    CHECK(current_rows(*here.made) == before);
+    const told past = here.ask("GET", fmt::format("/v1/keys:export?format={}&version=1", format));
+    CHECK(past.has("acme"));
+    CHECK(!past.has("umlaut"));
+    here.check();
+  }
+}
+
+TEST_CASE("api: rows that cannot be served are named, and none is taken") {
+  api_here here;
+  tell(here,
+       {
+           {"begin", "PUT", "/v1/config", first_config, {}, 200},
+           {"nowhere", "POST", "/v1/keys:import", "{\"key\":\"a\",\"placement\":\"nowhere\"}\n", now_tag, 422,
+            "nowhere"},
+           {"no JSON in the second line", "POST", "/v1/keys:import", "{\"key\":\"a\",\"placement\":\"tier1\"}\n{",
+            now_tag, 422, "\"line\":2"},
+           {"a column too many", "POST", "/v1/keys:import?format=csv", "key,placement,colour\na,tier1,red\n", now_tag,
+            422, "colour"},
+           {"a key twice", "POST", "/v1/keys:import?format=csv", "key,placement\na,tier1\na,tier3\n", now_tag, 422,
+            "stands in body.csv:2"},
+           {"and where", "POST", "/v1/keys:import?format=csv", "key,placement\na,tier1\nb,tier1\nb,tier3\na,tier3\n",
+            now_tag, 422, "\"mistakes\":2"},
+           {"in JSON, too", "POST", "/v1/keys:import?format=json", "{\"a\":\"tier1\",\n\"a\":\"tier3\"}", now_tag, 422,
+            "\"path\":\"a\",\"detail\":\"already given"},
+           {"with its line", "POST", "/v1/keys:import?format=json", "{\"a\":\"tier1\",\n\"a\":\"tier3\"}", now_tag, 422,
+            "\"line\":2"},
+           {"a key that is too long", "POST", "/v1/keys:import?format=json",
+            "{\"a\":\"tier1\",\n\"" + std::string(257, 'k') + "\":\"tier3\"}", now_tag, 422, "\"line\":2"},
+           {"an empty key", "POST", "/v1/keys:import?format=json", R"({"":"tier1"})", now_tag, 422},
+           {"a list", "POST", "/v1/keys:import?format=json", "[]", now_tag, 422, "must be a map"},
+           {"a way out of the map", "POST", "/v1/keys:import?format=json", R"({"a":"tier1"}}},"x":{"y":{"z":{}})",
+            now_tag, 422},
+           {"a row with more than a placement", "POST", "/v1/keys:import?format=json",
+            R"({"a":{"placement":"tier1","rate":"1/s"}})", now_tag, 422},
+           {"a row as a map", "POST", "/v1/keys:import?format=json", R"({"a":{"placement":"tier1"}})", now_tag, 200},
+           {"a format that is none", "POST", "/v1/keys:import?format=xml", "", now_tag, 400},
+           {"a mode that is none", "POST", "/v1/keys:import?mode=both", "", now_tag, 400},
+           {"nothing", "POST", "/v1/keys:import", "", now_tag, 200, "\"version\":2,"},
+           {"instead of all: then none is left", "POST", "/v1/keys:import?mode=replace", "", now_tag, 200,
+            "\"removed\":3"},
+           {"a version that is none", "GET", "/v1/keys:export?version=99", "", {}, 404},
+       });
+}
+
+TEST_CASE("api: guards refuse, and are lifted by name, once") {
+  registry_settings settings;
+  settings.guard.removed_percent_max = 1;
+  settings.guard.keys_min = 10;
+  api_here here(settings);
+  tell(
+      here,
+      {
+          {"begin", "PUT", "/v1/config", config_of(2'000), {}, 200},
+          {"too few", "PUT", "/v1/config", config_of(5), now_tag, 409, "guard.max_removed_percent"},
+          {"both are told", "PUT", "/v1/config", config_of(5), now_tag, 409, "guard.min_keys"},
+          {"and how", "PUT", "/v1/config", config_of(100), now_tag, 409, "PUT /v1/config?override=max_removed_percent"},
+          {"a dry run tells, too", "PUT", "/v1/config?dry_run=1", config_of(100), {}, 200, "\"guards\":[\"guard."},
+          {"lifted", "PUT", "/v1/config?override=max_removed_percent&message=we%20mean%20it", config_of(100), now_tag,
+           200, "\"override\":\"max_removed_percent\""},
+          {"one lifted, the other not", "PUT", "/v1/config?override=max_removed_percent", config_of(5), now_tag, 409,
+           "min_keys"},
+          {"a guard that is none", "PUT", "/v1/config?override=all", config_of(5), now_tag, 400},
+          {"a rollback is not asked", "POST", "/v1/versions/1:rollback", "", now_tag, 200, "\"rollback_of\":1"},
+          {"it is in the audit", "GET", "/v1/audit", "", {}, 200, "\\\"override\\\":\\\"max_removed_percent\\\""},
+      });
+}
+
+TEST_CASE("api: versions, what differs, and the way back") {
+  api_here here;
+  tell(here, {
+                 {"begin", "PUT", "/v1/config?message=first", first_config, {}, 200},
+                 {"another", "PUT", "/v1/config", config_of(3), now_tag, 200},
+                 {"one", "GET", "/v1/versions/1", "", {}, 200, "\"message\":\"first\""},
+                 {"none", "GET", "/v1/versions/3", "", {}, 404},
+                 {"no number", "GET", "/v1/versions/x", "", {}, 404},
+                 {"what differs", "GET", "/v1/versions/1/diff/2", "", {}, 200, "\"added\":3,\"removed\":2"},
+                 {"of placements, too",
+                  "GET",
+                  "/v1/versions/1/diff/2",
+                  "",
+                  {},
+                  200,
+                  "\"placements\":{\"added\":[\"tier2\"],\"changed\":[\"tier1\"],\"removed\":[\"visa\"]}"},
+                 {"back", "POST", "/v1/versions/1:rollback", R"({"reason":"it was better"})", now_tag, 200,
+                  "\"message\":\"it was better\""},
+                 {"what is there already", "POST", "/v1/versions/1:rollback", "", now_tag, 200, "\"version\":3,"},
+                 {"nowhere", "POST", "/v1/versions/9:rollback", "", now_tag, 404},
+                 {"resolved in two versions",
+                  "POST",
+                  "/v1/resolve",
+                  R"({"keys":["acme","x"],"version":2,"compare":3})",
+                  {},
+                  200,
+                  "\"generation\":3"},
+                 {"resolved now", "POST", "/v1/resolve", R"({"keys":["acme"]})", {}, 200, "\"placement\":\"tier1\""},
+                 {"no keys", "POST", "/v1/resolve", "{}", {}, 422, "keys"},
+                 {"no version", "POST", "/v1/resolve", R"({"keys":["a"],"version":99})", {}, 404},
+                 {"the audit is whole", "GET", "/v1/audit:verify", "", {}, 200, "\"ok\":true,\"rows\":4"},
+                 {"a part of it", "GET", "/v1/audit?from=3&actor=loopback&limit=1", "", {}, 200, "config.put"},
+             });
+  auto beside = must(database::open(here.folder.file("control.db"), database_use::write));
+  must(beside.run("UPDATE audit SET actor = 'eve' WHERE seq = 2"));
+  CHECK(here.ask("GET", "/v1/audit:verify").has("\"first_bad\":2"));
+  must(beside.run("UPDATE audit SET actor = 'loopback' WHERE seq = 2"));
+}
+
+TEST_CASE("api: the same request with the same Idempotency-Key is done once") {
+  api_here here;
+  here.ask("PUT", "/v1/config", first_config);
+  const std::string body = R"({"hooli":"tier1"})";
+  const std::string target = "/v1/keys:import?format=json";
+  const auto ask = [&](std::string_view key, std::string_view text, std::string_view tag) {
+    return here.ask("POST", target, text, {{"Idempotency-Key", std::string(key)}, {"If-Match", std::string(tag)}});
+  };
+  const told first = ask("k1", body, "\"1.1\"");
+  CHECK(first.status == 200);
+  CHECK(first.field("Idempotency-Replayed").empty());
+  const told again = ask("k1", body, "\"1.1\"");  // the tag is an old one by now
+  CHECK(again.status == 200);
+  CHECK(again.body == first.body);
+  CHECK(again.field("Idempotency-Replayed") == "true");
+  CHECK(here.tag() == "1.2");
+  CHECK(ask("k1", R"({"hooli":"tier3"})", "\"1.2\"").status == 422);
+  CHECK(ask("k2", body, "\"1.1\"").status == 412);
+  CHECK(ask("", body, "*").status == 400);
+  CHECK(ask(std::string(256, 'k'), body, "*").status == 400);
+  here.now += 25h;  // longer than answers are kept
+  CHECK(ask("k1", R"({"hooli":"tier3"})", "\"1.2\"").status == 200);
+  CHECK(here.tag() == "1.3");
+
+  const headers once{{"Idempotency-Key", "t"}};
+  const std::string asked = R"({"role":"viewer","expires_in":"1h"})";
+  const told token = here.ask("POST", "/v1/tokens", asked, once);
+  CHECK(token.status == 201);
+  CHECK(token.has("secret"));
+  const told token_again = here.ask("POST", "/v1/tokens", asked, once);
+  CHECK(token_again.status == 201);
+  CHECK(!token_again.has("secret"));
+  const told all = here.ask("GET", "/v1/tokens");
+  CHECK(all.body.find("\"id\"") == all.body.rfind("\"id\""));
+  here.check();
+}
+
+TEST_CASE("api: tokens are made, used, and ended") {
+  api_here here;
+  here.ask("PUT", "/v1/config", first_config);
+  const std::string secret = here.token("viewer", R"(,"name":"of ann")");
+  here.is_local = false;
+  CHECK(here.ask("GET", "/v1/config", {}, bearer(secret)).status == 200);
+  here.now += 1h;
+  CHECK(here.ask("GET", "/v1/config", {}, bearer(secret)).status == 401);
+  here.now -= 1h;
+  here.is_local = true;
+  const told all = here.ask("GET", "/v1/tokens");
+  CHECK(all.has("of ann"));
+  CHECK(!all.has(secret));
+  const std::string id = all.body.substr(all.body.find("\"id\":\"") + 6, 16);
+  CHECK(here.ask("GET", "/v1/tokens/" + id).has("viewer"));
+  CHECK(here.ask("DELETE", "/v1/tokens/" + id).status == 204);
+  CHECK(here.ask("DELETE", "/v1/tokens/" + id).status == 404);
+  here.is_local = false;
+  CHECK(here.ask("GET", "/v1/config", {}, bearer(secret)).status == 401);
+  here.is_local = true;
+  for (const std::string_view bad :
+       {"{}", R"({"role":"king","expires_in":"1h"})", R"({"role":"viewer"})",
+        R"({"role":"viewer","expires_in":"9000h"})", R"({"role":"viewer","expires_in":"never"})",
+        R"({"role":"admin","expires_in":"1h","key_prefix":"x"})",
+        R"({"role":"viewer","expires_in":"1h","colour":"red"})"}) {
+    CAPTURE(bad);
+    CHECK(here.ask("POST", "/v1/tokens", bad).status == 422);
+  }
+  here.check();
+}
+
+TEST_CASE("api: tokens outlive the process") {
+  api_here here;
+  const std::string secret = here.token("admin");
+  const auto again = must(api::open(*here.made, {}, {}));
+  request asked;
+  asked.method = "GET";
+  asked.target = "/v1/info";
+  asked.headers = bearer(secret);
+  CHECK(again->handle(asked, here.now).status == 200);
+}
+
+TEST_CASE("api: where a file is followed, nothing is written here") {
+  api_settings how;
+  how.is_following_file = true;
+  api_here here({}, how);
+  put(*here.made, first_config);
+  tell(here, {
+                 {"no PUT", "PUT", "/v1/config", first_config, now_tag, 409, "follows a file"},
+                 {"no row", "PUT", "/v1/keys/a", R"({"placement":"tier1"})", now_tag, 409},
+                 {"no import", "POST", "/v1/keys:import", "", now_tag, 409},
+                 {"no rollback", "POST", "/v1/versions/1:rollback", "", now_tag, 409},
+                 {"no placement", "DELETE", "/v1/placements/visa", "", now_tag, 409},
+                 {"but everything is seen", "GET", "/v1/keys/acme", "", {}, 200},
+             });
+}
+
+TEST_CASE("api: without preconditions it takes what comes") {
+  api_settings how;
+  how.require_preconditions = false;
+  api_here here({}, how);
+  CHECK(here.ask("PUT", "/v1/config", first_config).status == 200);
+  CHECK(here.ask("PUT", "/v1/config", config_of(3)).status == 200);
+  CHECK(here.ask("PUT", "/v1/config", config_of(4), {{"If-Match", "\"1.1\""}}).status == 412);
+}
+
+TEST_CASE("api: routers are those of the directory, and what is done to them is in the audit") {
+  api_here here;
+  tell(here, {
+                 {"all", "GET", "/v1/routers", "", {}, 200, "{\"routers\":[{\"id\":\"r1\"}]}"},
+                 {"none of that state", "GET", "/v1/routers?state=left", "", {}, 200, "{\"routers\":[]}"},
+                 {"one", "GET", "/v1/routers/r1", "", {}, 200, "in_sync"},
+                 {"none", "GET", "/v1/routers/r2", "", {}, 404},
+                 {"who runs what", "GET", "/v1/fleet/drift", "", {}, 200, "versions"},
+                 {"once more", "POST", "/v1/routers/r1:resync", "", {}, 202, "accepted"},
+                 {"away", "POST", "/v1/routers/r1:goaway", "", {}, 202},
+                 {"nobody", "POST", "/v1/routers/r2:resync", "", {}, 404},
+                 {"events", "GET", "/v1/events", "", {}, 200, "event: published"},
+                 {"too many watchers", "GET", "/v1/events", "", {{"Last-Event-ID", "99"}}, 429},
+                 {"no number", "GET", "/v1/events", "", {{"Last-Event-ID", "x"}}, 400},
+                 {"what was done", "GET", "/v1/audit?target=router%20r1", "", {}, 200, "router.goaway"},
+             });
+  CHECK(here.routers.commands == std::vector<std::string>{"resync", "goaway"});
+  const auto alone = must(api::open(*here.made, {}, {}));
+  request asked;
+  asked.method = "GET";
+  asked.target = "/v1/routers";
+  asked.peer.is_local = true;
+  CHECK(alone->handle(asked, here.now).status == 503);
+}
+
+TEST_CASE("api: what is no page, no method, no body") {
+  api_settings how;
+  how.body_max = 1'000;
+  api_here here({}, how);
+  tell(here, {
+                 {"alive", "GET", "/health", "", {}, 200, "{\"status\":\"healthy\"}"},
+                 {"ready", "GET", "/readyz", "", {}, 200},
+                 {"what it is", "GET", "/v1/info", "", {}, 200, "\"build\":\"test\""},
+                 {"no page", "GET", "/v1/nothing", "", {}, 404},
+                 {"no path", "GET", "http://x/", "", {}, 400},
+                 {"an escape that is none", "GET", "/v1/keys?prefix=%zz", "", {}, 400},
+                 {"another method", "POST", "/v1/config", "", {}, 405, "GET, PUT"},
+                 {"a method that nobody knows", "BREW", "/v1/config", "", {}, 405},
+                 {"too large", "PUT", "/v1/config", std::string(1'001, ' '), {}, 413},
+                 {"as large as may be", "PUT", "/v1/config", std::string(1'000, ' '), {}, 422},
+                 {"another type", "PUT", "/v1/config", "x", {{"Content-Type", "image/png"}}, 415},
+                 {"JSON is no image", "PATCH", "/v1/keys", "{}", {{"Content-Type", "text/csv"}}, 415},
+                 {"a type with a charset",
+                  "PUT",
+                  "/v1/config",
+                  "{}",
+                  {{"Content-Type", "application/json; charset=utf-8"}},
+                  422},
+             });
+  const told head = here.ask("HEAD", "/v1/info");
+  CHECK(head.status == 200);
+  CHECK(head.body.empty());
+  CHECK(here.ask("POST", "/v1/config").field("Allow") == "GET, PUT");
+}
+
+TEST_CASE("api: what the store does not say is said so") {
+  api_here here;
+  here.ask("PUT", "/v1/config", first_config);
+  auto beside = must(database::open(here.folder.file("control.db"), database_use::write));
+  must(beside.run("UPDATE meta SET value = 0 WHERE name = 'epoch'"));
+  CHECK(here.ask("GET", "/readyz").status == 503);
+  CHECK(here.change("PUT", "/v1/keys/a", R"({"placement":"tier1"})").status == 503);
+  CHECK(here.ask("GET", "/v1/config").status == 200);  // what is in memory is served
+  CHECK(here.ask("GET", "/health").status == 200);
+}
+
+TEST_CASE("api: eight writers that look before they write lose nothing (T26)") {
+  api_here here;
+  here.ask("PUT", "/v1/config", first_config);
+  std::atomic<int> refused{0};
+  std::vector<std::thread> writers;
+  for (int i = 0; i < 8; ++i) {
+    writers.emplace_back([&here, &refused, i] {
+      for (int k = 0; k < 5;) {
+        request asked;
+        asked.method = "PATCH";
+        asked.target = "/v1/keys";
+        asked.peer.is_local = true;
+        asked.body = fmt::format(R"({{"writer-{}-{}":"tier1"}})", i, k);
+        asked.headers = {{"If-Match", "\"" + here.tag() + "\""}};
+        const answer got = here.of_registry->handle(asked, here.now);
+        if (got.status == 200) {
+          ++k;
+        } else {
+          ++refused;
+        }
+      }
+    });
+  }
+  for (std::thread& each : writers) each.join();
+  CHECK(current_rows(*here.made).size() == 42);
+  CHECK(here.tag() == "1.41");
+  here.check();
+}
+
+}  // namespace
+}  // namespace cellroute::control
