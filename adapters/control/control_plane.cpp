@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "adapters/control/control_metrics.hpp"
+#include "adapters/control/listener_tls.hpp"
 #include "adapters/process/fd_limit.hpp"
 #include "adapters/process/listening.hpp"
 #include "adapters/process/process_usage.hpp"
@@ -71,35 +72,6 @@ sync::hub_settings hub_settings_of(const push_settings& push, std::uint64_t salt
   made.sessions_max = push.routers_max;
   made.records_max = records_a_router * std::size_t{push.routers_max};
   return made;
-}
-
-io::client_auth clients_of(wire::client_auth_mode mode) {
-  switch (mode) {
-    case wire::client_auth_mode::off:
-      return io::client_auth::off;
-    case wire::client_auth_mode::optional:
-      return io::client_auth::optional;
-    case wire::client_auth_mode::required:
-      return io::client_auth::required;
-  }
-  return io::client_auth::required;
-}
-
-/// Errors: a line for each mistake.
-expected<io::tls_context, std::vector<std::string>> make_tls(const wire::listener_tls_settings& tls,
-                                                             std::string_view path) {
-  io::tls_server_options options;
-  for (const wire::tls_certificate_settings& c : tls.certificates)
-    options.certificates.push_back({c.names, c.cert_file, c.key_file});
-  options.clients = clients_of(tls.client_auth.mode);
-  options.client_ca_file = tls.client_auth.ca_file;
-  options.version_min =
-      tls.version_min == wire::tls_version::v1_3 ? io::tls_version::tls_1_3 : io::tls_version::tls_1_2;
-  auto made = io::make_tls_server(options, read_wall_clock());
-  if (made) return *std::move(made);
-  std::vector<std::string> lines;
-  for (const io::tls_mistake& m : made.error()) lines.push_back(fmt::format("{}.{}: {}", path, m.field, m.what));
-  return unexpected(std::move(lines));
 }
 
 std::string tls_path(std::size_t index) { return fmt::format("listeners[{}].tls", index); }
@@ -226,7 +198,7 @@ expected<void, start_error> control_plane::open_listener(const listener_settings
   options.address = *address;
   options.room = &room_;
   if (wished_listener.tls) {
-    auto tls = make_tls(*wished_listener.tls, tls_path(listeners_.size()));
+    auto tls = make_listener_tls(*wished_listener.tls, tls_path(listeners_.size()), read_wall_clock());
     if (!tls) return unexpected(start_error{std::move(tls).error()});
     options.tls = *std::move(tls);
   }
@@ -382,7 +354,7 @@ void control_plane::renew_certificates(time_point now) {
   for (edge::listener& l : listeners_) {
     const std::size_t i = index++;
     if (!l.options().tls || !l.options().tls.have_files_changed()) continue;
-    auto tls = make_tls(*settings_.listeners[i].tls, tls_path(i));
+    auto tls = make_listener_tls(*settings_.listeners[i].tls, tls_path(i), read_wall_clock());
     if (!tls) {
       mistakes.insert(mistakes.end(), tls.error().begin(), tls.error().end());
       continue;
