@@ -353,11 +353,12 @@ TEST_CASE("api contract: whatever is asked, the answer is one that it names (iss
         if (!is_tag) walk.ask(of, odd.target, good_body, sent_of(of, {{name, value}}, walk).fields);
       }
     }
-    // Every body that one might send, as every type.
+    // Every body that one might send, as what it is meant to be; the good one as every type.
     for (const std::string& body : odd_bodies(good_body)) {
       for (const std::string_view type :
            {"", "application/json", "text/csv", "application/yaml", "image/png", "\xff"}) {
-        if (body.size() > 60'000 && !type.empty()) continue;
+        const bool is_usual = type.empty() || type == "application/json";
+        if (body != good_body && (!is_usual || example == nullptr)) continue;
         walk.renew();
         sent odd = with_tag(sent_of(of, {}, walk));
         if (!type.empty()) odd.fields.emplace_back("Content-Type", type);
@@ -366,7 +367,7 @@ TEST_CASE("api contract: whatever is asked, the answer is one that it names (iss
     }
   }
   walk.check();
-  CHECK(walk.asked > 5'000);
+  CHECK(walk.asked > 3'000);
   for (const operation& of : operations()) {
     const std::set<std::uint16_t>& statuses = walk.seen[part(*of.at, "operationId").text];
     CAPTURE(of.pattern);
