@@ -128,12 +128,12 @@ TEST_CASE("pushed routing: an edit of the local file changes its local sections,
   router_process router(told_by(control.port(), bootstrap));
   REQUIRE(leads_to(router, "acme", "one"));
   router.edit(told_by(control.port(), "decision: {headers: never}\n" + bootstrap).yaml());
-  CHECK(eventually([&] { return ask(router.port(), keyed("GET /")).head.value("X-Cell-Placement").empty(); }));
+  CHECK(eventually([&] { return ask(router.port(), keyed("GET /")).head.value("X-Routed-To").empty(); }));
   CHECK(cell_of(router, "acme") == "one");
   CHECK(router.metric("gateway_config_generation", {"source=\"push\""}) == 3);
   control.write_routes(routes_of(one.port(), two.port(), "tier3", "v2"));
   CHECK(leads_to(router, "acme", "two"));
-  CHECK(ask(router.port(), keyed("GET /")).head.value("X-Cell-Placement").empty());
+  CHECK(ask(router.port(), keyed("GET /")).head.value("X-Routed-To").empty());
 }
 
 TEST_CASE("pushed routing: without its control plane a router starts with the routing of its file") {
