@@ -30,6 +30,13 @@ std::string joined(const wire::diagnostics& mistakes) {
   return text;
 }
 
+/// What a beat is answered with.
+wire::pong source_is(fleet_source source) {
+  wire::pong status;
+  status.source = to_string(source);
+  return status;
+}
+
 /// What is wrong with what a text says, by the first mistake in it.
 sync::refusal refusal_of(const wire::diagnostics& mistakes) { return {wire::refusal_code::schema, joined(mistakes)}; }
 
@@ -97,6 +104,8 @@ void pushed_contents::start(local_part local, std::optional<kept_content> runnin
     begin_probation();
   }
   thread_ = std::thread([this] { context_.run(); });
+  const fleet_source source = held_.empty() ? fleet_source::file : fleet_source::state;
+  link_.post([source](sync::router_link& link, time_point) { link.report(source_is(source)); });
   link_.start();
 }
 
@@ -300,7 +309,10 @@ void pushed_contents::ended(std::optional<std::string> why) {
   if (!why) {
     begin_probation();
     const bool durable = is_durable_;
-    link_.post([id = *id, durable](sync::router_link& link, time_point) { link.activated(id, durable); });
+    link_.post([id = *id, durable](sync::router_link& link, time_point) {
+      link.report(source_is(fleet_source::push));
+      link.activated(id, durable);
+    });
   } else if (++attempts_ < attempts_max) {
     activate_now(*id);
   } else {

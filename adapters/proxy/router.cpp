@@ -146,7 +146,7 @@ expected<void, start_error> router::start() {
   const routing_table& table = current.current().value.table;
   state_.store(table.is_none() ? readiness::unconfigured : readiness::ready, std::memory_order_relaxed);
   event(process::log_level::info, "config_applied", "the configuration is in use",
-        {{"source", configuration_.file},
+        {{"source", origin_ == fleet_source::file ? std::string_view(configuration_.file) : to_string(origin_)},
          {"version", std::string_view(table.version())},
          {"generation", table.generation().value},
          {"keys", std::uint64_t{table.keys().size()}},

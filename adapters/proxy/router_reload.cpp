@@ -32,6 +32,7 @@ std::vector<std::string> keep_what_needs_a_restart(const wire::settings& running
   };
   keep("process.state_dir", running.process.state_dir, wanted.process.state_dir);
   keep("process.workers", running.process.workers, wanted.process.workers);
+  keep("control_plane", running.control_plane, wanted.control_plane);
   keep("process.privileges", running.process.privileges, wanted.process.privileges);
   if (is_stopping) keep("listeners", running.listeners, wanted.listeners);
   if (is_stopping) keep("admin.address", running.admin.address, wanted.admin.address);
@@ -90,17 +91,10 @@ std::set<std::string> router::host_names(const table_spec& spec) const {
 void router::on_loaded(loaded_configuration loaded) {
   local_part_ = local_part_of(loaded.configuration);
   if (pushed_) pushed_->set_local(local_part_);
-  if (origin_ != fleet_source::file) loaded = around_pushed(std::move(loaded));
   wait_for_names(std::move(loaded));
 }
 
-void router::on_pushed(loaded_configuration loaded) {
-  const wire::configuration& running = configuration_;
-  loaded.configuration.local = running.local;
-  loaded.configuration.file = running.file;
-  loaded.configuration.content = running.content;
-  wait_for_names(std::move(loaded));
-}
+void router::on_pushed(loaded_configuration loaded) { wait_for_names(std::move(loaded)); }
 
 void router::wait_for_names(loaded_configuration loaded) {
   std::set<std::string> hosts = host_names(configuration_.spec);
@@ -146,6 +140,14 @@ void router::apply_when_named(time_point now) {
   if (!all_known && resolver_.pending() > 0 && now < named_at_latest_) return;
   loaded_configuration next = std::move(loaded_.front());
   loaded_.pop_front();
+  // Of two that waited, the first one is in use by now.
+  if (next.origin == fleet_source::push) {
+    next.configuration.local = configuration_.local;
+    next.configuration.file = configuration_.file;
+    next.configuration.content = configuration_.content;
+  } else if (origin_ != fleet_source::file) {
+    next = around_pushed(std::move(next));
+  }
   apply(std::move(next));
   if (!loaded_.empty()) apply_when_named(now);
 }

@@ -1,0 +1,164 @@
+// A router and a control plane that knows the base protocol's documents only: the messages of its checklist, and the
+// sample of a push.
+#include <doctest/doctest.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "tests/system/support/fake_cell.hpp"
+#include "tests/system/support/router_process.hpp"
+#include "tests/system/support/websocket_double.hpp"
+
+namespace cellroute::system_test {
+namespace {
+
+/// The sample of a push, in one line.
+std::string update_of(std::string_view version, std::string_view umbra = "tier1") {
+  return R"({"type":"config_update","version":)" + std::string(version) +
+         R"(,"config":{"default_placement":"tier3","customer_to_placement":{"umbra":")" + std::string(umbra) +
+         R"(","mastera":"mastera"},"placement_to_endpoint":{"tier1":"http://127.0.0.1:9001",)"
+         R"("tier3":"http://127.0.0.1:9003","mastera":"http://127.0.0.1:9004"}}})";
+}
+std::string snapshot_of(std::string_view version, std::string_view umbra = "tier1") {
+  return R"({"type":"config_snapshot","version":")" + std::string(version) + R"(","routingTable":{"umbra":")" +
+         std::string(umbra) +
+         R"("},"cellEndpoints":{"tier1":"http://127.0.0.1:9001","tier3":"http://127.0.0.1:9003"},)"
+         R"("defaultPlacement":"tier3"})";
+}
+
+/// A control plane of the base protocol, which speaks and is answered, and notes all that is said.
+class base_control {
+ public:
+  base_control() : listener_(listen_on_loopback()) {}
+  [[nodiscard]] std::uint16_t port() const { return port_of(listener_); }
+
+  /// Waits for a router, the first one or the same again.
+  void admit() {
+    pollfd waiting{listener_.get(), POLLIN, 0};
+    REQUIRE(::poll(&waiting, 1, 10'000) == 1);
+    session_.emplace(descriptor(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC)));
+    const message_head asked = session_->answer();
+    CHECK(asked.first_line() == "GET /connect HTTP/1.1");
+    CHECK(asked.value("Sec-WebSocket-Protocol") == "cellroute.v1");  // and is not taken up on it
+  }
+  void leave() { session_.reset(); }
+
+  void say(std::string_view text) {
+    session_->send_text(text);
+    transcript_ += "control: " + std::string(text) + "\n";
+  }
+  std::string hear() {
+    const std::string text = session_->read_text().value_or("nothing");
+    transcript_ += "router: " + text + "\n";
+    CHECK(session_->wrong().empty());
+    return text;
+  }
+  [[nodiscard]] const std::string& transcript() const { return transcript_; }
+
+ private:
+  descriptor listener_;
+  std::optional<websocket_double> session_;
+  std::string transcript_;
+};
+
+router_config told_by(const base_control& control, std::string_view further = "") {
+  router_config config;
+  config.whole =
+      "process: {workers: 1, drain: {unready_for: 0s, timeout: 2s}}\n"
+      "listeners: [{name: web, address: \"127.0.0.1:0\"}]\nadmin: {address: \"127.0.0.1:0\"}\n"
+      "control_plane: {urls: [\"ws://127.0.0.1:" +
+      std::to_string(control.port()) + "\"]}\n" + std::string(further);
+  return config;
+}
+
+void compare_with(const std::string& name, const std::string& transcript) {
+  const std::string file = std::string(CELLROUTE_SOURCE_DIR) + "/tests/system/control/" + name;
+  if (std::getenv("CELLROUTE_REWRITE") != nullptr) std::ofstream(file) << transcript;
+  CHECK(transcript == read_text(file));
+}
+
+bool leads_to(const router_process& router, std::string_view key, std::string_view placement) {
+  const std::string page = router.admin("/v1/explain?key=" + std::string(key)).content;
+  return page.find("\"placement\":\"" + std::string(placement) + "\"") != std::string::npos;
+}
+
+TEST_CASE("base control plane: config_update is applied, refused with the reason, and answered by its number") {
+  base_control control;
+  router_process router(told_by(control));
+  control.admit();
+  control.say(update_of("42"));
+  (void)control.hear();
+  CHECK(leads_to(router, "umbra", "tier1"));
+  CHECK(leads_to(router, "somebody", "tier3"));
+  control.say(R"({"type":"ping"})");
+  (void)control.hear();
+  control.say(update_of("42"));  // again
+  (void)control.hear();
+  control.say(update_of("43", "nowhere"));
+  (void)control.hear();
+  CHECK(leads_to(router, "umbra", "tier1"));
+  control.say(R"({"type":"config_update","version":44,"config":{}})");
+  (void)control.hear();
+  control.say(update_of("45", "mastera"));
+  (void)control.hear();
+  CHECK(leads_to(router, "umbra", "mastera"));
+  control.say(update_of("44"));  // late
+  (void)control.hear();
+  CHECK(leads_to(router, "umbra", "mastera"));
+  compare_with("router_config_update.txt", control.transcript());
+  CHECK(router.metric("gateway_config_apply_total", {"result=\"applied\"", "source=\"push\""}) == 2);
+}
+
+TEST_CASE("base control plane: config_snapshot is answered by ack or nack, and by its own text") {
+  base_control control;
+  router_process router(told_by(control));
+  control.admit();
+  control.say(snapshot_of("2026-01-04.1"));
+  (void)control.hear();
+  CHECK(leads_to(router, "umbra", "tier1"));
+  control.say(snapshot_of("2026-01-04.2", "nowhere"));
+  (void)control.hear();
+  CHECK(leads_to(router, "umbra", "tier1"));
+  control.say(snapshot_of("2026-01-04.3", "tier3"));
+  (void)control.hear();
+  CHECK(leads_to(router, "umbra", "tier3"));
+  compare_with("router_config_snapshot.txt", control.transcript());
+}
+
+TEST_CASE("base control plane: one that starts anew may count anew") {
+  base_control control;
+  router_process router(told_by(control));
+  control.admit();
+  control.say(update_of("42"));
+  (void)control.hear();
+  control.leave();
+  control.admit();
+  control.say(update_of("1", "mastera"));
+  CHECK(control.hear() == R"({"type":"ack","version":1,"status":"applied"})");
+  CHECK(leads_to(router, "umbra", "mastera"));
+}
+
+TEST_CASE("base control plane: what three maps cannot say stays as the local file says it") {
+  fake_cell one(says{"one"});
+  fake_cell two(says{"two"});
+  base_control control;
+  router_process router(told_by(control, "routing: {default_placement: tier1}\nplacements: {tier1: {" +
+                                             at(one.port(), ", limits: {max_request_body: 1KiB}") + "}}\n"));
+  const std::string upload = keyed("POST /", "Content-Length: 2000\r\n") + std::string(2000, 'x');
+  CHECK(ask(router.port(), upload).status() == 413);
+  control.admit();
+  control.say(R"({"type":"config_update","version":1,"config":{"default_placement":"tier1","customer_to_placement":)"
+              R"({"acme":"tier1","visa":"tier2"},"placement_to_endpoint":{"tier1":"http://127.0.0.1:)" +
+              std::to_string(two.port()) + R"(","tier2":"http://127.0.0.1:)" + std::to_string(one.port()) + "\"}}}");
+  CHECK(control.hear() == R"({"type":"ack","version":1,"status":"applied"})");
+  CHECK(ask(router.port(), keyed("GET /")).content == "two");
+  CHECK(ask(router.port(), upload).status() == 413);
+}
+
+}  // namespace
+}  // namespace cellroute::system_test
