@@ -12,6 +12,7 @@
 
 #include "adapters/http1/head_scanner.hpp"
 #include "adapters/http1/response_head.hpp"
+#include "adapters/io/tls_session.hpp"
 #include "adapters/websocket/handshake.hpp"
 #include "adapters/wire/configuration.hpp"
 #include "adapters/wire/scalars.hpp"
@@ -145,6 +146,10 @@ io::task<control_link::try_result> control_link::open(connection& c, const wire:
   if (const int error = io::connect_outcome(*descriptor); error != 0) {
     co_return fail(sync::open_failure::unreachable, std::strerror(error));
   }
+  if (url.is_secure) {
+    std::string wrong = co_await secure(c, url, deadline);
+    if (!wrong.empty()) co_return fail(sync::open_failure::unreachable, std::move(wrong));
+  }
   std::string token;
   if (!options_.token_file.empty()) {
     const auto text = wire::read_file(options_.token_file, 4096);
@@ -193,6 +198,23 @@ io::task<control_link::try_result> control_link::open(connection& c, const wire:
   result.is_native = !agreed->empty();
   result.rest = answer.substr(head_bytes);
   co_return result;
+}
+
+/// The files are read for each connection: certificates that were renewed count from the next one on.
+io::task<std::string> control_link::secure(connection& c, const wire::control_plane_url& url, time_point deadline) {
+  const auto context = io::make_tls_client(options_.tls, reactor_.clock().wall);
+  if (!context) {
+    std::string wrong;
+    for (const io::tls_mistake& m : context.error()) {
+      wrong += (wrong.empty() ? "control_plane." : "; control_plane.") + m.field + ": " + m.what;
+    }
+    co_return wrong;
+  }
+  io::tls_target target;
+  target.host = url.host;
+  const io::tls_outcome outcome = co_await io::connect_tls(c.socket, *context, target, deadline);
+  if (outcome.fault == io::tls_fault::none) co_return std::string();
+  co_return "TLS: " + outcome.details;
 }
 
 /// All that came up to the end of the head, and what is behind it; `head_bytes` stays 0 where there is none.

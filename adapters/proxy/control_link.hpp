@@ -13,6 +13,7 @@
 
 #include "adapters/io/reactor.hpp"
 #include "adapters/io/socket.hpp"
+#include "adapters/io/tls_context.hpp"
 #include "adapters/proxy/name_table.hpp"
 #include "adapters/sync/router_link.hpp"
 #include "adapters/websocket/session.hpp"
@@ -37,7 +38,8 @@ class content_handler {
 
 struct control_link_options {
   std::vector<wire::control_plane_url> urls{};
-  std::string token_file{};  ///< as the process opens it; empty: none
+  std::string token_file{};      ///< as the process opens it; empty: none
+  io::tls_client_options tls{};  ///< of urls with `wss`; files as the process opens them
   sync::router_identity who{};
   sync::intake_limits limits{};
   sync::intake_memory memory{};
@@ -115,6 +117,8 @@ class control_link final : private io::tick_listener, private name_listener {
   void on_unresolved(const std::string& host, const std::string& why) override;
 
   io::root_task carry(std::size_t address);
+  /// Says what is wrong; empty where the connection is as secure as it has to be.
+  [[nodiscard]] io::task<std::string> secure(connection& c, const wire::control_plane_url& url, time_point deadline);
   [[nodiscard]] io::task<try_result> open(connection& c, const wire::control_plane_url& url);
   [[nodiscard]] io::task<std::string> read_head(connection& c, time_point deadline, std::size_t& head_bytes);
   [[nodiscard]] io::task<bool> write_all(connection& c, std::string text, time_point deadline);

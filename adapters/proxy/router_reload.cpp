@@ -219,6 +219,12 @@ void router::start_control_plane() {
   control_link_options link;
   link.urls = wished.urls;
   if (wished.token_file) link.token_file = wire::path_from_file(configuration_, *wished.token_file);
+  const auto file = [this](const std::string& written) {
+    return written.empty() ? std::string() : wire::path_from_file(configuration_, written);
+  };
+  link.tls.ca_file = file(wished.tls.ca_file);
+  link.tls.cert_file = file(wished.tls.cert_file);
+  link.tls.key_file = file(wished.tls.key_file);
   link.seed = options_.seed;
   link.who.build = options_.version;
   link.who.source = to_string(origin_);

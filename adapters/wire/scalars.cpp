@@ -278,21 +278,21 @@ parsed<origin> parse_origin(std::string_view text) {
 }
 
 parsed<control_plane_url> parse_control_plane_url(std::string_view text) {
-  constexpr std::string_view shape = "must be ws://HOST:PORT/connect";
-  constexpr std::string_view scheme = "ws://";
-  if (text.starts_with("wss://")) return must_be("must start with ws:// (wss is not supported yet)");
-  if (!text.starts_with(scheme)) return must_be(shape);
-  text.remove_prefix(scheme.size());
+  constexpr std::string_view shape = "must be wss://HOST:PORT/connect, or ws:// without TLS";
+  control_plane_url url;
+  url.is_secure = text.starts_with("wss://");
+  if (!url.is_secure && !text.starts_with("ws://")) return must_be(shape);
+  text.remove_prefix(text.find("//") + 2);
   const std::size_t path = std::min(text.find('/'), text.size());
   if (text.find_first_of("?#@") != std::string_view::npos) {
-    return must_be("must be ws://HOST:PORT/PATH without user, query or fragment");
+    return must_be("must be wss://HOST:PORT/PATH without user, query or fragment");
   }
   const bool is_plain = std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f; });
   auto parts = split_authority(text.substr(0, path), shape);
   if (!parts) return unexpected(parts.error());
   if (!is_plain || !is_host(parts->host)) return must_be(shape);
-  control_plane_url url;
   url.host = std::move(parts->host);
+  url.port = url.is_secure ? 443 : 80;
   if (path < text.size()) url.path = text.substr(path);
   if (!parts->has_port) return url;
   const auto port = parse_count(parts->port);
@@ -302,7 +302,7 @@ parsed<control_plane_url> parse_control_plane_url(std::string_view text) {
 }
 
 std::string to_string(const control_plane_url& url) {
-  return "ws://" + to_string(socket_address{url.host, url.port}) + url.path;
+  return (url.is_secure ? "wss://" : "ws://") + to_string(socket_address{url.host, url.port}) + url.path;
 }
 
 std::string to_string(const origin& o) { return "http://" + to_string(socket_address{o.host, o.port}); }

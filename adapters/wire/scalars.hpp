@@ -55,7 +55,7 @@ struct origin {
 [[nodiscard]] parsed<origin> parse_origin(std::string_view text);
 [[nodiscard]] std::string to_string(const origin& o);
 
-/// `ws://host[:port][/path]`; without a path it is /connect, which every control plane has.
+/// `ws://host[:port][/path]`, or `wss://`; without a path it is /connect, which every control plane has.
 [[nodiscard]] parsed<control_plane_url> parse_control_plane_url(std::string_view text);
 [[nodiscard]] std::string to_string(const control_plane_url& url);
 

@@ -307,8 +307,11 @@ void describe(auto& v, guard_settings& guard) {
 void describe(auto& v, control_plane_settings& control_plane) {
   v.list("urls", control_plane.urls, parse_control_plane_url);
   v.text_if("token_file", control_plane.token_file);
-  v.require("urls", "urls: [\"ws://127.0.0.1:8081/connect\"]");
-  v.later({"ca_file", "ring", "backoff"});
+  v.text_if("ca_file", control_plane.tls.ca_file);
+  v.text_if("cert_file", control_plane.tls.cert_file);
+  v.text_if("key_file", control_plane.tls.key_file);
+  v.require("urls", "urls: [\"wss://control-plane:8081/connect\"]");
+  v.later({"ring", "backoff"});
 }
 
 void describe(auto& v, settings& local) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "adapters/wire/network_prefix.hpp"
+#include "adapters/wire/tls_settings.hpp"
 #include "cellroute/base/time.hpp"
 
 namespace cellroute::wire {
@@ -157,8 +158,9 @@ struct admin_settings {
   friend bool operator==(const admin_settings&, const admin_settings&) = default;
 };
 
-/// Where a control plane takes routers: `ws://HOST:PORT/PATH`.
+/// Where a control plane takes routers: `wss://HOST:PORT/PATH`.
 struct control_plane_url {
+  bool is_secure = false;  ///< `wss`, and not `ws`
   std::string host;
   std::uint16_t port = 80;
   std::string path = "/connect";
@@ -169,6 +171,7 @@ struct control_plane_url {
 struct control_plane_settings {
   std::vector<control_plane_url> urls;      ///< tried in turns
   std::optional<std::string> token_file{};  ///< holds what this router shows them, in one line
+  link_tls_settings tls{};                  ///< of those with `wss`
   friend bool operator==(const control_plane_settings&, const control_plane_settings&) = default;
 };
 

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <thread>
 
+#include "tests/support/certificates.hpp"
 #include "tests/system/support/control_process.hpp"
 #include "tests/system/support/fake_cell.hpp"
 #include "tests/system/support/router_process.hpp"
@@ -172,6 +173,46 @@ TEST_CASE("pushed routing: a restarted router serves what was pushed last, witho
       eventually([&] { return control.page("/v1/routers").content.find("\"on_target\":true") != std::string::npos; }));
   // It has that content already.
   CHECK(router.metric("gateway_config_apply_total", {"result=\"applied\"", "source=\"push\""}) == 0);
+}
+
+TEST_CASE("pushed routing: over TLS the router knows its control plane, and is known by a certificate of its own") {
+  fake_cell one(says{"one"});
+  fake_cell two(says{"two"});
+  support::certificate_folder certificates;
+  certificates.add("control", {.subject = "control", .alternative_names = "DNS:localhost,IP:127.0.0.1"});
+  certificates.add("other", {.subject = "other", .alternative_names = "DNS:elsewhere.example"});
+  certificates.add("router", {.subject = "rt-1"});
+  const auto control_with = [&](const std::string& name) {
+    return control_setup{.routes = routes_of(one.port(), two.port(), "tier1"),
+                         .settings = "auth: {loopback_without_token: false}\n",
+                         .listener = ", tls: {certificates: [{cert_file: " + certificates.certificate_file(name) +
+                                     ", key_file: " + certificates.key_file(name) +
+                                     "}], client_auth: {mode: optional, ca_file: " + certificates.authority_file() +
+                                     "}}"};
+  };
+  const auto router_of = [&](std::uint16_t port, bool shows_certificate) {
+    router_config config;
+    config.whole =
+        "listeners: [{name: web, address: \"127.0.0.1:0\"}]\nadmin: {address: \"127.0.0.1:0\"}\n"
+        "control_plane: {urls: [\"wss://127.0.0.1:" +
+        std::to_string(port) + "\"], ca_file: " + certificates.authority_file();
+    if (shows_certificate) {
+      config.whole +=
+          ", cert_file: " + certificates.certificate_file("router") + ", key_file: " + certificates.key_file("router");
+    }
+    config.whole += "}\n";
+    return config;
+  };
+  control_process control(control_with("control"));
+  router_process router(router_of(control.port(), true));
+  CHECK(leads_to(router, "acme", "one"));
+  router_process nameless(router_of(control.port(), false));
+  CHECK(nameless.process().wait_line("it answers 401"));
+  CHECK(nameless.admin("/ready").status() == 503);
+  control_process impostor(control_with("other"));
+  router_process careful(router_of(impostor.port(), true));
+  CHECK(careful.process().wait_line("TLS: "));
+  CHECK(careful.admin("/ready").status() == 503);
 }
 
 TEST_CASE("pushed routing: the environment names the control plane") {
