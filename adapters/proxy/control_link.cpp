@@ -40,6 +40,14 @@ duration retry_after_of(const response_view& answer) {
   return error == std::errc() && end == behind ? std::chrono::seconds(seconds) : duration();
 }
 
+std::string text_of(const io::tls_mistakes& mistakes) {
+  std::string text;
+  for (const io::tls_mistake& m : mistakes) {
+    text += (text.empty() ? "control_plane." : "; control_plane.") + m.field + ": " + m.what;
+  }
+  return text;
+}
+
 }  // namespace
 
 websocket::mask_key random_masks::next_mask() {
@@ -132,6 +140,22 @@ io::task<control_link::try_result> control_link::open(connection& c, const wire:
     result.failed = failed_try{why, after, std::move(message)};
     return result;
   };
+  // The files are read for each connection: what was renewed counts from the next one on.
+  std::string token;
+  if (!options_.token_file.empty()) {
+    const auto text = wire::read_file(options_.token_file, 4096);
+    if (!text) {
+      co_return fail(sync::open_failure::unauthorized,
+                     fmt::format("control_plane.token_file {} cannot be read", options_.token_file));
+    }
+    token = "Bearer " + without_line_end(*text);
+  }
+  io::tls_context context;
+  if (url.is_secure) {
+    auto made = io::make_tls_client(options_.tls, reactor_.clock().wall);
+    if (!made) co_return fail(sync::open_failure::unreachable, text_of(made.error()));
+    context = *std::move(made);
+  }
   std::optional<io::socket_address> to = io::parse_address(url.host, url.port);
   if (!to) to = names_.find(url.host);
   if (!to) co_return fail(sync::open_failure::unreachable, "the name has no address yet");
@@ -147,17 +171,12 @@ io::task<control_link::try_result> control_link::open(connection& c, const wire:
     co_return fail(sync::open_failure::unreachable, std::strerror(error));
   }
   if (url.is_secure) {
-    std::string wrong = co_await secure(c, url, deadline);
-    if (!wrong.empty()) co_return fail(sync::open_failure::unreachable, std::move(wrong));
-  }
-  std::string token;
-  if (!options_.token_file.empty()) {
-    const auto text = wire::read_file(options_.token_file, 4096);
-    if (!text) {
-      co_return fail(sync::open_failure::unauthorized,
-                     fmt::format("control_plane.token_file {} cannot be read", options_.token_file));
+    io::tls_target target;
+    target.host = url.host;
+    const io::tls_outcome outcome = co_await io::connect_tls(c.socket, context, target, deadline);
+    if (outcome.fault != io::tls_fault::none) {
+      co_return fail(sync::open_failure::unreachable, "TLS: " + outcome.details);
     }
-    token = "Bearer " + without_line_end(*text);
   }
   std::array<std::uint8_t, 16> random{};
   if (RAND_bytes(random.data(), static_cast<int>(random.size())) != 1) std::abort();
@@ -198,23 +217,6 @@ io::task<control_link::try_result> control_link::open(connection& c, const wire:
   result.is_native = !agreed->empty();
   result.rest = answer.substr(head_bytes);
   co_return result;
-}
-
-/// The files are read for each connection: certificates that were renewed count from the next one on.
-io::task<std::string> control_link::secure(connection& c, const wire::control_plane_url& url, time_point deadline) {
-  const auto context = io::make_tls_client(options_.tls, reactor_.clock().wall);
-  if (!context) {
-    std::string wrong;
-    for (const io::tls_mistake& m : context.error()) {
-      wrong += (wrong.empty() ? "control_plane." : "; control_plane.") + m.field + ": " + m.what;
-    }
-    co_return wrong;
-  }
-  io::tls_target target;
-  target.host = url.host;
-  const io::tls_outcome outcome = co_await io::connect_tls(c.socket, *context, target, deadline);
-  if (outcome.fault == io::tls_fault::none) co_return std::string();
-  co_return "TLS: " + outcome.details;
 }
 
 /// All that came up to the end of the head, and what is behind it; `head_bytes` stays 0 where there is none.

@@ -117,8 +117,6 @@ class control_link final : private io::tick_listener, private name_listener {
   void on_unresolved(const std::string& host, const std::string& why) override;
 
   io::root_task carry(std::size_t address);
-  /// Says what is wrong; empty where the connection is as secure as it has to be.
-  [[nodiscard]] io::task<std::string> secure(connection& c, const wire::control_plane_url& url, time_point deadline);
   [[nodiscard]] io::task<try_result> open(connection& c, const wire::control_plane_url& url);
   [[nodiscard]] io::task<std::string> read_head(connection& c, time_point deadline, std::size_t& head_bytes);
   [[nodiscard]] io::task<bool> write_all(connection& c, std::string text, time_point deadline);

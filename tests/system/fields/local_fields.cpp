@@ -58,6 +58,19 @@ std::string after_an_edit(field_run& run) {
   return run.applied_within_look();
 }
 
+/// What is the matter with the control plane, or with a file that is needed for it.
+std::string why_no_control_plane(field_run& run) {
+  const std::string line = run.process().wait_line("control_plane_unreachable", look).value_or("nothing is told");
+  for (const char* const file : {"token_file", "ca_file", "cert_file", "key_file"}) {
+    if (line.find(std::string("control_plane.") + file) != std::string::npos) return file;
+  }
+  if (line.find("Connection refused") != std::string::npos) return "refused";
+  return line.find("it answers 200") != std::string::npos ? "no upgrade" : line;
+}
+
+constexpr std::string_view plain_control_plane = "control_plane: {urls: [\"ws://127.0.0.1:$closed\"]}";
+constexpr std::string_view secure_control_plane = "control_plane: {urls: [\"wss://127.0.0.1:$closed\"]}";
+
 std::string after_a_refusal(field_run& run) {
   run.edit("routing: {keys: {inline: {more: nowhere}}}");
   if (!run.process().wait_line("config_rejected")) return "not refused";
@@ -130,6 +143,13 @@ const field_case cases[] = {
     {"guard.max_removed_percent", "off", "1",
      [](field_run& run) { return reload_of(run, "routing: {keys: {files: [keys.tsv]}}"); }, "applied", "refused",
      a_thousand_keys},
+    {"control_plane.urls", "[\"ws://127.0.0.1:$closed\"]", "[\"ws://127.0.0.1:$one\"]", why_no_control_plane, "refused",
+     "no upgrade"},
+    {"control_plane.token_file", "", "no-such-file", why_no_control_plane, "refused", "token_file",
+     plain_control_plane},
+    {"control_plane.ca_file", "", "no-such-file", why_no_control_plane, "refused", "ca_file", secure_control_plane},
+    {"control_plane.cert_file", "", "no-such-file", why_no_control_plane, "refused", "key_file", secure_control_plane},
+    {"control_plane.key_file", "", "no-such-file", why_no_control_plane, "refused", "cert_file", secure_control_plane},
     {"guard.min_keys", "0", "2", [](field_run& run) { return reload_of(run, "routing: {keys: {inline: {acme: }}}"); },
      "applied", "refused", nobody_watches},
 };
