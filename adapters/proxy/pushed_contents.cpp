@@ -37,7 +37,7 @@ wire::pong source_is(fleet_source source) {
   return status;
 }
 
-/// What is wrong with what a text says, by the first mistake in it.
+/// Every mistake in a text.
 sync::refusal refusal_of(const wire::diagnostics& mistakes) { return {wire::refusal_code::schema, joined(mistakes)}; }
 
 sync::refusal refusal_of(const violations& found) {
@@ -247,17 +247,26 @@ expected<loaded_configuration, sync::refusal> pushed_contents::build(const held_
 }
 
 void pushed_contents::activate_now(const wire::content_id& id) {
-  const auto refuse = [this, &id](sync::refusal why) {
-    link_.post([id, why = std::move(why)](sync::router_link& link, time_point) { link.activated(id, why); });
-  };
+  try {
+    build_and_hand_over(id);
+  } catch (const std::bad_alloc&) {
+    refuse_activation(id, {wire::refusal_code::no_memory, "there is not enough memory to build it"});
+  }
+}
+
+void pushed_contents::refuse_activation(const wire::content_id& id, sync::refusal why) {
+  link_.post([id, why = std::move(why)](sync::router_link& link, time_point) { link.activated(id, why); });
+}
+
+void pushed_contents::build_and_hand_over(const wire::content_id& id) {
   const auto held = held_.find(id.sum);
-  if (held == held_.end()) return refuse({wire::refusal_code::base_mismatch, "it is not held any more"});
+  if (held == held_.end()) return refuse_activation(id, {wire::refusal_code::base_mismatch, "it is not held any more"});
   std::optional<loaded_configuration> ready;
   if (prepared_ && prepared_->sum == id.sum) ready = std::move(prepared_->loaded);
   prepared_.reset();
   if (!ready || ready->table.generation().value <= current_.generation()) {
     auto again = build(held->second);
-    if (!again) return refuse(std::move(again).error());
+    if (!again) return refuse_activation(id, std::move(again).error());
     ready = *std::move(again);
   }
   activating_ = id;
@@ -316,8 +325,7 @@ void pushed_contents::ended(std::optional<std::string> why) {
   } else if (++attempts_ < attempts_max) {
     activate_now(*id);
   } else {
-    const sync::refusal refusal{wire::refusal_code::internal, *std::move(why)};
-    link_.post([id = *id, refusal](sync::router_link& link, time_point) { link.activated(id, refusal); });
+    refuse_activation(*id, {wire::refusal_code::internal, *std::move(why)});
   }
 }
 

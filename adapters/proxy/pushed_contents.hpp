@@ -111,6 +111,8 @@ class pushed_contents final : private content_handler {
   void check_now(const sync::check_content& what, std::uint64_t salt);
   void check_base_now(const sync::check_base_content& what);
   void activate_now(const wire::content_id& id);
+  void build_and_hand_over(const wire::content_id& id);
+  void refuse_activation(const wire::content_id& id, sync::refusal why);
   [[nodiscard]] expected<sync::content, sync::refusal> read_base(const sync::check_base_content& what) const;
   [[nodiscard]] expected<loaded_configuration, sync::refusal> build(const held_content& held) const;
   [[nodiscard]] local_part local() const;
