@@ -594,6 +594,23 @@ TEST_CASE("conventions: every name of code in ARCHITECTURE.md is in the code") {
   CHECK(named > 10);
 }
 
+TEST_CASE("conventions: a source includes its own header before all else, so that this header is seen to stand alone") {
+  std::set<std::string> paths;
+  for (const source_file& file : tree()) paths.insert(file.path);
+  std::size_t asked = 0;
+  for (const source_file& file : tree()) {
+    if (!file.path.starts_with("adapters/") || !file.path.ends_with(".cpp")) continue;
+    const std::string header = file.path.substr(0, file.path.size() - 3) + "hpp";
+    if (!paths.contains(header)) continue;
+    ++asked;
+    INFO(file.path);
+    const std::size_t first = file.text.find("#include ");
+    REQUIRE(first != std::string::npos);
+    CHECK(file.text.substr(first).starts_with("#include \"" + header + "\""));
+  }
+  CHECK(asked > 50);
+}
+
 TEST_CASE("conventions: what is to be done says until when") {
   const std::string mark = std::string("TO") + "DO";
   for (const source_file& file : tree()) {
