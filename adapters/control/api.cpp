@@ -201,4 +201,11 @@ answer api::handle(const request& asked, wall_time now) {
   return made;
 }
 
+std::optional<std::string> api::role_of(const wire::digest& token, wall_time now) {
+  const std::lock_guard lock(state_->tokens_lock);
+  const auto found = std::ranges::find(state_->tokens, token, &token_record::hash);
+  if (found == state_->tokens.end() || found->expires <= now) return std::nullopt;
+  return found->role;
+}
+
 }  // namespace cellroute::control

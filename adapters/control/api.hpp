@@ -71,6 +71,8 @@ class router_directory {
   [[nodiscard]] virtual std::optional<std::string> router(std::string_view id) = 0;
   /// Who runs what, and since when.
   [[nodiscard]] virtual std::string drift() = 0;
+  /// Why the followed file is not what is published; empty where it is, or none is followed.
+  [[nodiscard]] virtual std::vector<std::string> mistakes() = 0;
   /// `resync` or `goaway`. False: no router of that id is here.
   [[nodiscard]] virtual bool command(std::string_view id, std::string_view what) = 0;
 
@@ -96,6 +98,8 @@ struct api_settings {
   std::optional<wire::digest> admin_token{};  ///< SHA-256 of a token that may do everything
   bool is_following_file = false;             ///< then nothing is written here: the file is what counts
   std::string build{};                        ///< of this program, for /v1/info
+  std::string base_dialect{};                 ///< that routers of the base protocol are spoken to in
+  std::uint32_t routers_max = 0;
 };
 
 /// What is around it; null where there is no such thing.
@@ -120,6 +124,9 @@ class api {
   ///
   /// What is streamed holds on to the content that it began with, and to the registry.
   [[nodiscard]] answer handle(const request& asked, wall_time now);
+
+  /// The role of the token with this SHA-256, as its name; nothing where there is none, or it is over.
+  [[nodiscard]] std::optional<std::string> role_of(const wire::digest& token, wall_time now);
 
  private:
   explicit api(std::unique_ptr<api_state> state);

@@ -73,6 +73,8 @@ expected<principal, denial> identify(const request& asked, const api_settings& s
   const auto authorization = asked.header("Authorization");
   if (!authorization) {
     const bool is_here = asked.peer.is_local && settings.loopback_without_token;
+    if (!is_here && !asked.peer.certificate.empty())
+      return principal{"certificate " + asked.peer.certificate, role::viewer, {}, {}};
     if (!is_here) return unexpected(denial{401, "a token is needed: Authorization: Bearer TOKEN"});
     if (!is_own_name(asked.header("Host").value_or("")))
       return unexpected(denial{403, "without a token, ask by the name localhost or by a loopback address"});

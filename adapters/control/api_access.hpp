@@ -66,7 +66,8 @@ struct denial {
   std::string why{};
 };
 
-/// Who a request comes from: a bearer token, or somebody on this machine.
+/// Who a request comes from: a bearer token, somebody on this machine, or who has shown a certificate, and may then
+/// look at everything.
 ///
 /// Without a token only this machine is asked nothing, and no page that a browser of this machine shows: such a request
 /// names another host, or says which page it comes from.

@@ -115,7 +115,14 @@ answer get_info(call& c) {
   out.begin_object().field("build", c.state.settings.build).field("cluster", *cluster).field("epoch", head.epoch);
   out.field("version", head.version).field("digest", hex_of(head.sum)).field("keys", head.keys);
   out.field("label", now.current().value.label);
-  out.field("follows_file", c.state.settings.is_following_file).end_object();
+  out.field("follows_file", c.state.settings.is_following_file);
+  const std::vector<std::string> mistakes =
+      c.state.around.routers != nullptr ? c.state.around.routers->mistakes() : std::vector<std::string>{};
+  out.field("mistakes", std::span<const std::string>(mistakes));
+  out.name("protocols").begin_array().value("cellroute.v1").value("base").end_array();
+  out.field("base_dialect", c.state.settings.base_dialect);
+  out.name("limits").begin_object().field("routers", c.state.settings.routers_max).end_object();
+  out.end_object();
   return json_answer(200, std::move(body));
 }
 

@@ -100,23 +100,27 @@ answer add_token(call& c) {
   process::json_writer remembered(kept);
   write_token(remembered, token);
   kept_answer once{c.once.value_or(idempotency_key{}), 201, std::move(kept)};
-  const std::lock_guard lock(c.state.tokens_lock);
-  if (c.state.tokens.size() >= tokens_max)
-    return problem_answer(409, "in_use", "there are too many tokens; remove those that are over");
+  // Those who only look wait for no disk; there is one at a time who writes.
+  const auto is_full = [&] {
+    const std::lock_guard lock(c.state.tokens_lock);
+    return c.state.tokens.size() >= tokens_max;
+  };
+  if (is_full()) return problem_answer(409, "in_use", "there are too many tokens; remove those that are over");
   const auto done = turn.stored().add_token(token, c.who.name, c.now, c.once ? &once : nullptr);
   if (!done) return problem_answer(done.error());
   answer made = json_answer(201, std::move(text));
   made.headers.emplace_back("Location", "/v1/tokens/" + token.id);
   made.headers.emplace_back("Cache-Control", "no-store");
+  const std::lock_guard lock(c.state.tokens_lock);
   c.state.tokens.push_back(std::move(token));
   return made;
 }
 
 answer delete_token(call& c) {
   registry::turn turn = c.state.of.begin();
-  const std::lock_guard lock(c.state.tokens_lock);
   const auto done = turn.stored().remove_token(c.param(0), c.who.name, c.now);
   if (!done) return done.error().what == store_error::not_found ? no_token() : problem_answer(done.error());
+  const std::lock_guard lock(c.state.tokens_lock);
   std::erase_if(c.state.tokens, [&](const token_record& each) { return each.id == c.param(0); });
   answer made;
   made.status = 204;

@@ -11,7 +11,6 @@
 #include "adapters/process/fd_limit.hpp"
 #include "adapters/process/listening.hpp"
 #include "adapters/process/process_usage.hpp"
-#include "cellroute/base/hash.hpp"
 
 namespace cellroute::control {
 
@@ -20,13 +19,13 @@ using process::log_level;
 
 namespace {
 
-constexpr std::uint64_t first_epoch = 1;
-constexpr std::uint64_t salt_max = (std::uint64_t{1} << 53) - 1;  // what a number of JSON carries anywhere
 constexpr duration native_ping_max = 2s;  // of `cellroute.v1`, whatever slower beat the base protocol has
 constexpr duration goaway_spread = 2s;    // over which routers come back, to another control plane or to this one again
 constexpr duration drain_timeout = 5s;    // for their last words
 constexpr duration renewal_period = 5s;   // in which files of certificates are looked at
-constexpr std::size_t records_a_router = 2;  // that are kept, for each session that there may be
+constexpr std::size_t records_a_router = 2;   // that are kept, for each session that there may be
+constexpr std::size_t api_threads = 8;        // requests of the API that are answered at once
+constexpr std::size_t api_requests_max = 64;  // and with those that wait for that
 
 wall_time read_wall_clock() {
   io::loop_clock clock;
@@ -90,9 +89,11 @@ control_plane::control_plane(settings wanted, control_options options)
 }
 
 control_plane::~control_plane() {
+  if (directory_) directory_->close();
   listeners_.clear();
-  watched_.reset();    // waits for its thread
-  publisher_.reset();  // and so does this
+  api_server_.reset();  // waits for its threads
+  watched_.reset();     // and so does this
+  publisher_.reset();   // and this
   server_.reset();
   reactor_.remove_tick_listener(*this);
 }
@@ -107,26 +108,30 @@ expected<void, start_error> control_plane::start() {
   auto guard = gate::open(settings_.auth);
   if (!guard) return failed(std::move(guard).error());
   gate_.emplace(*std::move(guard));
-  if (auto r = open_head(); !r) return r;
+  if (auto r = open_registry(); !r) return r;
   push_observer& hears_sessions = *this;
   publish_observer& hears_contents = *this;
-  watch_listener& hears_file = *this;
-  server_.emplace(reactor_, hub_settings_of(settings_.push, head_->head().salt), hears_sessions);
+  server_.emplace(reactor_, hub_settings_of(settings_.push, home_->of().salt()), hears_sessions);
   publisher_settings how;
   how.base_dialect = settings_.push.base_dialect;
   how.coalesce = settings_.push.coalesce;
   publisher_.emplace(reactor_, *server_, how, hears_contents);
-  watched_.emplace(reactor_, settings_.watch, *head_, options_.seed, hears_file);
-  auto first = watched_->read_first();
-  if (!first) return unexpected(start_error{std::move(first).error()});
+  if (!settings_.watch.empty()) {
+    watch_listener& hears_file = *this;
+    watched_.emplace(reactor_, settings_.watch, home_->of(), hears_file);
+    auto first = watched_->read_first();
+    if (!first) return unexpected(start_error{std::move(first).error()});
+    on_taken(*first);
+  }
+  if (auto r = open_api(); !r) return r;
   if (auto r = open_listeners(); !r) return r;
   share_descriptors();
   if (options_.takes_signals) {
     for (const int number : {SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2}) signals_.add(number);
     wait_for_signal();
   }
-  on_content(*std::move(first));
-  watched_->start();
+  home_->begin();
+  if (watched_) watched_->start();
   for (const edge::listener& l : listeners_) {
     event(log_level::info, "listening",
           gate_->asks_for_token() ? "whoever has the token may connect"
@@ -153,37 +158,54 @@ expected<void, start_error> control_plane::open_log() {
   return {};
 }
 
-expected<void, start_error> control_plane::open_head() {
+expected<void, start_error> control_plane::open_registry() {
   if (settings_.store.empty()) {
-    // Numbers only grow from start to start, as long as the clock does, and the digests stay the same.
-    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(started_at_.time_since_epoch()).count();
-    head_.emplace(publish_head{{first_epoch, static_cast<std::uint64_t>(seconds), {}}, mix(first_epoch) & salt_max});
-    event(log_level::warn, "nothing_kept", "no store is named: versions are counted from the clock at each start");
-    return {};
+    event(
+        log_level::warn, "nothing_kept",
+        "no store is named: versions are counted anew at each start, in an epoch of their own, and their history goes");
   }
-  auto opened = head_file::open(std::string(file_of_store(settings_.store)) + ".head",
-                                {{first_epoch, 0, {}}, options_.seed & salt_max});
+  content_listener& hears_contents = *this;
+  auto opened = registry_home::open(reactor_, std::string(file_of_store(settings_.store)), options_.seed, started_at_,
+                                    hears_contents);
   if (!opened) return failed("store: " + std::move(opened).error());
-  head_.emplace(*std::move(opened));
+  home_ = *std::move(opened);
   return {};
 }
 
-page_options control_plane::page_options_of(bool has_fleet) const {
-  return {
-      options_.version,           options_.commit, settings_.watch, std::string(to_string(settings_.push.base_dialect)),
-      settings_.push.routers_max, has_fleet};
+expected<void, start_error> control_plane::open_api() {
+  directory_.emplace(reactor_, *server_, *publisher_, watched_ ? &*watched_ : nullptr);
+  api_settings how;
+  how.loopback_without_token = settings_.auth.loopback_without_token;
+  how.admin_token = gate_->admin_token();
+  how.is_following_file = watched_.has_value();
+  how.build = options_.version;
+  how.base_dialect = to_string(settings_.push.base_dialect);
+  how.routers_max = settings_.push.routers_max;
+  const std::size_t body_max = how.body_max;
+  auto opened = api::open(home_->of(), std::move(how), {&*directory_, nullptr});
+  if (!opened) return failed("store: " + std::move(opened).error().detail);
+  api_ = *std::move(opened);
+  api_server_.emplace(*api_, body_max, api_threads);
+  carrier_.emplace(reactor_, *api_server_, api_requests_max);
+  token_book& knows_tokens = *this;
+  gate_->set_book(knows_tokens);
+  return {};
+}
+
+std::optional<role> control_plane::role_of(const wire::digest& token, wall_time now) {
+  const auto name = api_->role_of(token, now);
+  return name ? read_role(*name) : std::nullopt;
 }
 
 expected<void, start_error> control_plane::open_listeners() {
   page_source& facts = *this;
-  pages_.emplace(reactor_.clock(), *server_, *publisher_, facts, page_options_of(true));
-  front_.emplace(reactor_.clock(), *gate_, *server_, *pages_);
+  pages_.emplace(reactor_.clock(), facts);
+  front_.emplace(reactor_.clock(), *gate_, *server_, *carrier_, *pages_);
   for (const listener_settings& l : settings_.listeners) {
     if (auto r = open_listener(l, *front_, "control"); !r) return r;
   }
   if (!settings_.metrics_address) return {};
-  open_pages_.emplace(reactor_.clock(), *server_, *publisher_, facts, page_options_of(false));
-  return open_listener({*settings_.metrics_address}, *open_pages_, "metrics");
+  return open_listener({*settings_.metrics_address}, *pages_, "metrics");
 }
 
 expected<void, start_error> control_plane::open_listener(const listener_settings& wished_listener,
@@ -272,13 +294,13 @@ void control_plane::on_overtaken(const wire::content_id& id) {
         {{"version", id.version}});
 }
 
-void control_plane::on_content(numbered_content made) {
-  if (made.rows_quarantined > 0) {
-    event(log_level::warn, "rows_quarantined", "some rows of the file are not served",
-          {{"source", std::string_view(settings_.watch)}, {"rows", made.rows_quarantined}});
-  }
-  publisher_->publish({std::move(made.content), made.id, std::move(made.label)});
+void control_plane::on_taken(std::uint64_t rows_quarantined) {
+  if (rows_quarantined == 0) return;
+  event(log_level::warn, "rows_quarantined", "some rows of the file are not served",
+        {{"source", std::string_view(settings_.watch)}, {"rows", rows_quarantined}});
 }
+
+void control_plane::on_next_content(published_content next) { publisher_->publish(std::move(next)); }
 
 void control_plane::on_refused(const std::vector<std::string>& mistakes) {
   ++refused_count_;
@@ -293,10 +315,9 @@ void control_plane::on_unchanged(bool) {
 
 control_state control_plane::state() const {
   if (drain_.state() != drain_state::serving) return control_state::draining;
-  return publisher_->current() != nullptr ? control_state::ready : control_state::starting;
+  // Without a file to follow it is ready for the first publish, too.
+  return publisher_->current() != nullptr || !watched_ ? control_state::ready : control_state::starting;
 }
-
-std::span<const std::string> control_plane::mistakes() const { return watched_->mistakes(); }
 
 std::string control_plane::metrics() const {
   control_counts counts;
@@ -332,7 +353,7 @@ void control_plane::on_signal(int number) {
       event(log_level::info, "log_reopen", "SIGUSR1: the log goes on in a file opened anew, where it is one");
       return;
     case SIGHUP:
-      watched_->demand();
+      if (watched_) watched_->demand();
       return;
     case SIGUSR2:
       event(log_level::warn, "signal_ignored", "SIGUSR2 means nothing here");
@@ -388,6 +409,7 @@ void control_plane::enter(drain_state state) {
       event(log_level::info, "drain_started", "routers are sent away; what they run they go on running",
             {{"sessions", std::uint64_t{server_->hub().session_count()}}});
       server_->stop("the control plane stops", goaway_spread);
+      api_server_->stop();
       return;
     case drain_state::closing:
       for (edge::listener& l : listeners_) l.drain();

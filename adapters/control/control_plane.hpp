@@ -10,12 +10,16 @@
 #include <string_view>
 #include <vector>
 
+#include "adapters/control/api.hpp"
+#include "adapters/control/api_carrier.hpp"
+#include "adapters/control/api_server.hpp"
+#include "adapters/control/fleet_directory.hpp"
 #include "adapters/control/front.hpp"
 #include "adapters/control/gate.hpp"
-#include "adapters/control/head_file.hpp"
 #include "adapters/control/pages.hpp"
 #include "adapters/control/publisher.hpp"
 #include "adapters/control/push_server.hpp"
+#include "adapters/control/registry_home.hpp"
 #include "adapters/control/settings.hpp"
 #include "adapters/control/watch.hpp"
 #include "adapters/edge/listener.hpp"
@@ -38,14 +42,16 @@ struct start_error {
   std::vector<std::string> lines;
 };
 
-/// The control plane as one object: its port, the sessions of its routers, what is published, the followed file, log
-/// and drain. One reactor, on the thread that calls `run`; beside it a thread that makes contents ready, and one while
-/// the file is read.
+/// The control plane as one object: its port, the sessions of its routers, the registry with its API, the followed
+/// file, log and drain. One reactor, on the thread that calls `run`; beside it a thread that makes contents ready, some
+/// that answer the API, and one while the file is read.
 ///
 /// Threads: one owner.
 class control_plane final : private push_observer,
                             private publish_observer,
                             private watch_listener,
+                            private content_listener,
+                            private token_book,
                             private page_source,
                             private edge::listener_observer,
                             private io::tick_listener {
@@ -64,11 +70,12 @@ class control_plane final : private push_observer,
   void on_hub_event(const sync::hub_event& event) override;
   void on_published(const published_content& what, duration made_ready_in) override;
   void on_overtaken(const wire::content_id& id) override;
-  void on_content(numbered_content made) override;
+  void on_taken(std::uint64_t rows_quarantined) override;
+  void on_next_content(published_content next) override;
+  [[nodiscard]] std::optional<role> role_of(const wire::digest& token, wall_time now) override;
   void on_refused(const std::vector<std::string>& mistakes) override;
   void on_unchanged(bool is_asked) override;
   [[nodiscard]] control_state state() const override;
-  [[nodiscard]] std::span<const std::string> mistakes() const override;
   [[nodiscard]] std::string metrics() const override;
   void on_opened(std::uint16_t) override {}
   void on_closed(std::uint16_t) override {}
@@ -76,14 +83,14 @@ class control_plane final : private push_observer,
   void on_tick(time_point now) override;
 
   [[nodiscard]] expected<void, start_error> open_log();
-  [[nodiscard]] expected<void, start_error> open_head();
+  [[nodiscard]] expected<void, start_error> open_registry();
+  [[nodiscard]] expected<void, start_error> open_api();
   [[nodiscard]] expected<void, start_error> open_listeners();
   [[nodiscard]] expected<void, start_error> open_listener(const listener_settings& wished_listener,
                                                           edge::exchange_handler& handler, std::string_view name);
   /// Certificates that were replaced count for connections from now on; if they are not good, those of before do.
   void renew_certificates(time_point now);
   void share_descriptors();
-  [[nodiscard]] page_options page_options_of(bool has_fleet) const;
   void wait_for_signal();
   /// SIGINT, SIGTERM and SIGQUIT drain, the second one ends at once; SIGUSR1 opens the log file again; SIGHUP has the
   /// followed file read again.
@@ -99,12 +106,15 @@ class control_plane final : private push_observer,
   asio::signal_set signals_;
   std::unique_ptr<process::log_writer> log_;
   std::optional<gate> gate_;
-  std::optional<head_file> head_;
+  std::unique_ptr<registry_home> home_;
   std::optional<push_server> server_;
   std::optional<publisher> publisher_;
-  std::optional<watched_file> watched_;
+  std::optional<watched_file> watched_;  // where one is followed
+  std::optional<fleet_directory> directory_;
+  std::unique_ptr<api> api_;
+  std::optional<api_server> api_server_;
+  std::optional<api_carrier> carrier_;
   std::optional<control_pages> pages_;
-  std::optional<control_pages> open_pages_;  // of the metrics' own listener
   std::optional<front> front_;
   edge::connection_count connections_;
   edge::connection_room room_;

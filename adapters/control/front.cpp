@@ -20,17 +20,20 @@ io::task<void> front::serve(edge::exchange& x) {
   const std::string_view target = x.request.target;
   const std::size_t question = target.find('?');
   const std::string_view path = target.substr(0, question);
-  // Who balances or restarts asks without a token.
-  const bool is_open = path == "/health" || path == "/livez" || path == "/readyz";
+  // Who balances or restarts asks without a token, and so does who wants to know how to ask.
+  const bool is_contract = path == "/v1/openapi.json" && !x.request.body.has_body;
+  const bool is_open = path == "/health" || path == "/livez" || path == "/readyz" || is_contract;
+  const bool is_session = path == "/connect" || path == "/v1/connect";
+  const bool is_api = path.starts_with("/v1/");
   if (!is_open) {
-    if (const auto why = gate_.why_not(x.request, x.facts)) {
+    const door to = is_session ? door::routers : is_api ? door::api : door::pages;
+    if (const auto why = gate_.why_not(x.request, x.facts, to, clock_.wall)) {
       ++refused_;
       const std::string_view further = why->status == 401 ? "WWW-Authenticate: Bearer\r\n" : "";
       return answers_.send(x, front_problem(why->status, why->code, why->detail), further);
     }
   }
-  const bool is_session = path == "/connect" || path == "/v1/connect";
-  return is_session ? connect(x) : rest_.serve(x);
+  return is_session ? connect(x) : is_api ? api_.serve(x) : pages_.serve(x);
 }
 
 io::task<void> front::connect(edge::exchange& x) {

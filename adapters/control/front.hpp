@@ -11,13 +11,14 @@
 namespace cellroute::control {
 
 /// The port of the control plane: lets in whom the gate lets in, makes sessions of `/connect` and `/v1/connect`, and
-/// leaves all else to another handler.
+/// leaves all else to two handlers: what is below `/v1/` is the API's.
 ///
 /// Threads: the reactor's. What it is given outlives it.
 class front final : public edge::exchange_handler {
  public:
-  front(const io::loop_clock& clock, const gate& guard, push_server& server, edge::exchange_handler& rest)
-      : gate_(guard), server_(server), rest_(rest), answers_(clock) {}
+  front(const io::loop_clock& clock, const gate& guard, push_server& server, edge::exchange_handler& api,
+        edge::exchange_handler& pages)
+      : clock_(clock), gate_(guard), server_(server), api_(api), pages_(pages), answers_(clock) {}
 
   /// What is decided at once needs no frame: a session that lasts for days holds that of its server alone.
   [[nodiscard]] io::task<void> serve(edge::exchange& x) override;
@@ -28,9 +29,11 @@ class front final : public edge::exchange_handler {
  private:
   [[nodiscard]] io::task<void> connect(edge::exchange& x);
 
+  const io::loop_clock& clock_;
   const gate& gate_;
   push_server& server_;
-  edge::exchange_handler& rest_;
+  edge::exchange_handler& api_;
+  edge::exchange_handler& pages_;
   answer_writer answers_;
   std::uint64_t requests_ = 0;
   std::uint64_t refused_ = 0;

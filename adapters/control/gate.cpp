@@ -29,12 +29,6 @@ std::string_view trimmed(std::string_view text) {
 
 wire::digest digest_of(std::string_view text) { return sync::sha256(std::as_bytes(std::span(text))); }
 
-bool is_loopback(const io::socket_address& peer) {
-  if (!peer.v6) return peer.bytes[0] == 127;
-  return std::all_of(peer.bytes.begin(), peer.bytes.end() - 1, [](std::uint8_t b) { return b == 0; }) &&
-         peer.bytes.back() == 1;
-}
-
 /// Whether a Host is one that only this machine can mean.
 bool names_this_machine(std::string_view authority) {
   const std::size_t colon = authority.rfind(':');
@@ -57,11 +51,30 @@ std::optional<std::string_view> bearer_token(std::span<const field> fields) {
   return found;
 }
 
+/// Whether a token that was given out is for this.
+bool is_for(door to, role who) {
+  switch (to) {
+    case door::routers:
+      return who == role::router || who == role::admin;
+    case door::api:
+      return true;
+    case door::pages:
+      return may(who, scope::read);
+  }
+  return false;
+}
+
 bool has_field(std::span<const field> fields, std::string_view name) {
   return std::ranges::any_of(fields, [name](const field& f) { return same_ignoring_case(f.name, name); });
 }
 
 }  // namespace
+
+bool is_loopback(const io::socket_address& peer) {
+  if (!peer.v6) return peer.bytes[0] == 127;
+  return std::all_of(peer.bytes.begin(), peer.bytes.end() - 1, [](std::uint8_t b) { return b == 0; }) &&
+         peer.bytes.back() == 1;
+}
 
 expected<gate, std::string> gate::open(const auth_settings& auth) {
   gate made;
@@ -81,15 +94,17 @@ expected<gate, std::string> gate::open(const auth_settings& auth) {
   return made;
 }
 
-std::optional<gate_refusal> gate::why_not(const request_view& request, const edge::downstream_facts& facts) const {
+std::optional<gate_refusal> gate::why_not(const request_view& request, const edge::downstream_facts& facts, door to,
+                                          wall_time now) const {
   if (facts.client != nullptr) return std::nullopt;
   if (has_field(request.fields, "authorization")) {
     const auto token = bearer_token(request.fields);
-    if (token && token_) {
-      const wire::digest given = digest_of(*token);
-      if (CRYPTO_memcmp(given.data(), token_->data(), given.size()) == 0) return std::nullopt;
-    }
-    return gate_refusal{401, "unauthorized", "this token is not known here"};
+    const wire::digest given = token ? digest_of(*token) : wire::digest{};
+    if (token && token_ && CRYPTO_memcmp(given.data(), token_->data(), given.size()) == 0) return std::nullopt;
+    const auto who = token && book_ != nullptr ? book_->role_of(given, now) : std::nullopt;
+    if (!who) return gate_refusal{401, "unauthorized", "this token is not known here, or it is over"};
+    if (!is_for(to, *who)) return gate_refusal{403, "forbidden", "this token is for something else"};
+    return std::nullopt;
   }
   if (!loopback_without_token_ || !is_loopback(facts.peer))
     return gate_refusal{401, "unauthorized", "name a token: Authorization: Bearer TOKEN"};

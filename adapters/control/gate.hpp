@@ -4,11 +4,32 @@
 #include <string>
 #include <string_view>
 
+#include "adapters/control/api_access.hpp"
 #include "adapters/control/settings.hpp"
 #include "adapters/edge/exchange.hpp"
 #include "adapters/wire/sync_messages.hpp"
 
 namespace cellroute::control {
+
+/// What somebody comes for.
+///
+/// routers  a session of a router's
+/// api      what the API lets him do, which it looks at itself
+/// pages    metrics
+enum class door : std::uint8_t { routers, api, pages };
+
+/// Knows the tokens that were given out.
+class token_book {
+ public:
+  /// Whose token has this SHA-256; nothing: nobody's, or it is over.
+  [[nodiscard]] virtual std::optional<role> role_of(const wire::digest& token, wall_time now) = 0;
+
+ protected:
+  ~token_book() = default;
+};
+
+/// Whether an address is one of this machine alone.
+[[nodiscard]] bool is_loopback(const io::socket_address& address);
 
 /// Why somebody is not let in.
 struct gate_refusal {
@@ -18,24 +39,29 @@ struct gate_refusal {
 };
 
 /// Decides who may speak to the control plane: who has shown a certificate that the listener believes; who knows the
-/// token, from wherever; and, if so configured, who is on this machine.
+/// token of the settings, or one that was given out and is for this, from wherever; and, if so configured, who is on
+/// this machine.
 ///
 /// A page in a browser on this machine is on this machine, too, but nobody who runs it knows what it asks for. So
 /// without a token nothing is answered to what names an Origin, nor under a name that a stranger's zone can have.
 ///
-/// Threads: const from birth. The token itself is not kept, and how long a look takes does not tell of it.
+/// Threads: the reactor's. The token itself is not kept, and how long a look takes does not tell of it.
 class gate {
  public:
   /// Errors: the file cannot be read, others may read it, or what it holds is too short to be a secret.
   [[nodiscard]] static expected<gate, std::string> open(const auth_settings& auth);
 
-  [[nodiscard]] std::optional<gate_refusal> why_not(const request_view& request,
-                                                    const edge::downstream_facts& facts) const;
+  [[nodiscard]] std::optional<gate_refusal> why_not(const request_view& request, const edge::downstream_facts& facts,
+                                                    door to, wall_time now) const;
   [[nodiscard]] bool asks_for_token() const { return token_.has_value(); }
+  [[nodiscard]] const std::optional<wire::digest>& admin_token() const { return token_; }
+  /// Tokens that count besides; the book outlives the gate.
+  void set_book(token_book& book) { book_ = &book; }
 
  private:
   bool loopback_without_token_ = true;
   std::optional<wire::digest> token_;
+  token_book* book_ = nullptr;
 };
 
 }  // namespace cellroute::control

@@ -31,8 +31,11 @@ int main(int argc, char** argv) {
       "Examples:\n"
       "  cellroute-control --watch cellroute.yaml\n"
       "  cellroute-control --watch cellroute.yaml --store sqlite:control.db --listen 127.0.0.1:8081\n"
+      "  cellroute-control --store sqlite:control.db\n"
       "  cellroute-control --config control.yaml\n\n"
-      "Routers connect to ws://HOST:8081/connect. Without a token (auth.admin_token_file) or client certificates\n"
+      "Routers connect to ws://HOST:8081/connect; the API is at http://HOST:8081/v1/, its contract at\n"
+      "/v1/openapi.json. It writes where no file is followed. Without a token (auth.admin_token_file) or client "
+      "certificates\n"
       "(listeners[].tls.client_auth) only this machine may connect.\n"
       "Flags win over the file.\n"
       "Exit codes: 0 stopped as asked; 1 invalid configuration, or a port or store that cannot be had; 2 usage, or no "
@@ -71,8 +74,10 @@ int main(int argc, char** argv) {
     if (!error.otherwise.empty()) print_error(error.otherwise);
     return error.is_missing || error.is_override ? exit_usage : exit_invalid;
   }
-  if (settings->watch.empty()) {
-    print_error("nothing to publish: name a routing file with --watch FILE, or watch: FILE in the settings");
+  if (settings->watch.empty() && settings->store.empty()) {
+    print_error(
+        "nothing to publish, and nowhere to keep it: name a routing file with --watch FILE, or with --store "
+        "sqlite:FILE where it keeps what the API is told (watch: and store: in the settings)");
     return exit_usage;
   }
   if (const auto limit = process::raise_fd_limit(); !limit) print_error("the limit of descriptors stays as it was");

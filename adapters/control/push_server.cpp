@@ -80,6 +80,18 @@ void push_server::publish_base(sync::base_publication what) {
   pump();
 }
 
+bool push_server::dismiss(const std::string& router_id, const std::string& reason, duration spread) {
+  const bool is_here = hub_.dismiss(router_id, reason, 0s, spread);
+  pump();
+  return is_here;
+}
+
+bool push_server::resync(const std::string& router_id) {
+  const bool is_here = hub_.resync(router_id, reactor_.now());
+  pump();
+  return is_here;
+}
+
 void push_server::stop(const std::string& reason, duration spread) {
   is_stopping_ = true;
   hub_.goaway(reason, 0s, spread);

@@ -62,6 +62,8 @@ class push_server final : private io::tick_listener {
   // As of `push_hub`.
   void publish(sync::publication what);
   void publish_base(sync::base_publication what);
+  bool dismiss(const std::string& router_id, const std::string& reason, duration spread);
+  bool resync(const std::string& router_id);
   /// Sends all routers away, in `spread`, and takes no more.
   void stop(const std::string& reason, duration spread);
 

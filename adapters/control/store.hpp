@@ -88,6 +88,7 @@ class store_reader {
 struct store_identity {
   std::string cluster{};   ///< a name that no other store has
   std::uint64_t salt = 0;  ///< of all digests
+  std::uint64_t epoch = 1;
 };
 
 /// What is let go.

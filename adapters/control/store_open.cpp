@@ -108,7 +108,7 @@ stored<void> begin_contents(database& db, const store_identity& identity, wall_t
     if (auto done = set_meta(db, "kind", "store"); !done) return done;
     if (auto done = set_meta(db, "cluster", std::string_view(identity.cluster)); !done) return done;
     if (auto done = set_meta(db, "salt", identity.salt); !done) return done;
-    if (auto done = set_meta(db, "epoch", 1); !done) return done;
+    if (auto done = set_meta(db, "epoch", identity.epoch); !done) return done;
     if (auto done = detail::add_audit(db, "cellroute-control", "create", identity.cluster, {}, now); !done) return done;
     if (auto done = db.run(fmt::format("PRAGMA user_version = {}", schema_version).c_str()); !done) return done;
     return db.run(fmt::format("PRAGMA application_id = {}", application_id).c_str());

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "adapters/io/clock.hpp"
 #include "adapters/process/process_usage.hpp"
 #include "adapters/wire/print.hpp"
 
@@ -16,27 +17,29 @@ wire::config_file without_local_state(std::string path) {
   return file;
 }
 
+wall_time read_wall_clock() {
+  io::loop_clock clock;
+  clock.read();
+  return clock.wall;
+}
+
 }  // namespace
 
-watched_file::watched_file(io::reactor& reactor, std::string path, head_file& head, std::uint64_t seed,
-                           watch_listener& listener)
+watched_file::watched_file(io::reactor& reactor, std::string path, registry& to, watch_listener& listener)
     : file_(without_local_state(std::move(path))),
-      head_(head),
-      seed_(seed),
+      to_(to),
       listener_(listener),
       files_{file_.path},
       follower_(reactor, *this) {}
 
-expected<numbered_content, std::vector<std::string>> watched_file::read_first() {
+expected<std::uint64_t, std::vector<std::string>> watched_file::read_first() {
   how_ = {};
   reading first = read_all();
   hash_ = first.hash;
   files_ = std::move(first.files);
-  if (auto* made = std::get_if<numbered_content>(&first.what)) {
-    is_published_ = true;
-    return std::move(*made);
-  }
-  return unexpected(std::move(std::get<refused>(first.what).mistakes));
+  if (auto* why = std::get_if<refused>(&first.what)) return unexpected(std::move(why->mistakes));
+  const auto* made = std::get_if<taken>(&first.what);
+  return made != nullptr ? made->rows_quarantined : 0;
 }
 
 void watched_file::start() { follower_.start({}, files_); }
@@ -50,7 +53,7 @@ watched_file::reading watched_file::read_all() {
   // Files that it names for the first time, too, and whoever began to write meanwhile.
   if (how_.quiet && process::is_any_being_written(got.files, *how_.quiet)) return {hash_, files_, unsettled{}};
   if (c) {
-    got.what = make(*c);
+    got.what = publish(*c);
     process::give_back_memory();  // a table of a million keys took several times its size
   } else {
     got.what = refused{lines_of(c.error())};
@@ -58,25 +61,29 @@ watched_file::reading watched_file::read_all() {
   return got;
 }
 
-std::variant<watched_file::unchanged, watched_file::unsettled, watched_file::refused, numbered_content>
-watched_file::make(wire::configuration& c) {
-  auto table = wire::compile(c, generation_number{1}, seed_);
-  if (!table) {
+watched_file::outcome watched_file::publish(wire::configuration& c) {
+  const auto refuse_as = [](const problem& why) {
     wire::load_error error;
-    error.mistakes = std::move(table).error();
-    return refused{lines_of(error)};
-  }
-  c.key_files.clear();  // keys travel as rows
-  const publish_head& before = head_.head();
-  numbered_content made{sync::make_content(wire::write_fleet(c), (*std::move(table)).keys(), before.salt),
-                        before.content, c.spec.version, c.quarantined.size()};
-  if (made.content.sum == before.content.sum) {
-    if (is_published_) return unchanged{};
-    return made;
-  }
-  made.id = {before.content.epoch, before.content.version + 1, made.content.sum};
-  if (auto kept = head_.keep({made.id, before.salt}); !kept) return refused{{std::move(kept).error()}, true};
-  return made;
+    error.mistakes = why.mistakes;
+    if (why.mistakes.empty()) error.otherwise = why.detail;
+    const bool is_in_file = why.what == problem_kind::invalid || why.what == problem_kind::too_large;
+    return refused{lines_of(error), !is_in_file};
+  };
+  auto all = whole_of(c, to_.settings().seed, to_.settings().resource);
+  if (!all) return refuse_as(all.error());
+  const std::uint64_t rows_quarantined = all->quarantined;
+  registry::turn turn = to_.begin();
+  auto next = turn.replace_all(*std::move(all));
+  if (!next) return refuse_as(next.error());
+  const active_content& now = turn.base();
+  if (now.head.version > 0 && next->content.sum == now.content.sum) return unchanged{};
+  publish_order order;
+  order.author = "watch";
+  order.message = file_.path;
+  order.action = "config.watch";
+  order.now = read_wall_clock();
+  if (auto done = turn.publish(*std::move(next), order); !done) return refuse_as(done.error());
+  return taken{rows_quarantined};
 }
 
 void watched_file::take(const std::string& why_not) {
@@ -88,10 +95,9 @@ void watched_file::take(const std::string& why_not) {
   follower_.follow(files_);
   if (auto* why = std::get_if<refused>(&got.what)) return refuse(std::move(*why));
   follower_.end(false);
-  if (auto* made = std::get_if<numbered_content>(&got.what)) {
+  if (const auto* made = std::get_if<taken>(&got.what)) {
     mistakes_.clear();
-    is_published_ = true;
-    return listener_.on_content(std::move(*made));
+    return listener_.on_taken(made->rows_quarantined);
   }
   if (is_same && !how_.is_asked) return;  // also where it is still refused
   mistakes_.clear();

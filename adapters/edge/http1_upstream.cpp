@@ -22,7 +22,9 @@ http1_upstream::http1_upstream(http1_pool& pool)
     : pool_(pool), socket_(pool.reactor_), reader_(socket_, input_), writer_(socket_) {}
 
 io::task<stream_fault> http1_upstream::connect(time_point deadline) {
-  const expected<int, int> descriptor = io::start_connect(pool_.options_.address);
+  const pool_options& options = pool_.options_;
+  const expected<int, int> descriptor =
+      options.connects != nullptr ? options.connects->connect() : io::start_connect(options.address);
   if (!descriptor)
     co_return is_out_of_descriptors(descriptor.error()) ? stream_fault::no_descriptor : stream_fault::closed;
   if (socket_.open(*descriptor, true) != 0) co_return stream_fault::no_descriptor;

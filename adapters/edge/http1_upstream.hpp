@@ -64,10 +64,21 @@ class http1_upstream final : public upstream_stream {
   bool tunnel_ = false;
 };
 
+/// Where connections come from that no address leads to: a pair of sockets within the process.
+class connector {
+ public:
+  /// A descriptor that is connected and non-blocking. Errors: errno.
+  [[nodiscard]] virtual expected<int, int> connect() = 0;
+
+ protected:
+  ~connector() = default;
+};
+
 struct pool_options {
   io::socket_address address;
   pool_policy policy;
   http1::head_limits limits;
+  connector* connects = nullptr;  ///< in place of the address
 };
 
 /// One endpoint's connections on one reactor: the idle ones, last in first out, and those that are lent.

@@ -170,6 +170,31 @@ void push_hub::goaway(const std::string& reason, duration after, duration spread
   }
 }
 
+push_hub::session* push_hub::session_of(const std::string& router_id) {
+  const auto record = routers_.find(router_id);
+  const auto at = record != routers_.end() ? sessions_.find(record->second.session) : sessions_.end();
+  return at != sessions_.end() ? &at->second : nullptr;
+}
+
+bool push_hub::dismiss(const std::string& router_id, const std::string& reason, duration after, duration spread) {
+  session* const of = session_of(router_id);
+  if (of == nullptr) return false;
+  std::get<push_session>(of->machine).goaway(reason, after, spread);  // one of the base protocol has no id
+  look(routers_.find(router_id)->second.session, *of);
+  return true;
+}
+
+bool push_hub::resync(const std::string& router_id, time_point now) {
+  session* const of = session_of(router_id);
+  if (of == nullptr) return false;
+  auto& machine = std::get<push_session>(of->machine);
+  machine.forget_refusals();
+  if (is_published_) machine.publish(published_, now);
+  note(*of, machine, now);
+  look(machine.number(), *of);
+  return true;
+}
+
 void push_hub::tick(time_point now) {
   for (auto& [number, of] : sessions_) {
     if (auto* machine = std::get_if<push_session>(&of.machine)) {

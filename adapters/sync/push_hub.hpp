@@ -76,6 +76,10 @@ class push_hub {
   /// Sends all routers away, to come again `after`, and then within `spread`; those of the base protocol just lose
   /// their connection.
   void goaway(const std::string& reason, duration after, duration spread);
+  /// One router, the same. False: it is not here.
+  [[nodiscard]] bool dismiss(const std::string& router_id, const std::string& reason, duration after, duration spread);
+  /// Forgets what a router has refused: it is offered what is published once more. False: it is not here.
+  [[nodiscard]] bool resync(const std::string& router_id, time_point now);
   /// Whether anybody would take that.
   [[nodiscard]] bool has_base_sessions() const { return base_sessions_ > 0; }
 
@@ -109,6 +113,7 @@ class push_hub {
   void note(session& of, const push_session& machine, time_point now);
   void take_base(std::uint64_t number, base_session& machine, std::string_view text, time_point now);
   void look(std::uint64_t number, session& of);
+  [[nodiscard]] session* session_of(const std::string& router_id);
   void forget_some();
 
   hub_settings settings_;

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "adapters/tool/ctl_client.hpp"
+#include "adapters/tool/ctl_words.hpp"
 #include "adapters/tool/verbs.hpp"
 
 namespace cellroute::tool {
@@ -28,7 +30,7 @@ std::string unknown_flag(const std::string& flag) {
 
 /// What is wrong with the first word, if anything.
 std::optional<std::string> find_bad_start(const CLI::App& app, std::span<const std::string> arguments) {
-  constexpr std::string_view later[] = {"diff", "import", "export", "schema", "ctl", "spec"};
+  constexpr std::string_view later[] = {"diff", "import", "export", "schema", "spec"};
   constexpr std::string_view flags[] = {"-h", "--help", "-V", "--version"};
   if (arguments.empty()) return std::nullopt;
   const std::string& first = arguments.front();
@@ -37,7 +39,7 @@ std::optional<std::string> find_bad_start(const CLI::App& app, std::span<const s
     return unknown_flag(first);
   }
   if (std::ranges::find(later, first) != std::end(later)) {
-    return first + " is not supported yet; there are check, compile, explain, capacity and version, and --help\n";
+    return first + " is not supported yet; there are check, compile, explain, capacity, ctl and version, and --help\n";
   }
   if (first == "config" && arguments.size() > 1 && !arguments[1].starts_with('-') && arguments[1] != "validate") {
     return "no command is named config " + arguments[1] + "; there is config validate, another name of check\n";
@@ -45,7 +47,8 @@ std::optional<std::string> find_bad_start(const CLI::App& app, std::span<const s
   for (const CLI::App* verb : app.get_subcommands(nullptr)) {
     if (verb->get_name() == first) return std::nullopt;
   }
-  return "no command is named " + first + "; there are check, compile, explain, capacity and version, and --help\n";
+  return "no command is named " + first +
+         "; there are check, compile, explain, capacity, ctl and version, and --help\n";
 }
 
 /// What no option and no argument took, as the person would say it: the library turns their order round.
@@ -59,8 +62,10 @@ std::string what_is_left(const std::vector<std::string>& left) {
 
 outcome run(std::span<const std::string> arguments, const surroundings& around) {
   request asked;
-  CLI::App app{"Reads, checks and explains cellroute's configuration. Nothing here needs a running router.",
-               "cellroute"};
+  CLI::App app{
+      "Reads, checks and explains cellroute's configuration, which needs nothing that runs; and, with ctl, asks a "
+      "control plane.",
+      "cellroute"};
   app.require_subcommand(1);
   app.set_version_flag("-V,--version", "cellroute " + around.version + " (" + around.commit + ")");
   app.footer(
@@ -96,6 +101,8 @@ outcome run(std::span<const std::string> arguments, const surroundings& around) 
   CLI::App* config_verb = app.add_subcommand("config", "Another name: `config validate` is `check`");
   config_verb->require_subcommand(1);
   add_check(*config_verb, "validate", asked);
+  ctl_request told;
+  add_ctl(app, told);
 
   // Told here, because the library would only say that a command is missing.
   if (const auto refused = find_bad_start(app, arguments)) return {exit_usage, "", *refused};
@@ -112,6 +119,11 @@ outcome run(std::span<const std::string> arguments, const surroundings& around) 
   if (app.got_subcommand("explain")) return explain(asked, around);
   if (app.got_subcommand("compile")) return compile(asked);
   if (app.got_subcommand("capacity")) return capacity(asked, around);
+  if (app.got_subcommand("ctl")) {
+    auto way = ctl_client::open(told.url, told.token_file, told.ca_file);
+    if (!way) return {exit_usage, "", way.error() + "\n"};
+    return control(told, *way);
+  }
   if (app.got_subcommand("version")) return print_version(asked, around);
   return check(asked, around);
 }

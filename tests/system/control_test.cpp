@@ -43,7 +43,7 @@ struct start_case {
 const start_case start_cases[] = {
     {"help has examples", {"--help"}, 0, "cellroute-control --watch cellroute.yaml"},
     {"the version", {"--version"}, 0, "cellroute-control 0."},
-    {"nothing to publish", {}, 2, "nothing to publish: name a routing file with --watch FILE"},
+    {"nothing to publish", {}, 2, "nothing to publish, and nowhere to keep it: name a routing file with --watch FILE"},
     {"a flag that there is not", {"--port", "1"}, 2, "--port"},
     {"settings that are not there", {"--config", "FOLDER/no.yaml"}, 2, "no.yaml: no such file"},
     {"settings with a mistake, and its place",
@@ -97,7 +97,7 @@ TEST_CASE("control: a port and a store have one control plane each") {
   const ended on_store = run_control(
       {"--watch", file, "--listen", "127.0.0.1:0", "--store", "sqlite:" + (control.folder() / "control.db").string()});
   CHECK(on_store.code == 1);
-  CHECK(on_store.output.find("another control plane has this store") != std::string::npos);
+  CHECK(on_store.output.find("another process uses it") != std::string::npos);
 }
 
 struct page_case {
@@ -111,15 +111,18 @@ const page_case page_cases[] = {
     {"GET", "/health", 200, R"({"status":"healthy"})"},
     {"GET", "/livez", 200, R"({"status":"alive"})"},
     {"GET", "/readyz", 200, R"({"status":"ready"})"},
-    {"GET", "/v1/info", 200, R"("published":{"epoch":1,"version":1,)"},
+    {"GET", "/v1/info", 200, R"("epoch":1,"version":1,)"},
     {"GET", "/v1/config", 200, R"("default_placement": "a")"},
-    {"GET", "/v1/routers", 200, R"({"total":0,"routers":[]})"},
+    {"GET", "/v1/routers", 200, R"({"routers":[]})"},
     {"GET", "/v1/fleet/drift", 200, R"("connected":0,"on_target":0)"},
     {"GET", "/metrics", 200, "cellroute_control_keys 1\n"},
-    {"GET", "/v1/routers/rt-1", 404, R"("code":"unknown_router")"},
+    {"GET", "/v1/routers/rt-1", 404, R"("code":"unknown")"},
     {"GET", "/", 404, R"("code":"not_found")"},
     {"GET", "/health/", 404, R"("code":"not_found")"},
-    {"POST", "/v1/config", 405, R"("code":"method_not_allowed")"},
+    {"POST", "/v1/config", 405, R"("code":"method")"},
+    {"DELETE", "/v1/keys/acme", 409, R"("code":"following_file")"},
+    {"GET", "/v1/openapi.json", 200, R"("openapi": "3.1.0")"},
+    {"GET", "/v1/nothing", 404, R"("code":"unknown")"},
     {"GET", "/connect", 426, R"("code":"handshake")"},
     {"POST", "/connect", 405, R"("code":"handshake")"},
 };
@@ -136,7 +139,7 @@ TEST_CASE("control: its pages") {
     CHECK(answer.head.has("Date"));
   }
   CHECK(control.page("/v1/config").head.value("ETag") == "\"1.1\"");
-  CHECK(control.page("/v1/config", "POST").head.value("Allow") == "GET, HEAD");
+  CHECK(control.page("/v1/config", "POST").head.value("Allow") == "GET, PUT");
   CHECK(control.page("/connect").head.value("Sec-WebSocket-Version") == "13");
 }
 

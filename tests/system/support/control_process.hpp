@@ -14,10 +14,10 @@
 namespace cellroute::system_test {
 
 struct control_setup {
-  std::string routes{};  ///< the followed file
-  std::string routes_name = "cellroute.yaml";
-  std::string settings{};  ///< further sections of the settings
-  std::string listener{};  ///< further keys of the listener, each with a comma before it
+  std::string routes{};                        ///< the followed file
+  std::string routes_name = "cellroute.yaml";  ///< empty: it follows none, and the API writes
+  std::string settings{};                      ///< further sections of the settings
+  std::string listener{};                      ///< further keys of the listener, each with a comma before it
   std::vector<std::pair<std::string, std::string>> files{};  ///< beside them, for the owner alone: name and content
 };
 
@@ -25,7 +25,7 @@ struct control_setup {
 class control_process {
  public:
   explicit control_process(control_setup with) : setup_(std::move(with)) {
-    write_routes(setup_.routes);
+    if (!setup_.routes_name.empty()) write_routes(setup_.routes);
     for (const auto& [name, text] : setup_.files) {
       std::ofstream(folder_.path() / name) << text;
       std::filesystem::permissions(folder_.path() / name, std::filesystem::perms(0600));
@@ -33,7 +33,7 @@ class control_process {
     port_ = unused_port();
     std::ofstream(folder_.path() / "control.yaml")
         << "apiVersion: cellroute-control/v1\nlisteners: [{address: \"127.0.0.1:" << port_ << "\"" << setup_.listener
-        << "}]\nwatch: " << setup_.routes_name << "\nstore: \"sqlite:control.db\"\nlog: {level: debug}\n"
+        << "}]\nwatch: \"" << setup_.routes_name << "\"\nstore: \"sqlite:control.db\"\nlog: {level: debug}\n"
         << setup_.settings;
     start();
   }

@@ -42,6 +42,7 @@ class one_router final : public router_directory {
     return id == "r1" ? std::optional<std::string>("{\"id\":\"r1\",\"state\":\"in_sync\"}") : std::nullopt;
   }
   std::string drift() override { return "{\"versions\":[]}"; }
+  std::vector<std::string> mistakes() override { return {}; }
   bool command(std::string_view id, std::string_view what) override {
     if (id == "r1") commands.emplace_back(what);
     return id == "r1";

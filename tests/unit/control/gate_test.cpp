@@ -77,7 +77,7 @@ TEST_CASE("gate: who is let in") {
     request.fields = fields;
     edge::downstream_facts facts;
     facts.peer = io::parse_address(row.peer, 4711).value();
-    const auto why = made->why_not(request, facts);
+    const auto why = made->why_not(request, facts, door::pages, {});
     CHECK((why ? why->status : 0) == row.status);
   }
 }
@@ -89,7 +89,54 @@ TEST_CASE("gate: two tokens are none") {
   std::vector<field> fields{{"Authorization", "Bearer 0123456789abcdef"}, {"authorization", "Bearer other"}};
   request_view request;
   request.fields = fields;
-  CHECK(made->why_not(request, {}));
+  CHECK(made->why_not(request, {}, door::pages, {}));
+}
+
+/// A token of each role, whose digest is that of the role's name, and one that is over.
+class some_tokens final : public token_book {
+ public:
+  std::optional<role> role_of(const wire::digest& given, wall_time now) override {
+    for (const role who : all_roles) {
+      const std::string name = std::string(to_string(who)) + "-0123456789abcdef";
+      if (sync::sha256(std::as_bytes(std::span(name))) == given)
+        return now < wall_time(1h) ? std::optional(who) : std::nullopt;
+    }
+    return std::nullopt;
+  }
+};
+
+struct book_case {
+  std::string_view who;
+  int routers;
+  int api;
+  int pages;
+};
+
+const book_case book_cases[] = {
+    {"viewer", 403, 0, 0}, {"publisher", 403, 0, 0}, {"operator", 403, 0, 0},
+    {"admin", 0, 0, 0},    {"router", 0, 0, 403},    {"nobody", 401, 401, 401},
+};
+
+TEST_CASE("gate: a token that was given out opens what its role is for, until it is over") {
+  auto made = gate::open({false, {}});
+  REQUIRE(made);
+  some_tokens book;
+  made->set_book(book);
+  for (const book_case& row : book_cases) {
+    CAPTURE(row.who);
+    const std::string value = "Bearer " + std::string(row.who) + "-0123456789abcdef";
+    std::vector<field> fields{{"Authorization", value}};
+    request_view request;
+    request.fields = fields;
+    const auto status = [&](door to, wall_time now = {}) {
+      const auto why = made->why_not(request, {}, to, now);
+      return why ? static_cast<int>(why->status) : 0;
+    };
+    CHECK(status(door::routers) == row.routers);
+    CHECK(status(door::api) == row.api);
+    CHECK(status(door::pages) == row.pages);
+    CHECK(status(door::api, wall_time(2h)) == 401);
+  }
 }
 
 struct file_case {

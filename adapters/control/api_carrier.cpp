@@ -1,0 +1,190 @@
+#include "adapters/control/api_carrier.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <vector>
+
+#include "adapters/control/api_server.hpp"
+#include "adapters/io/tls_session.hpp"
+
+namespace cellroute::control {
+namespace {
+
+constexpr duration step_timeout = 30s;      // for a client that sends or takes nothing
+constexpr duration answer_timeout = 10min;  // a million rows take seconds, and those before them, too
+
+bool equal_ignoring_case(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  return std::ranges::equal(a, b, {}, lower, lower);
+}
+
+/// What the API looks at. Ranges and codings of the answer are not among it: it answers as it is asked, whole.
+bool is_passed_on(std::string_view name) {
+  constexpr std::string_view names[] = {"Accept",        "Authorization",   "Content-Encoding",
+                                        "Content-Type",  "Idempotency-Key", "If-Match",
+                                        "If-None-Match", "Last-Event-ID",   "Origin"};
+  return std::ranges::any_of(names, [name](std::string_view each) { return equal_ignoring_case(each, name); });
+}
+
+bool has_field(std::span<const field> fields, std::string_view name) {
+  return std::ranges::any_of(fields, [name](const field& f) { return equal_ignoring_case(f.name, name); });
+}
+
+/// Its client's leaving ends it.
+class leaving final : public edge::leaving_watcher {
+ public:
+  leaving(edge::exchange& x, edge::upstream_stream& stream) : x_(x), stream_(stream) { x_.watch_leaving(this); }
+  leaving(const leaving&) = delete;
+  leaving& operator=(const leaving&) = delete;
+  ~leaving() { x_.watch_leaving(nullptr); }
+  void on_client_left() override { stream_.cancel(); }
+
+ private:
+  edge::exchange& x_;
+  edge::upstream_stream& stream_;
+};
+
+}  // namespace
+
+/// One request on its way there and back.
+class api_carrier::request {
+ public:
+  request(api_carrier& of, edge::exchange& x) : of_(of), x_(x) { ++of_.requests_; }
+  request(const request&) = delete;
+  request& operator=(const request&) = delete;
+  ~request() { --of_.requests_; }
+
+  io::task<void> carry() {
+    const edge::upstream_handle handle = of_.pool_.take(edge::connection_need::fresh);
+    stream_ = handle.get();
+    const edge::stream_fault fault = co_await stream_->connect(due(step_timeout));
+    if (fault != edge::stream_fault::none) {
+      co_await refuse(503, "busy", "there is no room for a further request now; come again later");
+      co_return;
+    }
+    const leaving watch(x_, *stream_);
+    const bool is_sent = co_await send();
+    if (!is_sent) co_return;
+    co_await relay();
+  }
+
+ private:
+  [[nodiscard]] time_point due(duration after) const { return of_.reactor_.clock().now + after; }
+
+  io::task<void> refuse(std::uint16_t status, std::string_view code, std::string_view detail) {
+    return of_.answers_.send(x_, front_problem(status, code, detail));
+  }
+
+  /// The request. False: it was answered, or cut. That the API takes no more is no fault: it has its answer then.
+  io::task<bool> send() {
+    for (field& f : x_.request.fields) f.skip = !is_passed_on(f.name);
+    std::vector<field> added;
+    const auto add = [&added](std::string_view name, std::string_view value) {
+      if (!value.empty()) added.push_back({name, value, field_name::other, false});
+    };
+    add(peer_field, is_loopback(x_.facts.peer) ? "local" : "remote");
+    if (x_.facts.client != nullptr) {
+      const std::string& subject = x_.facts.client->subject;
+      // What a field cannot carry is nobody's name here, but somebody's it is.
+      const bool is_plain = std::ranges::all_of(subject, [](char c) { return c >= ' ' && c != 127; });
+      add(certificate_field, is_plain && !subject.empty() ? std::string_view(subject) : "unnamed");
+    }
+    // The library would wait for the end of the connection where a method may have content and none is announced.
+    const bool is_read = x_.request.method == "GET" || x_.request.method == "HEAD";
+    if (!x_.request.body.has_body && !is_read) add("Content-Length", "0");
+    edge::outgoing_request out;
+    out.view = &x_.request;
+    out.added = added;
+    out.authority = x_.request.authority.empty() ? std::string_view("localhost") : x_.request.authority;
+    edge::body_piece piece = x_.first_body();
+    if (piece.fault == edge::stream_fault::none) {
+      edge::stream_fault sent = co_await stream_->send_head(out, piece, edge::no_trailers, due(step_timeout));
+      if (!piece.end && x_.request.expects_continue) co_await go_on();
+      while (sent == edge::stream_fault::none && !piece.end) {
+        piece = co_await x_.read_body(due(step_timeout));
+        if (piece.fault != edge::stream_fault::none) break;
+        sent = co_await stream_->send_body(piece, edge::no_trailers, due(step_timeout));
+      }
+    }
+    if (piece.fault == edge::stream_fault::none) co_return true;
+    stream_->cancel();
+    if (piece.fault == edge::stream_fault::timed_out) {
+      co_await refuse(408, "timeout", "the rest of the request did not come");
+    } else if (piece.fault == edge::stream_fault::malformed) {
+      co_await refuse(400, "malformed_request", "the framing of the content is broken");
+    } else {
+      x_.abort();
+    }
+    co_return false;
+  }
+
+  io::task<void> go_on() {
+    response_view view;
+    view.status = 100;
+    view.reason = "Continue";
+    edge::outgoing_response head;
+    head.view = &view;
+    (void)co_await x_.send_interim(head, due(step_timeout));
+  }
+
+  io::task<void> relay() {
+    edge::answer_head answer;
+    do {
+      answer = co_await stream_->read_head(due(answer_timeout));
+    } while (answer.fault == edge::stream_fault::none && answer.head->status < 200);
+    if (answer.fault != edge::stream_fault::none) {
+      if (x_.has_left()) {
+        x_.abort();
+        co_return;
+      }
+      co_await refuse(503, "unavailable", "the control plane stops, or could not answer in time");
+      co_return;
+    }
+    for (field& f : answer.head->fields) f.skip = f.skip || equal_ignoring_case(f.name, "Keep-Alive");
+    edge::body_piece piece = stream_->first_body();
+    edge::outgoing_response out;
+    out.view = answer.head;
+    const std::array<field, 2> added{field{"Date", of_.date_.at(of_.reactor_.clock().wall), field_name::date, false},
+                                     field{"Cache-Control", "no-store", field_name::other, false}};
+    const bool says_itself = has_field(answer.head->fields, "Cache-Control");
+    out.added = std::span<const field>(added).first(says_itself ? 1 : 2);
+    out.close = !x_.settle_body();
+    edge::stream_fault sent = edge::stream_fault::none;
+    if (piece.fault == edge::stream_fault::none) {
+      sent = co_await x_.send_head(out, piece, edge::no_trailers, due(step_timeout));
+    }
+    while (sent == edge::stream_fault::none && piece.fault == edge::stream_fault::none && !piece.end) {
+      piece = co_await stream_->read_body(due(answer_timeout));
+      if (piece.fault == edge::stream_fault::none) {
+        sent = co_await x_.send_body(piece, edge::no_trailers, due(step_timeout));
+      }
+    }
+    if (sent == edge::stream_fault::none && piece.fault == edge::stream_fault::none) co_return;
+    x_.abort();
+    x_.stop_reading();
+    stream_->cancel();
+  }
+
+  api_carrier& of_;
+  edge::exchange& x_;
+  edge::upstream_stream* stream_ = nullptr;
+};
+
+api_carrier::api_carrier(io::reactor& reactor, edge::connector& to, std::size_t requests_max)
+    : reactor_(reactor),
+      answers_(reactor.clock()),
+      pool_(reactor, edge::pool_options{{}, {}, {}, &to}),
+      requests_max_(requests_max) {}
+
+io::task<void> api_carrier::serve(edge::exchange& x) {
+  if (requests_ >= requests_max_) {
+    co_await answers_.send(x, front_problem(503, "busy", "too many requests are being answered; come again later"),
+                           "Retry-After: 1\r\n");
+    co_return;
+  }
+  request one(*this, x);
+  co_await one.carry();
+}
+
+}  // namespace cellroute::control

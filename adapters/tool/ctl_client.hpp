@@ -1,0 +1,30 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "adapters/tool/ctl.hpp"
+
+namespace cellroute::tool {
+
+/// The way to a control plane over HTTP or HTTPS.
+class ctl_client final : public api_transport {
+ public:
+  /// `url` as `http://HOST:PORT` or `https://HOST:PORT`; the files may be empty: no token, the system's certificates.
+  ///
+  /// Errors: as a line for the operator, about the URL or a file.
+  [[nodiscard]] static expected<ctl_client, std::string> open(const std::string& url, const std::string& token_file,
+                                                              const std::string& ca_file);
+  ctl_client(ctl_client&& other) noexcept;
+  ctl_client& operator=(ctl_client&&) = delete;
+  ~ctl_client();
+
+  [[nodiscard]] expected<api_reply, std::string> ask(const api_request& what) override;
+
+ private:
+  struct connection;
+  explicit ctl_client(std::unique_ptr<connection> open);
+  std::unique_ptr<connection> connection_;
+};
+
+}  // namespace cellroute::tool

@@ -1,0 +1,79 @@
+#include "adapters/tool/ctl_words.hpp"
+
+namespace cellroute::tool {
+namespace {
+
+CLI::App& add_verb(CLI::App& parent, ctl_request& asked, ctl_verb verb, const std::string& name,
+                   const std::string& says) {
+  CLI::App* const made = parent.add_subcommand(name, says);
+  made->fallthrough();  // `--url` and its like may stand behind a verb
+  made->parse_complete_callback([&asked, verb] { asked.verb = verb; });
+  return *made;
+}
+
+/// What all verbs have that change something.
+void add_change(CLI::App& verb, ctl_request& asked) {
+  verb.add_option("-m,--message", asked.message, "Why, for the history; at most 1000 bytes");
+  verb.add_flag("--dry-run", asked.is_dry_run, "Change nothing; say what would change");
+  verb.add_option("--override", asked.guard, "A guard that does not count this once");
+}
+
+void add_keys(CLI::App& ctl, ctl_request& asked) {
+  CLI::App* const keys = ctl.add_subcommand("keys", "Routing keys: list, set, rm, import, export");
+  keys->require_subcommand(1);
+  keys->fallthrough();
+  CLI::App& list = add_verb(*keys, asked, ctl_verb::keys_list, "list", "List keys and where they lead");
+  list.add_option("--prefix", asked.prefix, "Only keys that begin so");
+  list.add_option("--limit", asked.limit, "At most so many; 20 unless given")->check(CLI::Range(1, 10'000));
+  CLI::App& set = add_verb(*keys, asked, ctl_verb::keys_set, "set", "Lead a key to a placement");
+  set.add_option("key", asked.key, "The routing key")->required();
+  set.add_option("placement", asked.placement, "The placement")->required();
+  add_change(set, asked);
+  CLI::App& remove = add_verb(*keys, asked, ctl_verb::keys_remove, "rm", "Take a key's row away");
+  remove.add_option("key", asked.key, "The routing key")->required();
+  add_change(remove, asked);
+  CLI::App& take = add_verb(*keys, asked, ctl_verb::keys_import, "import", "Lead the keys of a file to where it says");
+  take.add_option("file", asked.file, "Rows: .csv, .jsonl or .json; - is what comes in")->required();
+  take.add_flag("--replace", asked.replaces, "Take all other rows away");
+  add_change(take, asked);
+  CLI::App& give = add_verb(*keys, asked, ctl_verb::keys_export, "export", "Print all rows as lines of JSON");
+  give.add_option("-o,--output", asked.output_file, "Into this file");
+}
+
+}  // namespace
+
+void add_ctl(CLI::App& app, ctl_request& asked) {
+  CLI::App* const ctl = app.add_subcommand("ctl", "Ask a running control plane, or tell it what to publish");
+  ctl->require_subcommand(1);
+  ctl->add_option("--url", asked.url, "The control plane; http://127.0.0.1:8081 unless given")
+      ->envname("CELLROUTE_CONTROL_URL");
+  ctl->add_option("--token-file", asked.token_file, "A file with the token")->envname("CELLROUTE_TOKEN_FILE");
+  ctl->add_option("--ca-file", asked.ca_file, "Whom to believe that it is the control plane, for https");
+  ctl->add_flag("--json", asked.as_json, "Print JSON");
+  ctl->footer(
+      "Examples:\n"
+      "  cellroute ctl status\n"
+      "  cellroute ctl push fleet.yaml --dry-run\n"
+      "  cellroute ctl keys set acme cell-2 -m 'moved for load'\n"
+      "  cellroute ctl where acme\n"
+      "  cellroute ctl rollback 41\n"
+      "Exit codes: 0 done, 1 the configuration is invalid, 2 wrong usage, 4 refused, 5 no answer");
+  (void)add_verb(*ctl, asked, ctl_verb::status, "status", "What is published, and who runs it");
+  (void)add_verb(*ctl, asked, ctl_verb::routers, "routers", "All routers, what they run, what they refused");
+  CLI::App& push = add_verb(*ctl, asked, ctl_verb::push, "push", "Publish a configuration, in place of all of it");
+  push.add_option("file", asked.file, "The configuration, YAML or JSON; - is what comes in")->required();
+  add_change(push, asked);
+  CLI::App& diff = add_verb(*ctl, asked, ctl_verb::diff, "diff", "What differs between two versions");
+  diff.add_option("version", asked.version, "The older one")->required();
+  diff.add_option("other", asked.other_version, "The newer one; without it, what is published");
+  CLI::App& rollback = add_verb(*ctl, asked, ctl_verb::rollback, "rollback", "Publish what a version was once more");
+  rollback.add_option("version", asked.version, "That version")->required();
+  add_change(rollback, asked);
+  CLI::App& history = add_verb(*ctl, asked, ctl_verb::history, "history", "The versions, the newest first");
+  history.add_option("--limit", asked.limit, "At most so many; 20 unless given")->check(CLI::Range(1, 10'000));
+  CLI::App& where = add_verb(*ctl, asked, ctl_verb::where, "where", "Where a key leads, why, and where it led before");
+  where.add_option("key", asked.key, "The routing key")->required();
+  add_keys(*ctl, asked);
+}
+
+}  // namespace cellroute::tool

@@ -1,0 +1,198 @@
+// The API of the control plane as its users have it: over its port, and by `cellroute ctl`; with a router at the end.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <csignal>
+#include <deque>
+#include <fstream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tests/system/support/control_process.hpp"
+#include "tests/system/support/native_double.hpp"
+
+namespace cellroute::system_test {
+namespace {
+
+constexpr std::string_view fleet =
+    "version: \"v1\"\nrouting: {default_placement: a, keys: {inline: {acme: a}}}\nplacements: {a: {endpoints: [{url: "
+    "\"http://127.0.0.1:1\"}]}, b: {endpoints: [{url: \"http://127.0.0.1:2\"}]}}\n";
+
+struct told {
+  int code = 0;
+  std::string output;
+
+  [[nodiscard]] bool has(std::string_view text) const { return output.find(text) != std::string::npos; }
+};
+
+/// The tool with its words, against this control plane.
+told ctl(const control_process& control, std::vector<std::string> words) {
+  std::vector<std::string> command{CELLROUTE_TOOL_PATH, "ctl", "--url",
+                                   "http://127.0.0.1:" + std::to_string(control.port())};
+  command.insert(command.end(), words.begin(), words.end());
+  program tool(command, {}, 0);
+  const auto code = tool.wait_exit();
+  return {code.value_or(-1), tool.whole_output()};
+}
+
+std::string written(const control_process& control, const std::string& name, std::string_view text) {
+  const std::string path = (control.folder() / name).string();
+  std::ofstream(path) << text;
+  return path;
+}
+
+message put(const control_process& control, std::string_view path, std::string_view body, std::string_view fields,
+            std::string_view method = "PUT") {
+  return ask(control.port(), std::string(method) + " " + std::string(path) + " HTTP/1.1\r\nHost: localhost\r\n" +
+                                 std::string(fields) + "Content-Length: " + std::to_string(body.size()) +
+                                 "\r\nConnection: close\r\n\r\n" + std::string(body));
+}
+
+TEST_CASE("control API: what is told to it reaches routers, and it goes on after a kill") {
+  control_process control({.routes_name = ""});
+  CHECK(control.page("/readyz").status() == 200);
+  CHECK(control.page("/v1/config").status() == 404);
+  native_double router(control.port(), "rt-1");
+  const std::string file = written(control, "fleet.yaml", fleet);
+  const told pushed = ctl(control, {"push", file, "-m", "the first"});
+  CHECK(pushed.output == "version 1: 1 key; 1 added, 0 moved, 0 removed\n");
+  CHECK(pushed.code == 0);
+  REQUIRE(router.runs(1));
+  CHECK(ctl(control, {"push", file}).output == "nothing changed: version 1\n");
+
+  const told dry = ctl(control, {"keys", "set", "acme", "b", "--dry-run"});
+  CHECK(dry.has("1 -> 1: 0 added, 1 moved (100 %)"));
+  CHECK(ctl(control, {"keys", "set", "acme", "b"}).output == "version 2: 1 key; 0 added, 1 moved, 0 removed\n");
+  CHECK(ctl(control, {"keys", "set", "umbra/1", "b", "-m", "a new one"}).code == 0);
+  REQUIRE(router.runs(3));
+  const told where = ctl(control, {"where", "acme"});
+  CHECK(where.has("acme -> placement b, cell b (tier)"));
+  CHECK(where.has("loopback"));
+  CHECK(ctl(control, {"where", "nobody"}).has("nobody -> placement a, cell a (default)\nit has no row of its own\n"));
+  CHECK(ctl(control, {"diff", "1"}).has("version 1 -> 3\nkeys        1 -> 2: 1 added, 1 moved (100 %)"));
+  CHECK(ctl(control, {"history"}).has("a new one"));
+  CHECK(ctl(control, {"keys", "list"}).has("umbra/1  b\n"));
+
+  control.kill();
+  control.start();
+  CHECK(ctl(control, {"rollback", "1", "-m", "back"}).output == "version 4: 1 key; 0 added, 1 moved, 1 removed\n");
+  REQUIRE(router.runs(4));
+  CHECK(ctl(control, {"history", "--limit", "1"}).has("back to 1: back"));
+  CHECK(eventually([&] { return ctl(control, {"routers"}).has("in_sync  4        yes"); }));
+  CHECK(ctl(control, {"status"}).has("published      version 4 (v1) of epoch 1, 1 key\n"));
+  CHECK(ctl(control, {"status"}).has("routers        1 connected, 1 on target, 0 refused it\n"));
+  CHECK(control.page("/v1/audit:verify").content.find(R"("ok":true)") != std::string::npos);
+}
+
+TEST_CASE("control API: what is wrong is told with its place, and changes nothing") {
+  control_process control({.routes_name = ""});
+  const std::string file = written(control, "fleet.yaml", fleet);
+  REQUIRE(ctl(control, {"push", file}).code == 0);
+  const std::string wrong = written(control, "wrong.yaml", "routing: {default_placement: c}\nplacements: {}\n");
+  const told refused = ctl(control, {"push", wrong});
+  CHECK(refused.code == 1);
+  CHECK(refused.has(wrong + ":1:11: routing.default_placement: "));
+  const told nowhere = ctl(control, {"keys", "set", "acme", "nowhere"});
+  CHECK(nowhere.code == 1);
+  CHECK(nowhere.has("nowhere"));
+  CHECK(ctl(control, {"rollback", "7"}).code == 4);
+  CHECK(ctl(control, {"push", "/nowhere.yaml"}).code == 2);
+  CHECK(control.page("/v1/info").content.find(R"("version":1,)") != std::string::npos);
+  // Whoever looked at something else is told so.
+  CHECK(put(control, "/v1/keys/acme", R"({"placement":"b"})", "If-Match: \"1.7\"\r\n").status() == 412);
+  CHECK(put(control, "/v1/keys/acme", R"({"placement":"b"})", "").status() == 428);
+  CHECK(put(control, "/v1/keys/acme", R"({"placement":"b"})", "If-Match: \"1.1\"\r\n").status() == 200);
+}
+
+TEST_CASE("control API: a router that refused is offered it once more, or is sent away, as the operator says") {
+  control_process control({.routes_name = ""});
+  REQUIRE(ctl(control, {"push", written(control, "fleet.yaml", fleet)}).code == 0);
+  native_double router(control.port(), "rt-1");
+  REQUIRE(router.runs(1));
+  router.refuse(true);
+  REQUIRE(ctl(control, {"keys", "set", "acme", "b"}).code == 0);
+  REQUIRE(eventually([&] { return ctl(control, {"routers"}).has("rejected"); }));
+  const std::size_t offered = router.seen().transfers.size();
+  CHECK(put(control, "/v1/routers/rt-1:resync", "", "", "POST").status() == 202);
+  CHECK(eventually([&] { return router.seen().transfers.size() == offered + 1; }));
+  CHECK(put(control, "/v1/routers/rt-1:goaway", "", "", "POST").status() == 202);
+  CHECK(eventually([&] {
+    const auto events = router.seen().events;
+    return std::ranges::find(events, "goaway") != events.end();
+  }));
+  CHECK(put(control, "/v1/routers/rt-2:resync", "", "", "POST").status() == 404);
+}
+
+TEST_CASE("control API: tokens that it gives out open what their role is for") {
+  control_process control({.routes_name = "",
+                           .settings = "auth: {loopback_without_token: false, admin_token_file: cp.token}\n",
+                           .files = {{"cp.token", "a-long-secret-of-this-test\n"}}});
+  const std::string admin = "Authorization: Bearer a-long-secret-of-this-test\r\n";
+  CHECK(put(control, "/v1/config", fleet, "Content-Type: application/yaml\r\n" + admin).status() == 200);
+  const auto token_of = [&](std::string_view role) {
+    const message made = put(control, "/v1/tokens", R"({"role":")" + std::string(role) + R"(","expires_in":"1h"})",
+                             "Content-Type: application/json\r\n" + admin, "POST");
+    CHECK(made.status() == 201);
+    const std::size_t at = made.content.find(R"("secret":")") + 10;
+    return "Authorization: Bearer " + made.content.substr(at, made.content.find('"', at) - at) + "\r\n";
+  };
+  const std::string viewer = token_of("viewer");
+  const std::string of_router = token_of("router");
+  CHECK(control.page("/v1/config", "GET", viewer).status() == 200);
+  CHECK(control.page("/metrics", "GET", viewer).status() == 200);
+  CHECK(control.page("/v1/config", "GET", of_router).status() == 403);
+  CHECK(control.page("/v1/config").status() == 401);
+  CHECK(control.page("/v1/config", "GET", "Authorization: Bearer unknown-0123456789abcdef\r\n").status() == 401);
+  CHECK(control.page("/v1/openapi.json").status() == 200);
+  CHECK(put(control, "/v1/keys/acme", R"({"placement":"b"})", "If-Match: *\r\n" + viewer).status() == 403);
+  websocket_double as_router(control.port());
+  CHECK(as_router.open("/connect", {}, of_router).status() == 101);
+  websocket_double as_viewer(control.port());
+  CHECK(as_viewer.open("/connect", {}, viewer).status() == 403);
+}
+
+TEST_CASE("control API: large bodies, both ways, and one that is too large") {
+  control_process control({.routes_name = ""});
+  REQUIRE(ctl(control, {"push", written(control, "fleet.yaml", fleet)}).code == 0);
+  std::string rows;
+  for (int i = 0; i < 100'000; ++i) rows += "{\"key\":\"tenant-" + std::to_string(i) + "\",\"placement\":\"b\"}\n";
+  const told imported = ctl(control, {"keys", "import", written(control, "keys.jsonl", rows)});
+  CHECK(imported.output == "version 2: 100001 keys; 100000 added, 0 moved, 0 removed\n");
+  const std::string out = (control.folder() / "out.jsonl").string();
+  REQUIRE(ctl(control, {"keys", "export", "-o", out}).code == 0);
+  std::ifstream lines(out);
+  std::size_t count = 0;
+  for (std::string line; std::getline(lines, line);) count += line.empty() ? 0 : 1;
+  CHECK(count == 100'001);
+  const message known = control.page("/v1/config", "GET", "If-None-Match: \"1.2\"\r\n");
+  CHECK(known.status() == 304);
+  CHECK(put(control, "/v1/keys/acme", std::string(9 << 20, ' '), "Content-Type: application/json\r\nIf-Match: *\r\n")
+            .status() == 413);
+  CHECK(control.page("/v1/config").content.size() > 2'000'000);
+}
+
+TEST_CASE("control API: a request whose end does not come holds nobody up, nor the end") {
+  control_process control({.routes_name = ""});
+  std::deque<client> idle;
+  for (int i = 0; i < 6; ++i) {
+    idle.emplace_back(control.port());
+    idle.back().send("PUT /v1/config HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nhalf");
+  }
+  CHECK(control.page("/v1/info").status() == 200);
+  control.process().signal(SIGTERM);
+  CHECK(control.process().wait_exit() == 0);
+  control.start();
+}
+
+TEST_CASE("control API: no answer, and no way to ask") {
+  const std::string nobody = "http://127.0.0.1:" + std::to_string(unused_port());
+  program tool({CELLROUTE_TOOL_PATH, "ctl", "--url", nobody, "status"}, {}, 0);
+  CHECK(tool.wait_exit() == 5);
+  CHECK(tool.whole_output().find("no answer from " + nobody) != std::string::npos);
+  program wrong({CELLROUTE_TOOL_PATH, "ctl", "--url", "ftp://x", "status"}, {}, 0);
+  CHECK(wrong.wait_exit() == 2);
+}
+
+}  // namespace
+}  // namespace cellroute::system_test
