@@ -374,8 +374,9 @@ class command {
   static expected<std::string, std::string> content_of(const std::string& file) {
     if (file == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
     auto text = wire::read_file(file, file_bytes_max);
-    if (!text) return unexpected(fmt::format("{}: {}", file, to_string(text.error())));
-    return *std::move(text);
+    if (text) return *std::move(text);
+    const bool is_missing = text.error() == wire::file_error::missing;
+    return unexpected(fmt::format("{}: {}", file, is_missing ? "no such file" : to_string(text.error())));
   }
 
   const ctl_request& asked_;
