@@ -5,6 +5,7 @@ find_package(SQLite3 REQUIRED)
 add_library(cellroute_control_api STATIC
   api.cpp
   api_access.cpp
+  api_backup.cpp
   api_config.cpp
   api_fleet.cpp
   api_history.cpp

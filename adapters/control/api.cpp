@@ -49,6 +49,7 @@ constexpr route_row routes[] = {
     {"POST", "/v1/routers/{router}:goaway", scope::operate, body_kind::none, dismiss_router},
     {"GET", "/v1/fleet/drift", scope::read, body_kind::none, get_drift},
     {"GET", "/v1/events", scope::read, body_kind::none, watch_events},
+    {"GET", "/v1/backup", scope::administer, body_kind::none, get_backup},
     {"GET", "/v1/audit", scope::read, body_kind::none, list_audit},
     {"GET", "/v1/audit:verify", scope::read, body_kind::none, verify_audit},
     {"GET", "/v1/tokens", scope::administer, body_kind::none, list_tokens},

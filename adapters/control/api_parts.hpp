@@ -191,5 +191,6 @@ answer get_health(call& c);
 answer get_readiness(call& c);
 answer get_info(call& c);
 answer get_contract(call& c);
+answer get_backup(call& c);
 
 }  // namespace cellroute::control

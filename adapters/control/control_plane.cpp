@@ -9,6 +9,7 @@
 #include "adapters/control/control_metrics.hpp"
 #include "adapters/control/listener_tls.hpp"
 #include "adapters/process/fd_limit.hpp"
+#include "adapters/process/json_writer.hpp"
 #include "adapters/process/listening.hpp"
 #include "adapters/process/process_usage.hpp"
 
@@ -25,6 +26,7 @@ constexpr duration drain_timeout = 5s;    // for their last words
 constexpr duration renewal_period = 5s;   // in which files of certificates are looked at
 constexpr std::size_t records_a_router = 2;   // that are kept, for each session that there may be
 constexpr std::size_t api_threads = 8;        // requests of the API that are answered at once
+constexpr std::size_t watchers_max = 4;       // of these
 constexpr std::size_t api_requests_max = 64;  // and with those that wait for that
 
 wall_time read_wall_clock() {
@@ -83,6 +85,7 @@ control_plane::control_plane(settings wanted, control_options options)
     : settings_(std::move(wanted)),
       options_(std::move(options)),
       signals_(reactor_.context()),
+      events_(watchers_max),
       drain_({duration::zero(), drain_timeout}),
       started_at_(read_wall_clock()) {
   reactor_.add_tick_listener(*this);
@@ -90,6 +93,7 @@ control_plane::control_plane(settings wanted, control_options options)
 
 control_plane::~control_plane() {
   if (directory_) directory_->close();
+  events_.close();
   listeners_.clear();
   api_server_.reset();  // waits for its threads
   watched_.reset();     // and so does this
@@ -182,7 +186,7 @@ expected<void, start_error> control_plane::open_api() {
   how.base_dialect = to_string(settings_.push.base_dialect);
   how.routers_max = settings_.push.routers_max;
   const std::size_t body_max = how.body_max;
-  auto opened = api::open(home_->of(), std::move(how), {&*directory_, nullptr});
+  auto opened = api::open(home_->of(), std::move(how), {&*directory_, &events_});
   if (!opened) return failed("store: " + std::move(opened).error().detail);
   api_ = *std::move(opened);
   api_server_.emplace(*api_, body_max, api_threads);
@@ -267,26 +271,38 @@ void control_plane::on_hub_event(const sync::hub_event& said) {
   router_refusals_ += is_refused ? 1 : 0;
   if (said.kind != sync::hub_event_kind::left) publisher_->look();
   const bool is_usual = said.kind == sync::hub_event_kind::applied;  // of thousands at each change
+  const std::string name(to_string(said.kind));
+  const std::uint64_t version = said.content ? said.content->version : 0;
   event(is_bad     ? log_level::warn
         : is_usual ? log_level::debug
                    : log_level::info,
-        "router_" + std::string(to_string(said.kind)),
-        is_refused ? "a router does not take what is published" : "of a router",
+        "router_" + name, is_refused ? "a router does not take what is published" : "of a router",
         {{"router", std::string_view(said.router_id)},
          {"session", said.session},
-         {"version", said.content ? said.content->version : 0},
+         {"version", version},
          {"reason", std::string_view(said.why)}});
+  std::string data;
+  process::json_writer out(data);
+  out.begin_object().field("router", said.router_id).field("session", said.session);
+  out.field("version", version).field("reason", said.why).end_object();
+  events_.add("router." + name, data);
 }
 
 void control_plane::on_published(const published_content& what, duration made_ready_in) {
   ++published_count_;
+  const std::string digest = wire::to_hex(what.id.sum);
   event(log_level::info, "config_published", "routers are told to run it",
         {{"epoch", what.id.epoch},
          {"version", what.id.version},
-         {"digest", std::string_view(wire::to_hex(what.id.sum))},
+         {"digest", std::string_view(digest)},
          {"label", std::string_view(what.label)},
          {"keys", std::uint64_t{what.content.keys.size()}},
          {"made_ready_ms", std::chrono::duration<double, std::milli>(made_ready_in).count()}});
+  std::string data;
+  process::json_writer out(data);
+  out.begin_object().field("epoch", what.id.epoch).field("version", what.id.version).field("digest", digest);
+  out.field("label", what.label).field("keys", std::uint64_t{what.content.keys.size()}).end_object();
+  events_.add("config.published", data);
 }
 
 void control_plane::on_overtaken(const wire::content_id& id) {
@@ -306,6 +322,11 @@ void control_plane::on_refused(const std::vector<std::string>& mistakes) {
   ++refused_count_;
   event(log_level::error, "config_rejected", "the file is refused; what is published stays published",
         {{"source", std::string_view(settings_.watch)}, {"mistakes", std::span<const std::string>(mistakes)}});
+  std::string data;
+  process::json_writer out(data);
+  out.begin_object().field("source", settings_.watch).field("mistakes", std::span<const std::string>(mistakes));
+  out.end_object();
+  events_.add("config.rejected", data);
 }
 
 void control_plane::on_unchanged(bool) {
@@ -353,7 +374,8 @@ void control_plane::on_signal(int number) {
       event(log_level::info, "log_reopen", "SIGUSR1: the log goes on in a file opened anew, where it is one");
       return;
     case SIGHUP:
-      if (watched_) watched_->demand();
+      if (watched_) return watched_->demand();
+      event(log_level::warn, "signal_ignored", "SIGHUP means nothing here: no file is followed");
       return;
     case SIGUSR2:
       event(log_level::warn, "signal_ignored", "SIGUSR2 means nothing here");
@@ -409,7 +431,7 @@ void control_plane::enter(drain_state state) {
       event(log_level::info, "drain_started", "routers are sent away; what they run they go on running",
             {{"sessions", std::uint64_t{server_->hub().session_count()}}});
       server_->stop("the control plane stops", goaway_spread);
-      api_server_->stop();
+      events_.close();  // what has no end; other requests are answered
       return;
     case drain_state::closing:
       for (edge::listener& l : listeners_) l.drain();
@@ -417,6 +439,7 @@ void control_plane::enter(drain_state state) {
     case drain_state::cutting:
       event(log_level::warn, "drain_cut", "what was still connected is cut",
             {{"connections", std::uint64_t{open_connections()}}});
+      api_server_->stop();
       for (edge::listener& l : listeners_) l.cut();
       return;
     case drain_state::ended:

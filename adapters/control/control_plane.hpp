@@ -13,6 +13,7 @@
 #include "adapters/control/api.hpp"
 #include "adapters/control/api_carrier.hpp"
 #include "adapters/control/api_server.hpp"
+#include "adapters/control/event_log.hpp"
 #include "adapters/control/fleet_directory.hpp"
 #include "adapters/control/front.hpp"
 #include "adapters/control/gate.hpp"
@@ -111,6 +112,7 @@ class control_plane final : private push_observer,
   std::optional<publisher> publisher_;
   std::optional<watched_file> watched_;  // where one is followed
   std::optional<fleet_directory> directory_;
+  event_log events_;
   std::unique_ptr<api> api_;
   std::optional<api_server> api_server_;
   std::optional<api_carrier> carrier_;

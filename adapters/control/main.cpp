@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -7,6 +8,7 @@
 
 #include "adapters/control/control_plane.hpp"
 #include "adapters/control/settings.hpp"
+#include "adapters/control/store.hpp"
 #include "adapters/process/fd_limit.hpp"
 #include "adapters/process/standard_descriptors.hpp"
 
@@ -19,6 +21,30 @@ void print_error(const std::string& text) { std::fprintf(stderr, "cellroute-cont
 std::uint64_t random_seed() {
   std::random_device device;
   return static_cast<std::uint64_t>(device()) << 32 | device();
+}
+
+/// What was published behind the backup is gone: the epoch, the time of now, is above any that routers have seen.
+int restore(const std::string& backup, const std::string& file) {
+  using namespace cellroute;
+  if (file.empty()) {
+    print_error("--restore needs --store sqlite:FILE, where there is no file yet");
+    return exit_usage;
+  }
+  const wall_time now = std::chrono::time_point_cast<wall_time::duration>(std::chrono::system_clock::now());
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
+  auto made = control::store::restore(backup, file, static_cast<std::uint64_t>(seconds), now);
+  if (!made) {
+    print_error(made.error().detail);
+    return exit_invalid;
+  }
+  const auto head = made->reading().head();
+  if (!head) {
+    print_error(head.error().detail);
+    return exit_invalid;
+  }
+  std::printf("restored: version %llu in epoch %llu, %llu keys\n", static_cast<unsigned long long>(head->version),
+              static_cast<unsigned long long>(head->epoch), static_cast<unsigned long long>(head->keys));
+  return exit_ok;
 }
 
 }  // namespace
@@ -46,6 +72,7 @@ int main(int argc, char** argv) {
   std::string listen;
   std::string store;
   std::string watch;
+  std::string backup;
   bool show_version = false;
   const std::string version = CELLROUTE_VERSION;
   const std::string commit = CELLROUTE_COMMIT;
@@ -53,6 +80,7 @@ int main(int argc, char** argv) {
   app.add_option("--listen", listen, "address of the first listener, like 127.0.0.1:8081");
   app.add_option("--store", store, "where it keeps what it has published, like sqlite:control.db");
   app.add_option("--watch", watch, "a routing file to follow and publish");
+  app.add_option("--restore", backup, "make the store of --store from this backup, in a new epoch, and end");
   app.add_flag("-V,--version", show_version, "print the version and end");
   try {
     app.parse(argc, argv);
@@ -74,6 +102,7 @@ int main(int argc, char** argv) {
     if (!error.otherwise.empty()) print_error(error.otherwise);
     return error.is_missing || error.is_override ? exit_usage : exit_invalid;
   }
+  if (!backup.empty()) return restore(backup, std::string(control::file_of_store(settings->store)));
   if (settings->watch.empty() && settings->store.empty()) {
     print_error(
         "nothing to publish, and nowhere to keep it: name a routing file with --watch FILE, or with --store "

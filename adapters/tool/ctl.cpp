@@ -110,7 +110,9 @@ class command {
       case ctl_verb::keys_import:
         return keys_import();
       case ctl_verb::keys_export:
-        return keys_export();
+        return save("/v1/keys:export");
+      case ctl_verb::backup:
+        return save("/v1/backup");
     }
     return {};
   }
@@ -359,16 +361,30 @@ class command {
     return change(std::move(what), asked_.file);
   }
 
-  outcome keys_export() {
-    auto reply = way_.ask({"GET", "/v1/keys:export"});
+  /// Into a file that is there wholly or not at all, for this user alone; or printed.
+  outcome save(const std::string& target) {
+    auto reply = way_.ask({"GET", target});
     if (!reply) return failure_of(exit_no_answer, reply.error());
     if (reply->status != 200) return refusal_of(*reply, "");
     if (asked_.output_file.empty()) return {0, std::move(reply->body), ""};
-    std::ofstream out(asked_.output_file, std::ios::binary | std::ios::trunc);
-    out << reply->body;
-    out.close();
-    if (!out) return failure_of(exit_usage, asked_.output_file + ": cannot be written");
+    if (!write_private(asked_.output_file, reply->body))
+      return failure_of(exit_usage, asked_.output_file + ": cannot be written");
     return {0, fmt::format("{} bytes in {}\n", reply->body.size(), asked_.output_file), ""};
+  }
+
+  static bool write_private(const std::string& path, std::string_view bytes) {
+    namespace fs = std::filesystem;
+    const std::string unfinished = path + ".unfinished";
+    std::error_code failed;
+    std::ofstream out(unfinished, std::ios::binary | std::ios::trunc);
+    fs::permissions(unfinished, fs::perms::owner_read | fs::perms::owner_write, failed);  // before anything is in it
+    if (!failed) out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    out.close();
+    if (!failed && out) fs::rename(unfinished, path, failed);
+    if (!failed && out) return true;
+    std::error_code ignored;
+    fs::remove(unfinished, ignored);
+    return false;
   }
 
   static expected<std::string, std::string> content_of(const std::string& file) {

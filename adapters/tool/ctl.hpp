@@ -53,6 +53,7 @@ enum class ctl_verb : std::uint8_t {
   keys_remove,
   keys_import,
   keys_export,
+  backup,
 };
 
 /// What was asked for on the command line.

@@ -73,6 +73,9 @@ void add_ctl(CLI::App& app, ctl_request& asked) {
   history.add_option("--limit", asked.limit, "At most so many; 20 unless given")->check(CLI::Range(1, 10'000));
   CLI::App& where = add_verb(*ctl, asked, ctl_verb::where, "where", "Where a key leads, why, and where it led before");
   where.add_option("key", asked.key, "The routing key")->required();
+  CLI::App& backup = add_verb(*ctl, asked, ctl_verb::backup, "backup", "Copy the store into a file");
+  backup.add_option("-o,--output", asked.output_file, "The file")->required();
+  backup.footer("cellroute-control --restore FILE --store sqlite:NEW makes a store of it.");
   add_keys(*ctl, asked);
 }
 

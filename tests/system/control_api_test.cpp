@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <csignal>
 #include <deque>
+#include <filesystem>
 #include <fstream>
 #include <string>
 #include <string_view>
@@ -170,6 +171,78 @@ TEST_CASE("control API: large bodies, both ways, and one that is too large") {
   CHECK(put(control, "/v1/keys/acme", std::string(9 << 20, ' '), "Content-Type: application/json\r\nIf-Match: *\r\n")
             .status() == 413);
   CHECK(control.page("/v1/config").content.size() > 2'000'000);
+}
+
+TEST_CASE("control API: a backup becomes a store in a new epoch, and routers take what it says for newer") {
+  control_process control({.routes_name = ""});
+  REQUIRE(ctl(control, {"push", written(control, "fleet.yaml", fleet)}).code == 0);
+  const std::string backup = (control.folder() / "backup.db").string();
+  REQUIRE(ctl(control, {"backup", "-o", backup}).code == 0);
+  CHECK((std::filesystem::status(backup).permissions() & std::filesystem::perms(077)) == std::filesystem::perms::none);
+  REQUIRE(ctl(control, {"keys", "set", "acme", "b"}).code == 0);
+  native_double router(control.port(), "rt-1");
+  REQUIRE(router.runs(2));
+
+  control.kill();
+  std::filesystem::remove(control.folder() / "control.db");
+  std::filesystem::remove(control.folder() / "control.db-wal");
+  std::filesystem::remove(control.folder() / "control.db-shm");
+  const std::string store = "sqlite:" + (control.folder() / "control.db").string();
+  program restore({CELLROUTE_CONTROL_PATH, "--restore", backup, "--store", store}, {}, 0);
+  CHECK(restore.wait_exit() == 0);
+  CHECK(restore.whole_output().starts_with("restored: version 1 in epoch "));
+  program again({CELLROUTE_CONTROL_PATH, "--restore", backup, "--store", store}, {}, 0);
+  CHECK(again.wait_exit() == 1);  // nothing is overwritten
+  control.start();
+  CHECK(router.runs(1));
+  CHECK(ctl(control, {"keys", "set", "acme", "b"}).output == "version 2: 1 key; 0 added, 1 moved, 0 removed\n");
+  CHECK(router.runs(2));
+  CHECK(control.page("/v1/audit:verify").content.find(R"("ok":true)") != std::string::npos);
+}
+
+/// Somebody who reads events.
+struct listener {
+  listener(std::uint16_t port, std::string_view fields) : from(port) {
+    from.send("GET /v1/events HTTP/1.1\r\nHost: localhost\r\n" + std::string(fields) + "\r\n");
+  }
+  /// Reads until this has come.
+  bool hears(std::string_view text) {
+    while (seen.find(text) == std::string::npos) {
+      const std::string more = from.read_some();
+      if (more.empty()) return false;
+      seen += more;
+    }
+    return true;
+  }
+  client from;
+  std::string seen{};
+};
+
+TEST_CASE("control API: who watches hears what happens, and goes on where he was cut") {
+  control_process control({.routes_name = ""});
+  std::deque<listener> watchers;
+  const auto watch = [&](std::string_view fields) -> listener& {
+    return watchers.emplace_back(control.port(), fields);
+  };
+  listener& first = watch("");
+  CHECK(first.hears(": watching"));
+  REQUIRE(ctl(control, {"push", written(control, "fleet.yaml", fleet)}).code == 0);
+  CHECK(first.hears("id: 1\nevent: config.published\ndata: {\"epoch\":1,\"version\":1,"));
+  native_double router(control.port(), "rt-1");
+  CHECK(first.hears("event: router.joined\ndata: {\"router\":\"rt-1\""));
+  CHECK(watch("Last-Event-ID: 1\r\n").hears("id: 2\nevent: router.joined"));
+  CHECK(watch("Last-Event-ID: 99\r\n").hears("event: lost"));
+  CHECK(watch("").hears(": watching"));
+  CHECK(control.page("/v1/events").status() == 429);
+  watchers.pop_back();
+  REQUIRE(ctl(control, {"keys", "set", "acme", "b"}).code == 0);  // who is gone is noticed when he is told
+  CHECK(first.hears("\"version\":2,"));
+  CHECK(eventually([&] {
+    listener& next = watch("");
+    const bool is_watching = next.hears("\r\n\r\n") && next.seen.starts_with("HTTP/1.1 200");
+    if (!is_watching) watchers.pop_back();
+    return is_watching;
+  }));
 }
 
 TEST_CASE("control API: a request whose end does not come holds nobody up, nor the end") {
