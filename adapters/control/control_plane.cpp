@@ -24,9 +24,9 @@ constexpr duration native_ping_max = 2s;  // of `cellroute.v1`, whatever slower 
 constexpr duration goaway_spread = 2s;    // over which routers come back, to another control plane or to this one again
 constexpr duration drain_timeout = 5s;    // for their last words
 constexpr duration renewal_period = 5s;   // in which files of certificates are looked at
-constexpr std::size_t records_a_router = 2;   // that are kept, for each session that there may be
-constexpr std::size_t api_threads = 8;        // requests of the API that are answered at once
-constexpr std::size_t watchers_max = 4;       // of these
+constexpr std::size_t records_a_router = 2;  // that are kept, for each session that there may be
+constexpr std::size_t api_threads = 8;       // requests of the API that are answered at once, beside those who watch
+constexpr duration purge_period = 1h;
 constexpr std::size_t api_requests_max = 64;  // and with those that wait for that
 
 wall_time read_wall_clock() {
@@ -85,7 +85,7 @@ control_plane::control_plane(settings wanted, control_options options)
     : settings_(std::move(wanted)),
       options_(std::move(options)),
       signals_(reactor_.context()),
-      events_(watchers_max),
+      events_(settings_.api.watchers_max),
       drain_({duration::zero(), drain_timeout}),
       started_at_(read_wall_clock()) {
   reactor_.add_tick_listener(*this);
@@ -96,6 +96,7 @@ control_plane::~control_plane() {
   events_.close();
   listeners_.clear();
   api_server_.reset();  // waits for its threads
+  chores_.reset();      // and for this one
   watched_.reset();     // and so does this
   publisher_.reset();   // and this
   server_.reset();
@@ -169,8 +170,11 @@ expected<void, start_error> control_plane::open_registry() {
         "no store is named: versions are counted anew at each start, in an epoch of their own, and their history goes");
   }
   content_listener& hears_contents = *this;
-  auto opened = registry_home::open(reactor_, std::string(file_of_store(settings_.store)), options_.seed, started_at_,
-                                    hears_contents);
+  registry_settings how;
+  how.guard = settings_.guard;
+  how.seed = options_.seed;
+  auto opened =
+      registry_home::open(reactor_, std::string(file_of_store(settings_.store)), how, started_at_, hears_contents);
   if (!opened) return failed("store: " + std::move(opened).error());
   home_ = *std::move(opened);
   return {};
@@ -183,14 +187,18 @@ expected<void, start_error> control_plane::open_api() {
   how.admin_token = gate_->admin_token();
   how.is_following_file = watched_.has_value();
   how.build = options_.version;
+  how.require_preconditions = settings_.api.require_preconditions;
+  how.body_max = settings_.api.body_max;
+  how.idempotency_for = settings_.api.idempotency_for;
   how.base_dialect = to_string(settings_.push.base_dialect);
   how.routers_max = settings_.push.routers_max;
   const std::size_t body_max = how.body_max;
   auto opened = api::open(home_->of(), std::move(how), {&*directory_, &events_});
   if (!opened) return failed("store: " + std::move(opened).error().detail);
   api_ = *std::move(opened);
-  api_server_.emplace(*api_, body_max, api_threads);
-  carrier_.emplace(reactor_, *api_server_, api_requests_max);
+  api_server_.emplace(*api_, body_max, api_threads + settings_.api.watchers_max);
+  carrier_.emplace(reactor_, *api_server_, api_requests_max + settings_.api.watchers_max);
+  chores_.emplace(reactor_);
   token_book& knows_tokens = *this;
   gate_->set_book(knows_tokens);
   return {};
@@ -415,8 +423,37 @@ void control_plane::renew_certificates(time_point now) {
   renewal_mistakes_ = std::move(mistakes);
 }
 
+class control_plane::purge_job final : public job {
+ public:
+  explicit purge_job(control_plane& of) : of_(of) {}
+  void work() override {
+    registry::turn turn = of_.home_->of().begin();
+    const history_settings& keep = of_.settings_.history;
+    result_ = turn.stored().purge({keep.versions_max, keep.age_max}, read_wall_clock());
+  }
+  void done() override {
+    if (!result_) {
+      of_.event(log_level::error, "purge_failed", "old versions stay",
+                {{"reason", std::string_view(result_.error().detail)}});
+    } else if (*result_ > 0) {
+      of_.event(log_level::info, "history_purged", "old versions are gone, as history says", {{"versions", *result_}});
+    }
+  }
+
+ private:
+  control_plane& of_;  // outlives its chores
+  stored<std::uint64_t> result_ = std::uint64_t{0};
+};
+
+void control_plane::purge_history(time_point now) {
+  if (now < purge_at_ || !chores_) return;
+  purge_at_ = now + purge_period;
+  chores_->add(std::make_unique<purge_job>(*this));
+}
+
 void control_plane::on_tick(time_point now) {
   renew_certificates(now);
+  purge_history(now);
   if (drain_.state() == drain_state::serving) return;
   const drain_state before = drain_.state();
   const drain_state after = drain_.tick(now, open_connections());

@@ -45,11 +45,11 @@ private_folder::~private_folder() {
 }
 
 expected<std::unique_ptr<registry_home>, std::string> registry_home::open(io::reactor& reactor, const std::string& file,
-                                                                          std::uint64_t seed, wall_time now,
-                                                                          content_listener& listener) {
+                                                                          const registry_settings& settings,
+                                                                          wall_time now, content_listener& listener) {
   private_folder folder;
   std::string path = file;
-  store_identity identity{name_of_cluster(seed), seed & salt_max};
+  store_identity identity{name_of_cluster(settings.seed), settings.seed & salt_max};
   if (file.empty()) {
     auto made = private_folder::make();
     if (!made) return unexpected(std::move(made).error());
@@ -60,21 +60,20 @@ expected<std::unique_ptr<registry_home>, std::string> registry_home::open(io::re
     // Nothing but `open` makes one, so no `make_unique`.
     std::unique_ptr<registry_home> home(
         new registry_home(reactor, *std::move(made), listener));  // allow: new: private constructor
-    return fill(std::move(home), path, identity, seed, now);
+    return fill(std::move(home), path, identity, settings, now);
   }
   std::unique_ptr<registry_home> home(
       new registry_home(reactor, std::move(folder), listener));  // allow: new: private constructor
-  return fill(std::move(home), path, identity, seed, now);
+  return fill(std::move(home), path, identity, settings, now);
 }
 
 expected<std::unique_ptr<registry_home>, std::string> registry_home::fill(std::unique_ptr<registry_home> home,
                                                                           const std::string& path,
                                                                           const store_identity& identity,
-                                                                          std::uint64_t seed, wall_time now) {
+                                                                          const registry_settings& settings,
+                                                                          wall_time now) {
   auto opened = open_or_create(path, identity, now);
   if (!opened) return unexpected(opened.error().detail);
-  registry_settings settings;
-  settings.seed = seed;
   publication_listener& relay = *home;
   auto made = registry::open(*std::move(opened), settings, &relay);
   if (!made) return unexpected(made.error().detail);

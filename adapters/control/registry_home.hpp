@@ -46,12 +46,13 @@ class private_folder {
 /// Threads: as of the registry; the rest on the reactor's. Outlives the reactor's run.
 class registry_home final : private publication_listener {
  public:
-  /// `file` is that of the store; empty: none. A store that is not there is made, with `seed` for its salt.
+  /// `file` is that of the store; empty: none. A store that is not there is made, with the seed for its salt.
   ///
   /// Errors: those of the store, as a line for the operator.
   [[nodiscard]] static expected<std::unique_ptr<registry_home>, std::string> open(io::reactor& reactor,
                                                                                   const std::string& file,
-                                                                                  std::uint64_t seed, wall_time now,
+                                                                                  const registry_settings& settings,
+                                                                                  wall_time now,
                                                                                   content_listener& listener);
   registry_home(const registry_home&) = delete;
   registry_home& operator=(const registry_home&) = delete;
@@ -67,7 +68,8 @@ class registry_home final : private publication_listener {
   [[nodiscard]] static expected<std::unique_ptr<registry_home>, std::string> fill(std::unique_ptr<registry_home> home,
                                                                                   const std::string& path,
                                                                                   const store_identity& identity,
-                                                                                  std::uint64_t seed, wall_time now);
+                                                                                  const registry_settings& settings,
+                                                                                  wall_time now);
   void on_published(const active_content& now, const active_content& before) override;
 
   io::reactor& reactor_;

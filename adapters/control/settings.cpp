@@ -19,6 +19,9 @@ constexpr wire::named<wire::base_dialect> dialect_names[] = {{"config_update", w
                                                              {"config_snapshot", wire::base_dialect::config_snapshot}};
 constexpr wire::range dead_after_allowed{1, 100};
 constexpr wire::range routers_allowed{1, 1'000'000};
+constexpr wire::range body_allowed{1 << 20, std::uint64_t{4} << 30};
+constexpr wire::range watchers_allowed{1, 1'000};
+constexpr wire::range versions_allowed{1, 1'000'000'000};
 
 wire::parsed<std::string> parse_store(std::string_view text) {
   if (!text.starts_with(store_scheme) || text.size() == store_scheme.size())
@@ -58,6 +61,18 @@ void describe(auto& v, push_settings& push) {
   v.time("coalesce", push.coalesce, 0s);
 }
 
+void describe(auto& v, api_rules& api) {
+  v.flag("require_preconditions", api.require_preconditions);
+  v.size("max_body", api.body_max, body_allowed);
+  v.time("idempotency_for", api.idempotency_for, 1s);
+  v.count("max_watchers", api.watchers_max, watchers_allowed);
+}
+
+void describe(auto& v, history_settings& history) {
+  v.count("keep_versions", history.versions_max, versions_allowed);
+  v.time_or_off("keep_for", history.age_max, 1s);
+}
+
 void describe(auto& v, access_view& access) {
   v.parse("output", access.output, wire::parse_access_output);
   v.later({"preset", "fields", "sampling", "routing_key"});
@@ -79,9 +94,11 @@ void describe(auto& v, settings& s) {
   v.parse("watch", s.watch, parse_file_name);
   v.map("auth", s.auth);
   v.map("push", s.push);
+  v.map("api", s.api);
+  v.map("guard", s.guard);
+  v.map("history", s.history);
   v.map("log", s.log);
   v.map("metrics", metrics);
-  v.later({"api", "guard", "history"});
 }
 
 namespace {

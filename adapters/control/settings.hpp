@@ -37,6 +37,22 @@ struct push_settings {
   friend bool operator==(const push_settings&, const push_settings&) = default;
 };
 
+/// What the API asks of requests.
+struct api_rules {
+  bool require_preconditions = true;                  ///< a change says which version it changes
+  std::uint64_t body_max = std::uint64_t{256} << 20;  ///< bytes
+  duration idempotency_for = 24h;                     ///< for how long an Idempotency-Key is known
+  std::uint32_t watchers_max = 64;                    ///< of events, at once
+  friend bool operator==(const api_rules&, const api_rules&) = default;
+};
+
+/// How much of the past is kept.
+struct history_settings {
+  std::uint64_t versions_max = 10'000;
+  std::optional<duration> age_max = 365 * 24h;  ///< none: however old
+  friend bool operator==(const history_settings&, const history_settings&) = default;
+};
+
 struct log_settings {
   wire::log_level level = wire::log_level::info;
   wire::access_output output{};
@@ -50,6 +66,9 @@ struct settings {
   std::string watch{};  ///< a routing file to follow; empty: none
   auth_settings auth{};
   push_settings push{};
+  api_rules api{};
+  wire::guard_settings guard{};  ///< of changes by the API
+  history_settings history{};
   log_settings log{};
   std::optional<wire::socket_address> metrics_address{};  ///< of a further listener that has only health and metrics
   friend bool operator==(const settings&, const settings&) = default;

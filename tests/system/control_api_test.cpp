@@ -125,6 +125,22 @@ TEST_CASE("control API: a router that refused is offered it once more, or is sen
   CHECK(put(control, "/v1/routers/rt-2:resync", "", "", "POST").status() == 404);
 }
 
+TEST_CASE("control API: guards hold a change up, until it is said which of them does not count; old versions go") {
+  control_process control({.routes_name = "", .settings = "guard: {min_keys: 1}\nhistory: {keep_versions: 2}\n"});
+  REQUIRE(ctl(control, {"push", written(control, "fleet.yaml", fleet)}).code == 0);
+  const told guarded = ctl(control, {"keys", "rm", "acme"});
+  CHECK(guarded.code == 4);
+  CHECK(guarded.has("guard.min_keys: 0 keys would be left, not at least 1"));
+  CHECK(ctl(control, {"keys", "rm", "acme", "--override", "min_keys"}).output ==
+        "version 2: 0 keys; 0 added, 0 moved, 1 removed\n");
+  REQUIRE(ctl(control, {"keys", "set", "acme", "b"}).code == 0);
+  control.kill();
+  control.start();
+  CHECK(control.process().wait_line(R"("event":"history_purged")"));
+  CHECK(control.page("/v1/versions/1").status() == 410);
+  CHECK(control.page("/v1/versions/2").status() == 200);
+}
+
 TEST_CASE("control API: tokens that it gives out open what their role is for") {
   control_process control({.routes_name = "",
                            .settings = "auth: {loopback_without_token: false, admin_token_file: cp.token}\n",
@@ -219,7 +235,7 @@ struct listener {
 };
 
 TEST_CASE("control API: who watches hears what happens, and goes on where he was cut") {
-  control_process control({.routes_name = ""});
+  control_process control({.routes_name = "", .settings = "api: {max_watchers: 4}\n"});
   std::deque<listener> watchers;
   const auto watch = [&](std::string_view fields) -> listener& {
     return watchers.emplace_back(control.port(), fields);

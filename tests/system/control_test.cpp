@@ -46,10 +46,7 @@ const start_case start_cases[] = {
     {"nothing to publish", {}, 2, "nothing to publish, and nowhere to keep it: name a routing file with --watch FILE"},
     {"a flag that there is not", {"--port", "1"}, 2, "--port"},
     {"settings that are not there", {"--config", "FOLDER/no.yaml"}, 2, "no.yaml: no such file"},
-    {"settings with a mistake, and its place",
-     {"--config", "FOLDER/bad.yaml"},
-     1,
-     "bad.yaml:1:1: history: not supported"},
+    {"settings with a mistake, and its place", {"--config", "FOLDER/bad.yaml"}, 1, "bad.yaml:1:1: past: unknown key"},
     {"a flag that others reach",
      {"--watch", "FOLDER/routes.yaml", "--listen", ":0"},
      2,
@@ -73,7 +70,7 @@ TEST_CASE("control: how a start ends that cannot be one") {
   std::ofstream(folder.file("routes.yaml")) << routes;
   std::ofstream(folder.file("wrong.yaml")) << "routing: {default_placement: b}\nplacements: {a: {endpoints: [{url: "
                                               "\"http://127.0.0.1:1\"}]}}\n";
-  std::ofstream(folder.file("bad.yaml")) << "history: {}\n";
+  std::ofstream(folder.file("bad.yaml")) << "past: {}\n";
   for (const start_case& row : start_cases) {
     CAPTURE(row.says);
     std::vector<std::string> arguments = row.arguments;

@@ -62,6 +62,16 @@ const read_case read_cases[] = {
      "push: {base_dialect: config_snapshot, ping: 1s, dead_after: 5, max_routers: 7, coalesce: 0s}\n",
      {},
      made([](settings& s) { s.push = {wire::base_dialect::config_snapshot, 1s, 5, 7, 0s}; })},
+    {"the API, its guards, and the past",
+     "api: {require_preconditions: false, max_body: 1MiB, idempotency_for: 1h, max_watchers: 2}\n"
+     "guard: {max_moved_percent: 5, min_keys: 3}\nhistory: {keep_versions: 7, keep_for: 30d}\n",
+     {},
+     made([](settings& s) {
+       s.api = {false, 1 << 20, 1h, 2};
+       s.guard = {5.0, std::nullopt, 3};
+       s.history = {7, 720h};
+     })},
+    {"a past without an age", "history: {keep_for: off}\n", {}, made([](settings& s) { s.history.age_max.reset(); })},
     {"several listeners",
      "listeners: [{address: \"127.0.0.1:1\"}, {address: \"[::1]:2\"}]\n",
      {},
@@ -117,9 +127,9 @@ struct broken_case {
 const broken_case broken_cases[] = {
     {"a key that there is not", "listen: 1\n",
      "c.yaml:1:1: listen: unknown key; known here: apiVersion, listeners, store, "
-     "watch, auth, push, log, metrics\n"},
-    {"a part that is not built, by name", "history: {keep_versions: 3}\n",
-     "c.yaml:1:1: history: not supported yet; remove it\n"},
+     "watch, auth, push, api, guard, history, log, metrics\n"},
+    {"no watcher at all", "api: {max_watchers: 0}\n",
+     "c.yaml:1:21: api.max_watchers: must be from 1 to 1000, not \"0\"\n"},
     {"TLS without a certificate", "listeners: [{address: \"127.0.0.1:1\", tls: {}}]\n",
      "c.yaml:1:43: listeners[0].tls.certificates: is missing; add one, such as certificates: [{cert_file: "
      "certs/example.pem, key_file: certs/example.key}]\n"},
