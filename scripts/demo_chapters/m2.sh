@@ -4,17 +4,7 @@
 printf '\n%sNow the configuration changes, while one client never stops asking.%s\n' "$bold" "$plain"
 config=$scratch/router.yaml
 
-# The client: requests of initech on one connection, one behind the other; a line for each: status and placement.
-: >"$scratch/load"
-(
-  while [ ! -e "$scratch/enough" ]; do
-    http "http://$router/load?n=[1-200]" -H 'X-Routing-Key: initech' --output /dev/null \
-      --write-out '%{http_code} %header{X-Routed-To}\n' >>"$scratch/load" || echo "curl $?" >>"$scratch/load"
-  done
-) &
-load_pid=$!
-started+=("$load_pid")
-wait_until 5 grep -q . "$scratch/load" || die "the load did not start"
+start_load "$scratch/load" "$router"
 
 # edit FROM TO: replaces it in the file, as an editor does that saves.
 edit() {
@@ -61,11 +51,5 @@ ask "initech is on tier1 again." / -H 'X-Routing-Key: initech'
 routed tier1 tier
 check "the refusal is over" "$(http "http://$admin/debug/config")" '*"rejected":null*'
 
-touch "$scratch/enough"
-wait "$load_pid" || true
-all=$(wc -l <"$scratch/load")
-lost=$(grep -cvE '^200 tier[12]$' "$scratch/load") || true
-printf '\n  %sAll that time: %s requests, %s failed.%s\n' "$bold" "$all" "$lost" "$plain"
-check "requests while it changed" "$((all > 100))" 1
-check "failed requests" "$lost" 0
+end_load
 check "requests on tier1, and on tier2" "$(cut -d' ' -f2 "$scratch/load" | sort -u | tr '\n' ' ')" 'tier1 tier2 '

@@ -51,17 +51,7 @@ check "the first version" "$told" 'version 1: 4 keys; 4 added, 0 moved, 0 remove
 wait_until 5 all_place initech tier1 || true
 check "where both routers lead initech" "$(placed initech)" 'tier1 tier1 '
 
-: >"$scratch/fleet_load"
-(
-  while [ ! -e "$scratch/fleet_enough" ]; do
-    for one in "${fleet[@]}"; do
-      http "http://$one/load?n=[1-50]" -H 'X-Routing-Key: initech' --output /dev/null \
-        --write-out '%{http_code} %header{X-Routed-To}\n' >>"$scratch/fleet_load" 2>/dev/null || echo "curl $?" >>"$scratch/fleet_load"
-    done
-  done
-) &
-fleet_load_pid=$!
-started+=("$fleet_load_pid")
+start_load "$scratch/fleet_load" "${fleet[@]}"
 
 printf '\n%sA tenant moves, while requests run.%s\n' "$bold" "$plain"
 ctl keys set initech tier2 --dry-run
@@ -108,10 +98,4 @@ check "where it leads, and its history" "$told" 'initech -> placement tier2,*2 *
 ctl history
 check "the history" "$told" '*4 *back to 2: too few keys*it grows*the first'
 
-touch "$scratch/fleet_enough"
-wait "$fleet_load_pid" || true
-all=$(wc -l <"$scratch/fleet_load")
-lost=$(grep -cvE '^200 tier[12]$' "$scratch/fleet_load") || true
-printf '\n  %sAll that time: %s requests, %s failed.%s\n' "$bold" "$all" "$lost" "$plain"
-check "requests while it changed" "$((all > 100))" 1
-check "failed requests" "$lost" 0
+end_load
