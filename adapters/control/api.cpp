@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "adapters/control/api_parts.hpp"
+#include "adapters/control/equal_ignoring_case.hpp"
 
 namespace cellroute::control {
 namespace {
@@ -57,11 +58,6 @@ constexpr route_row routes[] = {
     {"GET", "/v1/tokens/{token}", scope::administer, body_kind::none, get_token},
     {"DELETE", "/v1/tokens/{token}", scope::administer, body_kind::none, delete_token},
 };
-
-bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return std::ranges::equal(a, b, {}, lower, lower);
-}
 
 /// The route that a request asks for, with what stands in its path; or why there is none.
 const route_row* find_route(call& c, answer& refusal) {
@@ -153,8 +149,7 @@ answer handle_call(call& c) {
   if (!who) return std::move(who).error();
   c.who = *std::move(who);
   const std::size_t body_max = route->body == body_kind::json ? json_body_max : c.state.settings.body_max;
-  if (c.asked.body.size() > body_max)
-    return problem_answer(413, "too_large", fmt::format("a body has at most {} bytes here", body_max));
+  if (c.asked.body.size() > body_max) return too_large_answer(body_max);
   if (!c.asked.body.empty() && !is_right_type(route->body, c.asked.header("Content-Type")))
     return problem_answer(415, "media_type", "this page takes JSON, and configurations and rows as openapi.json says");
   if (auto again = read_idempotency(c)) return *std::move(again);
@@ -202,11 +197,11 @@ answer api::handle(const request& asked, wall_time now) {
   return made;
 }
 
-std::optional<std::string> api::role_of(const wire::digest& token, wall_time now) {
+std::optional<role> api::role_of(const wire::digest& token, wall_time now) {
   const std::lock_guard lock(state_->tokens_lock);
   const auto found = std::ranges::find(state_->tokens, token, &token_record::hash);
   if (found == state_->tokens.end() || found->expires <= now) return std::nullopt;
-  return found->role;
+  return read_role(found->role);
 }
 
 }  // namespace cellroute::control

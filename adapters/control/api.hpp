@@ -108,10 +108,22 @@ struct api_surroundings {
   event_feed* events = nullptr;
 };
 
+enum class role : std::uint8_t;
+
+/// Knows the tokens that were given out.
+class token_book {
+ public:
+  /// Whose token has this SHA-256; nothing: nobody's, or it is over.
+  [[nodiscard]] virtual std::optional<role> role_of(const wire::digest& token, wall_time now) = 0;
+
+ protected:
+  ~token_book() = default;
+};
+
 struct api_state;
 
-/// Threads: `handle` on any, several at once.
-class api {
+/// Threads: any, several at once.
+class api final : public token_book {
  public:
   /// The registry and the surroundings outlive it. Errors: those of the store.
   [[nodiscard]] static expected<std::unique_ptr<api>, problem> open(registry& of, api_settings settings,
@@ -125,8 +137,8 @@ class api {
   /// What is streamed holds on to the content that it began with, and to the registry.
   [[nodiscard]] answer handle(const request& asked, wall_time now);
 
-  /// The role of the token with this SHA-256, as its name; nothing where there is none, or it is over.
-  [[nodiscard]] std::optional<std::string> role_of(const wire::digest& token, wall_time now);
+  /// Waits for no disk.
+  [[nodiscard]] std::optional<role> role_of(const wire::digest& token, wall_time now) override;
 
  private:
   explicit api(std::unique_ptr<api_state> state);

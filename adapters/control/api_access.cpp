@@ -2,17 +2,13 @@
 
 #include <algorithm>
 
+#include "adapters/control/equal_ignoring_case.hpp"
 #include "adapters/sync/content.hpp"
 
 namespace cellroute::control {
 namespace {
 
 constexpr std::string_view scheme = "Bearer ";
-
-bool is_same_letter(char a, char b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return lower(a) == lower(b);
-}
 
 /// Whether a Host is a name of this machine that only this machine has.
 bool is_own_name(std::string_view host) {
@@ -82,8 +78,7 @@ expected<principal, denial> identify(const request& asked, const api_settings& s
     return principal{"loopback", role::admin, {}, {}};
   }
   const std::string_view text = *authorization;
-  const bool is_bearer =
-      text.size() > scheme.size() && std::equal(scheme.begin(), scheme.end(), text.begin(), is_same_letter);
+  const bool is_bearer = text.size() > scheme.size() && equal_ignoring_case(text.substr(0, scheme.size()), scheme);
   if (!is_bearer) return unexpected(denial{401, "only bearer tokens are taken: Authorization: Bearer TOKEN"});
   const wire::digest hash = sync::sha256(bytes_of(text.substr(scheme.size())));
   if (settings.admin_token == hash) return principal{"admin-token", role::admin, {}, {}};

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "adapters/control/api_server.hpp"
+#include "adapters/control/equal_ignoring_case.hpp"
 #include "adapters/io/tls_session.hpp"
 
 namespace cellroute::control {
@@ -13,11 +14,6 @@ namespace {
 
 constexpr duration step_timeout = 30s;      // for a client that sends or takes nothing
 constexpr duration answer_timeout = 10min;  // a million rows take seconds, and those before them, too
-
-bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return std::ranges::equal(a, b, {}, lower, lower);
-}
 
 /// What the API looks at. Ranges and codings of the answer are not among it: it answers as it is asked, whole.
 bool is_passed_on(std::string_view name) {

@@ -128,6 +128,10 @@ answer problem_answer(const problem& why) {
   return problem_answer(row->status, to_string(why.what), why.detail, why.mistakes);
 }
 
+answer too_large_answer(std::size_t body_max) {
+  return problem_answer(413, "too_large", fmt::format("a body has at most {} bytes here", body_max));
+}
+
 answer problem_answer(const store_failure& why) { return problem_answer(problem_of(why)); }
 
 std::string hex_of(const wire::digest& sum) {

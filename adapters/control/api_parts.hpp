@@ -80,6 +80,9 @@ struct call {
 [[nodiscard]] answer problem_answer(const store_failure& why);
 [[nodiscard]] inline answer bad_request(std::string_view detail) { return problem_answer(400, "syntax", detail); }
 
+/// 413: a body is larger than it may be here.
+[[nodiscard]] answer too_large_answer(std::size_t body_max);
+
 /// At most so many mistakes are told.
 inline constexpr std::size_t mistakes_told_max = 100;
 

@@ -12,7 +12,8 @@
 #include <set>
 #include <utility>
 
-#include "adapters/io/clock.hpp"
+#include "adapters/control/api_parts.hpp"
+#include "adapters/control/wall_clock.hpp"
 
 namespace cellroute::control {
 namespace {
@@ -77,12 +78,6 @@ class pair_stream final : public httplib::Stream {
   std::size_t end_ = 0;
 };
 
-wall_time read_wall_clock() {
-  io::loop_clock clock;
-  clock.read();
-  return clock.wall;
-}
-
 request request_of(const httplib::Request& from, std::string body) {
   request made;
   made.method = from.method;
@@ -126,7 +121,6 @@ class api_server::server final : public httplib::Server {
  public:
   server(api& of, std::size_t body_max, std::size_t threads) : api_(of), body_max_(body_max), pool_(threads) {
     svr_sock_ = 0;  // the library takes a server without a socket for one that stops
-    set_payload_max_length(body_max_);
     const auto plain = [this](const httplib::Request& asked, httplib::Response& to) {
       put_answer(api_.handle(request_of(asked, {}), read_wall_clock()), to);
     };
@@ -139,10 +133,17 @@ class api_server::server final : public httplib::Server {
     Patch(".*", with_body);
     Delete(".*", with_body);
     set_exception_handler([](const httplib::Request&, httplib::Response& to, std::exception_ptr) {
-      to.status = 500;
-      to.set_content(
-          R"({"type":"about:blank","title":"Internal Server Error","status":500,"code":"internal","detail":"it could not be done; it is in the log"})",
-          "application/problem+json");
+      put_answer(
+          problem_answer(500, "internal", "the control plane could not answer, for lack of memory perhaps; try again"),
+          to);
+    });
+    // What the library refuses by itself, it refuses without a word.
+    set_error_handler([](const httplib::Request&, httplib::Response& to) {
+      const bool is_said = !to.body.empty() || to.content_provider_;
+      if (!is_said)
+        put_answer(problem_answer(static_cast<std::uint16_t>(to.status), "syntax",
+                                  "the request cannot be read: its framing, its length or its coding"),
+                   to);
     });
   }
   ~server() override {
@@ -181,18 +182,18 @@ class api_server::server final : public httplib::Server {
 
   void take_body(const httplib::Request& asked, httplib::Response& to, const httplib::ContentReader& read) {
     std::string body;
-    bool is_too_large = false;
-    if (!asked.is_multipart_form_data()) {
+    if (asked.is_multipart_form_data()) {
+      body = "--";  // no page takes it, and none is to believe that there was nothing
+    } else {
+      bool is_too_large = false;
       const bool is_whole = read([&](const char* bytes, std::size_t size_bytes) {
-        is_too_large = body.size() + size_bytes > body_max_;
+        is_too_large = size_bytes > body_max_ - body.size();
         if (!is_too_large) body.append(bytes, size_bytes);
         return !is_too_large;
       });
-      // What is wrong with its length or its coding was said by the library; a body that is too large is the API's
-      // word.
-      if (!is_whole && !is_too_large) return;
+      if (is_too_large) return put_answer(too_large_answer(body_max_), to);
+      if (!is_whole) return;  // the library has said why
     }
-    if (is_too_large) body.assign(body_max_ + 1, ' ');
     put_answer(api_.handle(request_of(asked, std::move(body)), read_wall_clock()), to);
   }
 

@@ -8,6 +8,7 @@
 
 #include "adapters/control/control_metrics.hpp"
 #include "adapters/control/listener_tls.hpp"
+#include "adapters/control/wall_clock.hpp"
 #include "adapters/process/fd_limit.hpp"
 #include "adapters/process/json_writer.hpp"
 #include "adapters/process/listening.hpp"
@@ -28,12 +29,6 @@ constexpr std::size_t records_a_router = 2;  // that are kept, for each session 
 constexpr std::size_t api_threads = 8;       // requests of the API that are answered at once, beside those who watch
 constexpr duration purge_period = 1h;
 constexpr std::size_t api_requests_max = 64;  // and with those that wait for that
-
-wall_time read_wall_clock() {
-  io::loop_clock clock;
-  clock.read();
-  return clock.wall;
-}
 
 log_level level_of(wire::log_level level) {
   switch (level) {
@@ -199,14 +194,8 @@ expected<void, start_error> control_plane::open_api() {
   api_server_.emplace(*api_, body_max, api_threads + settings_.api.watchers_max);
   carrier_.emplace(reactor_, *api_server_, api_requests_max + settings_.api.watchers_max);
   chores_.emplace(reactor_);
-  token_book& knows_tokens = *this;
-  gate_->set_book(knows_tokens);
+  gate_->set_book(*api_);
   return {};
-}
-
-std::optional<role> control_plane::role_of(const wire::digest& token, wall_time now) {
-  const auto name = api_->role_of(token, now);
-  return name ? read_role(*name) : std::nullopt;
 }
 
 expected<void, start_error> control_plane::open_listeners() {

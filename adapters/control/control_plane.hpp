@@ -53,7 +53,6 @@ class control_plane final : private push_observer,
                             private publish_observer,
                             private watch_listener,
                             private content_listener,
-                            private token_book,
                             private page_source,
                             private edge::listener_observer,
                             private io::tick_listener {
@@ -74,7 +73,6 @@ class control_plane final : private push_observer,
   void on_overtaken(const wire::content_id& id) override;
   void on_taken(std::uint64_t rows_quarantined) override;
   void on_next_content(published_content next) override;
-  [[nodiscard]] std::optional<role> role_of(const wire::digest& token, wall_time now) override;
   void on_refused(const std::vector<std::string>& mistakes) override;
   void on_unchanged(bool is_asked) override;
   [[nodiscard]] control_state state() const override;

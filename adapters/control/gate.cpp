@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <span>
 
+#include "adapters/control/equal_ignoring_case.hpp"
 #include "adapters/sync/content.hpp"
 #include "adapters/wire/configuration.hpp"
 
@@ -15,11 +16,6 @@ namespace {
 
 constexpr std::size_t token_bytes_min = 16;
 constexpr std::size_t token_bytes_max = 4096;
-
-bool same_ignoring_case(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return std::ranges::equal(a, b, {}, lower, lower);
-}
 
 std::string_view trimmed(std::string_view text) {
   constexpr std::string_view space = " \t\r\n";
@@ -34,7 +30,7 @@ bool names_this_machine(std::string_view authority) {
   const std::size_t colon = authority.rfind(':');
   const bool has_port = colon != std::string_view::npos && authority.find(']', colon) == std::string_view::npos;
   const std::string_view host = has_port ? authority.substr(0, colon) : authority;
-  if (same_ignoring_case(host, "localhost") || host == "[::1]") return true;
+  if (equal_ignoring_case(host, "localhost") || host == "[::1]") return true;
   return host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string_view::npos;
 }
 
@@ -43,8 +39,8 @@ std::optional<std::string_view> bearer_token(std::span<const field> fields) {
   constexpr std::string_view scheme = "bearer ";
   std::optional<std::string_view> found;
   for (const field& f : fields) {
-    if (!same_ignoring_case(f.name, "authorization")) continue;
-    if (found || f.value.size() <= scheme.size() || !same_ignoring_case(f.value.substr(0, scheme.size()), scheme))
+    if (!equal_ignoring_case(f.name, "authorization")) continue;
+    if (found || f.value.size() <= scheme.size() || !equal_ignoring_case(f.value.substr(0, scheme.size()), scheme))
       return std::nullopt;
     found = trimmed(f.value.substr(scheme.size()));
   }
@@ -65,7 +61,7 @@ bool is_for(door to, role who) {
 }
 
 bool has_field(std::span<const field> fields, std::string_view name) {
-  return std::ranges::any_of(fields, [name](const field& f) { return same_ignoring_case(f.name, name); });
+  return std::ranges::any_of(fields, [name](const field& f) { return equal_ignoring_case(f.name, name); });
 }
 
 }  // namespace

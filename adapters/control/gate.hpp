@@ -18,16 +18,6 @@ namespace cellroute::control {
 /// pages    metrics
 enum class door : std::uint8_t { routers, api, pages };
 
-/// Knows the tokens that were given out.
-class token_book {
- public:
-  /// Whose token has this SHA-256; nothing: nobody's, or it is over.
-  [[nodiscard]] virtual std::optional<role> role_of(const wire::digest& token, wall_time now) = 0;
-
- protected:
-  ~token_book() = default;
-};
-
 /// Whether an address is one of this machine alone.
 [[nodiscard]] bool is_loopback(const io::socket_address& address);
 

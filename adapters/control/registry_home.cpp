@@ -47,33 +47,19 @@ private_folder::~private_folder() {
 expected<std::unique_ptr<registry_home>, std::string> registry_home::open(io::reactor& reactor, const std::string& file,
                                                                           const registry_settings& settings,
                                                                           wall_time now, content_listener& listener) {
-  private_folder folder;
-  std::string path = file;
+  expected<private_folder, std::string> folder = file.empty() ? private_folder::make() : private_folder();
+  if (!folder) return unexpected(std::move(folder).error());
   store_identity identity{name_of_cluster(settings.seed), settings.seed & salt_max};
   if (file.empty()) {
-    auto made = private_folder::make();
-    if (!made) return unexpected(std::move(made).error());
-    path = made->path() + "/store";
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
     identity.epoch = static_cast<std::uint64_t>(seconds);
     identity.salt = common_salt;
-    // Nothing but `open` makes one, so no `make_unique`.
-    std::unique_ptr<registry_home> home(
-        new registry_home(reactor, *std::move(made), listener));  // allow: new: private constructor
-    return fill(std::move(home), path, identity, settings, now);
   }
-  std::unique_ptr<registry_home> home(
-      new registry_home(reactor, std::move(folder), listener));  // allow: new: private constructor
-  return fill(std::move(home), path, identity, settings, now);
-}
-
-expected<std::unique_ptr<registry_home>, std::string> registry_home::fill(std::unique_ptr<registry_home> home,
-                                                                          const std::string& path,
-                                                                          const store_identity& identity,
-                                                                          const registry_settings& settings,
-                                                                          wall_time now) {
-  auto opened = open_or_create(path, identity, now);
+  auto opened = open_or_create(file.empty() ? folder->path() + "/store" : file, identity, now);
   if (!opened) return unexpected(opened.error().detail);
+  // Nothing but `open` makes one, so no `make_unique`.
+  std::unique_ptr<registry_home> home(
+      new registry_home(reactor, *std::move(folder), listener));  // allow: new: private constructor
   publication_listener& relay = *home;
   auto made = registry::open(*std::move(opened), settings, &relay);
   if (!made) return unexpected(made.error().detail);

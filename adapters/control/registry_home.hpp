@@ -65,11 +65,6 @@ class registry_home final : private publication_listener {
  private:
   registry_home(io::reactor& reactor, private_folder folder, content_listener& listener)
       : reactor_(reactor), folder_(std::move(folder)), listener_(listener) {}
-  [[nodiscard]] static expected<std::unique_ptr<registry_home>, std::string> fill(std::unique_ptr<registry_home> home,
-                                                                                  const std::string& path,
-                                                                                  const store_identity& identity,
-                                                                                  const registry_settings& settings,
-                                                                                  wall_time now);
   void on_published(const active_content& now, const active_content& before) override;
 
   io::reactor& reactor_;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "adapters/io/clock.hpp"
+#include "adapters/control/wall_clock.hpp"
 #include "adapters/process/process_usage.hpp"
 #include "adapters/wire/print.hpp"
 
@@ -15,12 +15,6 @@ wire::config_file without_local_state(std::string path) {
   wire::config_file file{std::move(path), {}, {}};
   file.flags.state_dir = "off";
   return file;
-}
-
-wall_time read_wall_clock() {
-  io::loop_clock clock;
-  clock.read();
-  return clock.wall;
 }
 
 }  // namespace

@@ -26,7 +26,6 @@ struct api_request {
 
 struct api_reply {
   int status = 0;
-  std::string tag{};  ///< ETag
   std::string body{};
 };
 

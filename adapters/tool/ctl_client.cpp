@@ -80,7 +80,7 @@ expected<api_reply, std::string> ctl_client::ask(const api_request& what) {
     return unexpected(fmt::format("no answer from {}: {}; is the control plane there, and is it --url?",
                                   connection_->url, httplib::to_string(done.error())));
   }
-  return api_reply{done->status, done->get_header_value("ETag"), done->body};
+  return api_reply{done->status, done->body};
 }
 
 }  // namespace cellroute::tool

@@ -189,6 +189,34 @@ TEST_CASE("control API: large bodies, both ways, and one that is too large") {
   CHECK(control.page("/v1/config").content.size() > 2'000'000);
 }
 
+struct unread_case {
+  std::string_view says;
+  std::string_view fields;
+  std::string body;
+  int status;
+  std::string_view told;
+};
+
+TEST_CASE("control API: a body that is not taken is told so, whoever noticed, and nothing is done") {
+  control_process control({.routes_name = "", .settings = "api: {max_body: 1MiB}\n"});
+  REQUIRE(ctl(control, {"push", written(control, "fleet.yaml", fleet)}).code == 0);
+  const unread_case cases[] = {
+      {"too large", "Content-Type: application/yaml\r\n", std::string((1 << 20) + 1, '#'), 413,
+       "a body has at most 1048576 bytes here"},
+      {"a form", "Content-Type: multipart/form-data; boundary=x\r\n", "--x--\r\n", 415, "this page takes JSON"},
+      {"a coding that it is not in", "Content-Type: application/json\r\nContent-Encoding: gzip\r\n", "no gzip", 400,
+       "the request cannot be read"},
+  };
+  for (const unread_case& row : cases) {
+    CAPTURE(row.says);
+    const message answer = put(control, "/v1/config", row.body, std::string(row.fields) + "If-Match: *\r\n");
+    CHECK(answer.status() == row.status);
+    CHECK(answer.head.value("Content-Type") == "application/problem+json");
+    CHECK(answer.content.find(row.told) != std::string::npos);
+  }
+  CHECK(control.page("/v1/info").content.find(R"("version":1,)") != std::string::npos);
+}
+
 TEST_CASE("control API: a backup becomes a store in a new epoch, and routers take what it says for newer") {
   control_process control({.routes_name = ""});
   REQUIRE(ctl(control, {"push", written(control, "fleet.yaml", fleet)}).code == 0);
