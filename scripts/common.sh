@@ -60,12 +60,14 @@ wait_until() {
 # http ARGS...: curl without the user's settings and proxies, bounded.
 http() { curl -q --noproxy '*' --silent --show-error --max-time 30 "$@"; }
 
+configured_with=()  # what builds are configured with beside what their presets say
+
 # build PRESET TARGET...: configures where needed and builds; quiet unless something fails or a person watches.
 build() {
   local preset=$1 quiet=--quiet
   shift
   [ ! -t 1 ] || quiet=
-  [ -f "build/$preset/build.ninja" ] || cmake --preset "$preset" >"build/$preset.configure" 2>&1 || {
+  [ -f "build/$preset/build.ninja" ] || cmake --preset "$preset" "${configured_with[@]}" >"build/$preset.configure" 2>&1 || {
     cat "build/$preset.configure" >&2
     return 1
   }

@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "tests/system/support/fake_cell.hpp"
+#include "tests/system/support/programs.hpp"
 #include "tests/system/support/router_process.hpp"
 
 namespace cellroute::system_test {
@@ -277,8 +278,8 @@ TEST_CASE("admin: the access log goes to a file, or nowhere") {
     std::ofstream(config) << router_config{.placements = {{"tier1", at(cell.port())}},
                                            .log = "access: {output: access.log}"}  // beside the configuration
                                  .yaml();
-    program router(
-        {CELLROUTE_ROUTER_PATH, "--config", config.string(), "--listen", "127.0.0.1:" + std::to_string(port)}, {}, 0);
+    program router({router_path(), "--config", config.string(), "--listen", "127.0.0.1:" + std::to_string(port)}, {},
+                   0);
     REQUIRE(eventually([&] { return static_cast<bool>(connect_to(port)); }));
     CHECK(ask(port, keyed("GET /", "X-Request-Id: in-file\r\n")).status() == 200);
     CHECK(eventually([&] { return read_text(file).find("\"request_id\":\"in-file\"") != std::string::npos; }));

@@ -12,6 +12,7 @@
 
 #include "tests/system/support/control_process.hpp"
 #include "tests/system/support/native_double.hpp"
+#include "tests/system/support/programs.hpp"
 
 namespace cellroute::system_test {
 namespace {
@@ -29,8 +30,7 @@ struct told {
 
 /// The tool with its words, against this control plane.
 told ctl(const control_process& control, std::vector<std::string> words) {
-  std::vector<std::string> command{CELLROUTE_TOOL_PATH, "ctl", "--url",
-                                   "http://127.0.0.1:" + std::to_string(control.port())};
+  std::vector<std::string> command{tool_path(), "ctl", "--url", "http://127.0.0.1:" + std::to_string(control.port())};
   command.insert(command.end(), words.begin(), words.end());
   program tool(command, {}, 0);
   const auto code = tool.wait_exit();
@@ -232,10 +232,10 @@ TEST_CASE("control API: a backup becomes a store in a new epoch, and routers tak
   std::filesystem::remove(control.folder() / "control.db-wal");
   std::filesystem::remove(control.folder() / "control.db-shm");
   const std::string store = "sqlite:" + (control.folder() / "control.db").string();
-  program restore({CELLROUTE_CONTROL_PATH, "--restore", backup, "--store", store}, {}, 0);
+  program restore({control_path(), "--restore", backup, "--store", store}, {}, 0);
   CHECK(restore.wait_exit() == 0);
   CHECK(restore.whole_output().starts_with("restored: version 1 in epoch "));
-  program again({CELLROUTE_CONTROL_PATH, "--restore", backup, "--store", store}, {}, 0);
+  program again({control_path(), "--restore", backup, "--store", store}, {}, 0);
   CHECK(again.wait_exit() == 1);  // nothing is overwritten
   control.start();
   CHECK(router.runs(1));
@@ -304,10 +304,10 @@ TEST_CASE("control API: a request whose end does not come holds nobody up, nor t
 
 TEST_CASE("control API: no answer, and no way to ask") {
   const std::string nobody = "http://127.0.0.1:" + std::to_string(unused_port());
-  program tool({CELLROUTE_TOOL_PATH, "ctl", "--url", nobody, "status"}, {}, 0);
+  program tool({tool_path(), "ctl", "--url", nobody, "status"}, {}, 0);
   CHECK(tool.wait_exit() == 5);
   CHECK(tool.whole_output().find("no answer from " + nobody) != std::string::npos);
-  program wrong({CELLROUTE_TOOL_PATH, "ctl", "--url", "ftp://x", "status"}, {}, 0);
+  program wrong({tool_path(), "ctl", "--url", "ftp://x", "status"}, {}, 0);
   CHECK(wrong.wait_exit() == 2);
 }
 

@@ -12,6 +12,7 @@
 #include "adapters/wire/sync_messages.hpp"
 #include "tests/system/support/control_process.hpp"
 #include "tests/system/support/native_double.hpp"
+#include "tests/system/support/programs.hpp"
 #include "tests/system/support/websocket_double.hpp"
 
 namespace cellroute::system_test {
@@ -51,7 +52,7 @@ TEST_CASE("control push: a router gets all of it once, then what changes, within
   const stopwatch time;
   control.write_routes(routes_with("acme: b, umbra: a"));
   REQUIRE(router.runs(2));
-  if (!is_sanitized) CHECK(time.ms() < 1000);
+  if (!is_sanitized()) CHECK(time.ms() < 1000);
   MESSAGE("file to router: " << time.ms() << " ms");
   CHECK(router.seen().keys == 2);
   CHECK((router.seen().transfers == names{"snapshot", "delta"}));
@@ -237,7 +238,7 @@ TEST_CASE("control push: 2,000 routers take little memory, and a change reaches 
   REQUIRE(eventually([&] { return control.metric("cellroute_control_sessions") == count; }));
   const std::size_t each = (control.resident_bytes() - before) / count;
   MESSAGE("memory a router: " << each << " bytes");
-  if (!is_sanitized) CHECK(each < 6 * 1024);
+  if (!is_sanitized()) CHECK(each < 6 * 1024);
   const stopwatch time;
   control.write_routes(routes_with("acme: b"));
   const auto is_content = [](const std::optional<std::string>& text) {

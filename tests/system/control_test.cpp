@@ -10,6 +10,7 @@
 #include "tests/support/certificates.hpp"
 #include "tests/system/support/control_process.hpp"
 #include "tests/system/support/native_double.hpp"
+#include "tests/system/support/programs.hpp"
 #include "tests/system/support/websocket_double.hpp"
 
 namespace cellroute::system_test {
@@ -26,7 +27,7 @@ struct ended {
 
 /// Runs it until it ends by itself.
 ended run_control(const std::vector<std::string>& arguments) {
-  std::vector<std::string> command{CELLROUTE_CONTROL_PATH};
+  std::vector<std::string> command{control_path()};
   command.insert(command.end(), arguments.begin(), arguments.end());
   program control(command, {}, 0);
   const int code = control.wait_exit().value_or(-1);

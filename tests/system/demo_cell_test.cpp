@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "tests/system/support/programs.hpp"
 #include "tests/system/support/router_process.hpp"
 
 namespace cellroute::system_test {
@@ -15,7 +16,7 @@ namespace {
 /// The demo's cell on a port of its own choice.
 class demo_cell {
  public:
-  explicit demo_cell(const std::string& name) : process_({DEMO_CELL_PATH, "--name", name, "--port", "0"}, {}, 0) {
+  explicit demo_cell(const std::string& name) : process_({demo_cell_path(), "--name", name, "--port", "0"}, {}, 0) {
     const std::optional<std::string> line = process_.wait_line("listening on ");
     if (!line) FAIL("the cell did not start: " << process_.output());
     port_ = static_cast<std::uint16_t>(std::atoi(line->c_str() + line->rfind(':') + 1));
@@ -86,7 +87,7 @@ TEST_CASE("demo cell: what the tool explains is what the router then does") {
   router_process router(config);
   for (const std::string key : {"acme", "visa", "nobody"}) {
     CAPTURE(key);
-    program tool({CELLROUTE_TOOL_PATH, "explain", "--json", "--config", file, key}, {}, 0);
+    program tool({tool_path(), "explain", "--json", "--config", file, key}, {}, 0);
     CHECK(tool.wait_exit() == 0);
     const log_line explained(tool.whole_output());
     const message answer = ask(router.port(), request("GET /", "X-Routing-Key: " + key + "\r\n"));

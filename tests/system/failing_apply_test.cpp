@@ -11,6 +11,7 @@
 
 #include "tests/support/failing_calls.hpp"
 #include "tests/system/support/fake_cell.hpp"
+#include "tests/system/support/programs.hpp"
 #include "tests/system/support/router_process.hpp"
 
 namespace cellroute::system_test {
@@ -140,7 +141,7 @@ class two_configurations {
 };
 
 TEST_CASE("failing apply: each system call on the way fails once, and the configuration in use is whole") {
-  if (is_sanitized) {
+  if (is_sanitized()) {
     MESSAGE("SKIPPED: a sanitizer wants to be loaded first");
     return;
   }
@@ -158,7 +159,7 @@ TEST_CASE("failing apply: each system call on the way fails once, and the config
 }
 
 TEST_CASE("failing apply: memory ends at any point of the reading, and the configuration in use is whole") {
-  if (is_sanitized) {
+  if (is_sanitized()) {
     MESSAGE("SKIPPED: a sanitizer wants to be loaded first");
     return;
   }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "tests/system/support/fake_cell.hpp"
+#include "tests/system/support/programs.hpp"
 #include "tests/system/support/router_process.hpp"
 
 namespace cellroute::system_test {
@@ -113,7 +114,7 @@ TEST_CASE("faults: 5,000 idle clients cost little, and the others are served") {
   const std::size_t idle_after_request = (router.resident_bytes() - before) / count;
   MESSAGE("resident memory per idle client: " << idle_before_request << " bytes before its first request, "
                                               << idle_after_request << " after it");
-  if (!is_sanitized)
+  if (!is_sanitized())
     CHECK(idle_after_request < 2048);  // the exact bar is the bench's; this catches a buffer that is kept
   CHECK(cell.accepted() < 10);
   crowd.clear();
@@ -138,8 +139,8 @@ TEST_CASE("faults: the log's disk is full: requests are served, lines are counte
   std::ofstream(file) << router_config{.placements = {{"tier1", at(cell.port())}},
                                        .log = "access: {output: \"" + log.string() + "\"}"}
                              .yaml();
-  program router({CELLROUTE_ROUTER_PATH, "--config", file.string(), "--listen", "127.0.0.1:" + std::to_string(port),
-                  "--admin", "127.0.0.1:" + std::to_string(admin_port)},
+  program router({router_path(), "--config", file.string(), "--listen", "127.0.0.1:" + std::to_string(port), "--admin",
+                  "127.0.0.1:" + std::to_string(admin_port)},
                  {}, 0);
   REQUIRE(eventually([&] { return connect_to(admin_port) && connect_to(port); }));
   client c(port);

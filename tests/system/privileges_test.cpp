@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "tests/system/support/fake_cell.hpp"
+#include "tests/system/support/programs.hpp"
 #include "tests/system/support/router_process.hpp"
 
 namespace cellroute::system_test {
@@ -103,8 +104,7 @@ TEST_CASE("privileges: a folder of state is that user's, and the next start find
   config.process = {};  // root takes no folder that somebody else may write to
   std::ofstream(scratch.file("router.yaml")) << config.yaml();
   std::ofstream(scratch.file("keys.tsv")) << config.files[0].second;
-  program root({CELLROUTE_ROUTER_PATH, "--config", scratch.file("router.yaml"), "--state-dir", scratch.file("state")},
-               {}, 0);
+  program root({router_path(), "--config", scratch.file("router.yaml"), "--state-dir", scratch.file("state")}, {}, 0);
   CHECK(root.wait_exit() == 1);
   CHECK(root.whole_output().find("does not belong to this user; chown it, or name another") != std::string::npos);
 }
@@ -198,7 +198,7 @@ TEST_CASE("privileges: what cannot be given up ends the start with exit code 1 a
     config.process = ", privileges: {" + std::string(row.privileges) + "}";
     std::ofstream(folder.file("cellroute.yaml")) << config.yaml();
     std::vector<std::string> command = row.under;
-    command.insert(command.end(), {CELLROUTE_ROUTER_PATH, "--config", folder.file("cellroute.yaml")});
+    command.insert(command.end(), {router_path(), "--config", folder.file("cellroute.yaml")});
     program router(command, {}, 0);
     CHECK(router.wait_exit() == 1);
     CAPTURE(router.whole_output());

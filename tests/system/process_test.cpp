@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tests/system/support/fake_cell.hpp"
+#include "tests/system/support/programs.hpp"
 #include "tests/system/support/router_process.hpp"
 
 namespace cellroute::system_test {
@@ -21,7 +22,7 @@ struct ended {
 
 /// Runs the router until it ends by itself.
 ended run_router(const std::vector<std::string>& arguments, const std::vector<std::string>& environment = {}) {
-  std::vector<std::string> command{CELLROUTE_ROUTER_PATH};
+  std::vector<std::string> command{router_path()};
   command.insert(command.end(), arguments.begin(), arguments.end());
   program router(command, environment, 0);
   const int code = router.wait_exit().value_or(-1);
@@ -150,7 +151,7 @@ TEST_CASE("process: a JSON configuration is taken as well, and CONFIG_PATH names
       write_file(folder, "cellroute.json",
                  R"({"listeners": [{"name": "web", "address": "127.0.0.1:0"}], "admin": {"address": "127.0.0.1:0"},
                      "routing": {"default_placement": "t"}, "placements": {"t": {"endpoints": [{"url": "http://127.0.0.1:9"}]}}})");
-  program router({CELLROUTE_ROUTER_PATH}, {"CONFIG_PATH=" + file}, 0);
+  program router({router_path()}, {"CONFIG_PATH=" + file}, 0);
   CHECK(router.wait_line(R"("listener":"admin")"));
   router.signal(SIGINT);
   CHECK(router.wait_exit() == 0);
@@ -161,7 +162,7 @@ TEST_CASE("process: a router starts within a second") {
   router_process router({.placements = {{"tier1", at(9)}}});
   MESSAGE("ready after " << watch.ms() << " ms with " << router.resident_bytes() / 1024 << " KiB of memory");
   CHECK(watch.elapsed() < 1s);
-  if (!is_sanitized) CHECK(router.resident_bytes() < std::size_t{100} * 1024 * 1024);
+  if (!is_sanitized()) CHECK(router.resident_bytes() < std::size_t{100} * 1024 * 1024);
 }
 
 /// A cell whose answer to /slow waits for the gate; all others come at once.
@@ -285,7 +286,7 @@ TEST_CASE("process: the log of a closed standard output is reported once, and it
   // Where a router listens is told by its log, which is of no use here: the ports are chosen beforehand.
   const std::uint16_t port = unused_port();
   const std::uint16_t admin_port = unused_port();
-  program router({"sh", "-c", "exec \"$@\" >&-", "sh", CELLROUTE_ROUTER_PATH, "--config", file, "--listen",
+  program router({"sh", "-c", "exec \"$@\" >&-", "sh", router_path(), "--config", file, "--listen",
                   "127.0.0.1:" + std::to_string(port), "--admin", "127.0.0.1:" + std::to_string(admin_port)},
                  {}, 0);
   REQUIRE(eventually([&] { return connect_to(admin_port) && connect_to(port); }));
@@ -326,7 +327,7 @@ TEST_CASE("process: SIGHUP reads the configuration again, SIGUSR2 means nothing;
 class router_with_log_file {
  public:
   explicit router_with_log_file(std::string placement)
-      : process_({CELLROUTE_ROUTER_PATH, "--config",
+      : process_({router_path(), "--config",
                   write_file(folder_, "cellroute.yaml",
                              router_config{.placements = {{"tier1", std::move(placement)}},
                                            .log = "access: {output: \"" + log().string() + "\"}"}

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tests/system/support/fake_cell.hpp"
+#include "tests/system/support/programs.hpp"
 #include "tests/system/support/router_process.hpp"
 
 namespace cellroute::system_test {
@@ -88,9 +89,9 @@ TEST_CASE("state: what else makes the keys counts, too: another inline key, anot
     fs::create_directory(folder.path() / "c");
     std::ofstream(folder.path() / "c" / "router.yaml") << config.yaml();
     std::ofstream(folder.path() / "c" / "keys.tsv") << config.files[0].second;
-    program router({CELLROUTE_ROUTER_PATH, "--config", (folder.path() / "c" / "router.yaml").string(), "--state-dir",
-                    config.arguments[1]},
-                   {}, 0);
+    program router(
+        {router_path(), "--config", (folder.path() / "c" / "router.yaml").string(), "--state-dir", config.arguments[1]},
+        {}, 0);
     CHECK(router.wait_exit() == 1);
     return router.whole_output();
   }();
@@ -125,8 +126,7 @@ TEST_CASE("state: a folder has one process at a time, of its own user, and close
   const fs::path state = folder.path() / "state";
   const router_config config = config_of(one.port(), one.port(), state);
   const auto start_again = [&state](const router_process& beside) {
-    program second({CELLROUTE_ROUTER_PATH, "--config", beside.config_file().string(), "--state-dir", state.string()},
-                   {}, 0);
+    program second({router_path(), "--config", beside.config_file().string(), "--state-dir", state.string()}, {}, 0);
     CHECK(second.wait_exit() == 1);
     return second.whole_output();
   };
@@ -137,8 +137,7 @@ TEST_CASE("state: a folder has one process at a time, of its own user, and close
     router_process router(config);
     CHECK(start_again(router).find("another process uses it") != std::string::npos);
     CHECK(router.metric("gateway_config_keys") == 3);
-    program third({CELLROUTE_ROUTER_PATH, "--config", router.config_file().string(), "--state-dir", open.string()}, {},
-                  0);
+    program third({router_path(), "--config", router.config_file().string(), "--state-dir", open.string()}, {}, 0);
     CHECK(third.wait_exit() == 1);
     CHECK(third.whole_output().find("is open to others; chmod 700 it") != std::string::npos);
   }

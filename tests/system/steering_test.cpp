@@ -8,6 +8,7 @@
 
 #include "adapters/wire/timestamp.hpp"
 #include "tests/system/support/fake_cell.hpp"
+#include "tests/system/support/programs.hpp"
 #include "tests/system/support/router_process.hpp"
 
 namespace cellroute::system_test {
@@ -44,7 +45,7 @@ void check_steered(router_process& router, const steered_case& row) {
   CHECK(explained["placement"] == row.placement);
   CHECK(explained["reason"] == row.reason);
   CHECK(explained["rule"] == row.rule);
-  program tool({CELLROUTE_TOOL_PATH, "explain", std::string(row.key), "-c", router.config_file().string()}, {}, 0);
+  program tool({tool_path(), "explain", std::string(row.key), "-c", router.config_file().string()}, {}, 0);
   CHECK(tool.whole_output().find("\nrule        " + std::string(row.rule) + "\n") != std::string::npos);
 }
 
@@ -111,7 +112,7 @@ TEST_CASE("steering: an override wins until it is over, without a reload") {
   CHECK(std::chrono::system_clock::now() >= now + 6s);
   CHECK(router.metric("gateway_config_generation") == 1);
   CHECK(router.metric("gateway_route_hits_total", {"reason=\"override\""}) >= 4);
-  program tool({CELLROUTE_TOOL_PATH, "check", router.config_file().string()}, {}, 0);
+  program tool({tool_path(), "check", router.config_file().string()}, {}, 0);
   CHECK(tool.whole_output().find("routing.override[1].until: is over") != std::string::npos);
 }
 
@@ -177,7 +178,7 @@ TEST_CASE("steering: a shard gives each key its cell, and tells which") {
     const log_line explained(router.admin("/v1/explain?key=" + key).content);
     CHECK(explained["cell"] == cell);
     CHECK(explained.text().find(R"("shard":[")" + cell + R"(","c)") != std::string::npos);
-    program tool({CELLROUTE_TOOL_PATH, "explain", key, "-c", router.config_file().string()}, {}, 0);
+    program tool({tool_path(), "explain", key, "-c", router.config_file().string()}, {}, 0);
     CHECK(tool.whole_output().find("\nshard       " + cell + ", c") != std::string::npos);
   }
   CHECK(seen.size() == 3);

@@ -11,6 +11,7 @@
 
 #include "tests/system/support/fake_cell.hpp"
 #include "tests/system/support/pattern.hpp"
+#include "tests/system/support/programs.hpp"
 #include "tests/system/support/router_process.hpp"
 
 namespace cellroute::system_test {
@@ -20,7 +21,7 @@ constexpr std::size_t mebi = 1024 * 1024;
 
 /// Each way. A sanitizer looks at every byte, and learns nothing from more of them; it also keeps what was freed, so
 /// the sizes of memory are judged without one.
-constexpr std::size_t large_bytes = (is_sanitized ? 64 : 1024) * mebi;
+const std::size_t large_bytes = (is_sanitized() ? 64 : 1024) * mebi;
 
 bool send_pattern(connection& c, pattern bytes, std::size_t size_bytes) {
   while (bytes.at() < size_bytes) {
@@ -78,7 +79,7 @@ TEST_CASE("streaming: a large content up and one down at once, byte by byte, wit
   REQUIRE(head);
   CHECK(head->status() == 200);
   CHECK(came_down == size_bytes);
-  if (!is_sanitized) CHECK(most - before < 8 * mebi);
+  if (!is_sanitized()) CHECK(most - before < 8 * mebi);
   MESSAGE("" << size_bytes / mebi << " MiB each way in " << watch.ms() << " ms; the router grew by "
              << (most - before) / 1024 << " KiB");
 }
@@ -178,7 +179,7 @@ TEST_CASE("streaming: a client that does not read stops its cell, and nobody els
   MESSAGE("the cell could send " << sent / 1024 << " KiB, then the router held " << router.resident_bytes() / 1024
                                  << " KiB after " << before / 1024);
   CHECK(sent < stall_bytes_max);
-  if (!is_sanitized) CHECK(router.resident_bytes() < before + 2 * mebi);
+  if (!is_sanitized()) CHECK(router.resident_bytes() < before + 2 * mebi);
   CHECK(ask(router.port(), keyed("GET /small")).content == "small");
 
   go_on.open();
@@ -206,7 +207,7 @@ TEST_CASE("streaming: a cell that does not read stops its client") {
   MESSAGE("the client could send " << sent / 1024 << " KiB");
   CHECK(sent > 0);
   CHECK(sent < stall_bytes_max);
-  if (!is_sanitized) CHECK(router.resident_bytes() < before + 2 * mebi);
+  if (!is_sanitized()) CHECK(router.resident_bytes() < before + 2 * mebi);
   end.open();
 }
 

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "tests/system/support/fake_cell.hpp"
+#include "tests/system/support/programs.hpp"
 #include "tests/system/support/router_process.hpp"
 
 namespace cellroute::system_test {
@@ -61,7 +62,7 @@ TEST_CASE("system calls: two receives and two sends a request, and nothing else 
     skip("strace is not installed, or may not trace here");
     return;
   }
-  if (is_sanitized) {
+  if (is_sanitized()) {
     MESSAGE("SKIPPED: a sanitizer makes system calls of its own");
     return;
   }

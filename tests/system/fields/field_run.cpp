@@ -9,6 +9,7 @@
 #include <set>
 
 #include "adapters/wire/print.hpp"
+#include "tests/system/support/programs.hpp"
 
 namespace cellroute::system_test {
 namespace {
@@ -168,7 +169,7 @@ void field_run::start() {
   text_ = with_ports(wire::write_yaml(tree_));
   std::ofstream(folder_.file("cellroute.yaml")) << text_;
   process_.reset();
-  process_.emplace(std::vector<std::string>{CELLROUTE_ROUTER_PATH, "--config", folder_.file("cellroute.yaml")},
+  process_.emplace(std::vector<std::string>{router_path(), "--config", folder_.file("cellroute.yaml")},
                    std::vector<std::string>{}, 0);
 }
 

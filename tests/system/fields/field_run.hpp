@@ -9,12 +9,13 @@
 #include "tests/support/scratch_folder.hpp"
 #include "tests/system/support/fake_cell.hpp"
 #include "tests/system/support/full_backlog.hpp"
+#include "tests/system/support/programs.hpp"
 #include "tests/system/support/router_process.hpp"
 
 namespace cellroute::system_test {
 
 /// How long a run looks on before it says that nothing happened. What does happen is set to 100 ms or less.
-inline constexpr steady::duration look = is_sanitized ? 4s : 1500ms;
+inline const steady::duration look = is_sanitized() ? 4s : 1500ms;
 
 /// What a cell of these runs does, by the target it is asked for.
 ///

@@ -10,6 +10,7 @@
 
 #include "tests/system/support/client.hpp"
 #include "tests/system/support/program.hpp"
+#include "tests/system/support/programs.hpp"
 
 namespace cellroute::system_test {
 
@@ -46,8 +47,7 @@ class control_process {
   }
 
   void start() {
-    const std::vector<std::string> command{CELLROUTE_CONTROL_PATH, "--config",
-                                           (folder_.path() / "control.yaml").string()};
+    const std::vector<std::string> command{control_path(), "--config", (folder_.path() / "control.yaml").string()};
     process_.emplace(command, std::vector<std::string>{}, 0);
     if (!process_->wait_line(R"("event":"listening")")) FAIL("it did not start:\n" << process_->output());
   }

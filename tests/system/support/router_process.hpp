@@ -16,6 +16,7 @@
 
 #include "tests/system/support/client.hpp"
 #include "tests/system/support/program.hpp"
+#include "tests/system/support/programs.hpp"
 #include "tests/system/support/waiting.hpp"
 
 namespace cellroute::system_test {
@@ -90,7 +91,7 @@ class router_process {
     std::ofstream(config_file_) << config_text_;
     for (const auto& [name, text] : config.files) std::ofstream(folder_.path() / name) << text;
     std::vector<std::string> command = config.under;
-    command.emplace_back(CELLROUTE_ROUTER_PATH);
+    command.emplace_back(router_path());
     command.insert(command.end(), {"--config", config_file_.string()});
     command.insert(command.end(), config.arguments.begin(), config.arguments.end());
     process_.emplace(command, config.environment, config.descriptors_max);

@@ -17,14 +17,6 @@ using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
 using steady = std::chrono::steady_clock;
 
-/// Whether this is a build of a sanitizer: it looks for mistakes, and its figures of memory and system calls are its
-/// own.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr bool is_sanitized = true;
-#else
-inline constexpr bool is_sanitized = false;
-#endif
-
 /// Says that a case cannot be tried here. Where everything was installed that tests need, that is a failure.
 inline void skip(const std::string& why) {
   MESSAGE("SKIPPED: " << why);

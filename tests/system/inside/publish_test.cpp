@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "cellroute/table/routing_table.hpp"
+#include "tests/system/inside/router_inside.hpp"
 #include "tests/system/support/client.hpp"
 #include "tests/system/support/fake_cell.hpp"
-#include "tests/system/support/router_inside.hpp"
 #include "tests/system/support/router_process.hpp"
 #include "tests/system/support/waiting.hpp"
 

@@ -21,8 +21,9 @@
 #include "adapters/wire/configuration.hpp"
 #include "cellroute/match/routing_key.hpp"
 #include "cellroute/table/routing_table.hpp"
+#include "tests/system/inside/router_inside.hpp"
 #include "tests/system/support/fake_cell.hpp"
-#include "tests/system/support/router_inside.hpp"
+#include "tests/system/support/programs.hpp"
 #include "tests/system/support/router_process.hpp"
 
 namespace cellroute::system_test {
@@ -100,7 +101,7 @@ TEST_CASE("locks: the counter counts") {
   std::mutex mutex;
   const std::size_t before = locks;
   const std::lock_guard lock(mutex);
-  if (!is_sanitized) CHECK(locks == before + 1);
+  if (!is_sanitized()) CHECK(locks == before + 1);
 }
 
 /// Asks `count` times in a row, round after round, until a round counts nothing. Buffers and the log's batch grow to
@@ -173,7 +174,7 @@ TEST_CASE("locks: none between the head and the decision") {
     least = std::min(least, locks - before);
   }
   MESSAGE(least << " locks in the turns of the loop that served " << count << " requests");
-  if (!is_sanitized) CHECK(least < count / 5);
+  if (!is_sanitized()) CHECK(least < count / 5);
 }
 
 TEST_CASE("allocation: none in 100 requests of 1 MiB, up and down") {
