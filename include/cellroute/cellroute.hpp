@@ -29,6 +29,7 @@
 #include "cellroute/snapshot/published.hpp"
 #include "cellroute/snapshot/snapshot.hpp"
 #include "cellroute/table/arena.hpp"
+#include "cellroute/table/bucket_order.hpp"
 #include "cellroute/table/canaries.hpp"
 #include "cellroute/table/checked_fleet.hpp"
 #include "cellroute/table/decision.hpp"

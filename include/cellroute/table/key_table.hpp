@@ -18,7 +18,7 @@
 #include "cellroute/base/hash.hpp"
 #include "cellroute/base/simd.hpp"
 #include "cellroute/table/arena.hpp"
-#include "cellroute/table/hash_order.hpp"
+#include "cellroute/table/bucket_order.hpp"
 #include "cellroute/table/key_format.hpp"
 #include "cellroute/table/key_rows.hpp"
 #include "cellroute/table/key_table_check.hpp"
@@ -290,24 +290,21 @@ inline expected<key_table, build_error> key_table::build(std::span<const key_row
   if (const auto error = check_outcomes(outcomes)) return unexpected(*error);
   if (rows.size() >= std::size_t{1} << 32)
     return unexpected(build_error{key_table_error::too_many_keys, rows.size() - 1, 0});
-  std::size_t key_bytes = 0;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (const auto error = check_row(rows[i].key, rows[i].outcome, outcomes.size(), i)) return unexpected(*error);
-    key_bytes += rows[i].key.size();
-  }
   constexpr std::size_t group_keys = key_format::keys_per_bucket * key_format::group_buckets;
   const std::size_t group_count = std::max<std::size_t>(1, (rows.size() + group_keys - 1) / group_keys);
-  // An empty bucket takes 2 bytes; the others one for the count, at most one to stay even, and their entries.
-  const std::size_t bucket_bytes = 2 * group_count * key_format::group_buckets + 4 * rows.size() + key_bytes;
-  if (!key_format::fits(bucket_bytes))
-    return unexpected(build_error{key_table_error::too_many_keys, rows.size() - 1, 0});
 
   for (int attempt = 0; attempt < seeds_max; ++attempt, seed = mix(seed)) {
-    const bucket_order order(rows, seed, group_count, resource);
+    const auto order = bucket_order::of(rows, seed, group_count, outcomes.size(), resource);
+    if (!order) return unexpected(order.error());
+    // An empty bucket takes 2 bytes; the others one for the count, at most one to stay even, and their entries.
+    const std::size_t bucket_bytes =
+        2 * group_count * key_format::group_buckets + key_format::entry_bytes(0) * rows.size() + order->key_bytes();
+    if (!key_format::fits(bucket_bytes))
+      return unexpected(build_error{key_table_error::too_many_keys, rows.size() - 1, 0});
     key_table_writer out(seed, group_count, bucket_bytes, outcomes, resource);
     std::optional<build_error> twice;
     bool is_crowded = false;
-    order.for_each_bucket([&](key_format::bucket_place place, std::span<nearby_row> bucket) {
+    order->for_each_bucket([&](key_format::bucket_place place, std::span<nearby_row> bucket) {
       twice = put_in_order(bucket);
       is_crowded = bucket.size() > key_format::bucket_count_max;
       if (twice || is_crowded) return false;
@@ -350,14 +347,12 @@ inline expected<key_table, build_error> key_table::merged(std::span<const key_ch
   if (outcomes.size() < outcomes_.size() || (outcomes_.empty() && !outcomes.empty() && !can_have(outcomes.size()))) {
     return unexpected(build_error{key_table_error::bad_outcome_text, outcomes.size(), 0});
   }
-  std::size_t bytes_added = 0;
-  for (std::size_t i = 0; i < changes.size(); ++i) {
-    if (const auto error = check_row(changes[i].key, changes[i].outcome, outcomes.size(), i)) return unexpected(*error);
-    bytes_added += key_format::entry_bytes(changes[i].key.size()) + 1;  // 1: a bucket may become odd
-  }
+  const auto order = bucket_order::of(changes, header_.seed, group_count_, outcomes.size(), memory_.resource());
+  if (!order) return unexpected(order.error());
+  // 1: a bucket may become odd.
+  const std::size_t bytes_added = (key_format::entry_bytes(0) + 1) * changes.size() + order->key_bytes();
   // Too many for a bound from above; counted out, they may still fit.
   if (!key_format::fits(header_.bucket_bytes + bytes_added)) return rebuilt(changes, outcomes);
-  const bucket_order order(changes, header_.seed, group_count_, memory_.resource());
 
   // The old buckets lie one behind the other, so what lies between two changed ones is one copy, and its offsets all
   // move by the same distance.
@@ -373,7 +368,7 @@ inline expected<key_table, build_error> key_table::merged(std::span<const key_ch
   entries bucket;
   std::optional<build_error> twice;
   bool is_crowded = false;
-  order.for_each_bucket([&](key_format::bucket_place place, std::span<nearby_row> changed) {
+  order->for_each_bucket([&](key_format::bucket_place place, std::span<nearby_row> changed) {
     twice = put_in_order(changed);
     if (twice) return false;
     if (is_crowded) return true;  // the rest is only looked at for keys that come twice
