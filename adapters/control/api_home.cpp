@@ -1,0 +1,90 @@
+#include "adapters/control/api_home.hpp"
+
+#include <utility>
+
+#include "adapters/control/wall_clock.hpp"
+
+namespace cellroute::control {
+namespace {
+
+using process::log_level;
+
+constexpr std::size_t api_threads = 8;        // requests of the API that are answered at once, beside those who watch
+constexpr std::size_t api_requests_max = 64;  // and with those that wait for that
+constexpr duration purge_period = 1h;
+
+}  // namespace
+
+api_home::api_home(io::reactor& reactor, const settings& from, const api_surface& about)
+    : reactor_(reactor),
+      settings_(from),
+      about_(about),
+      directory_(reactor, about.server, about.published, about.watched),
+      events_(from.api.watchers_max) {}
+
+api_home::~api_home() { end(); }
+
+expected<void, std::string> api_home::open(const std::string& build) {
+  api_settings how;
+  how.loopback_without_token = settings_.auth.loopback_without_token;
+  how.admin_token = about_.guard.admin_token();
+  how.is_following_file = about_.watched != nullptr;
+  how.build = build;
+  how.require_preconditions = settings_.api.require_preconditions;
+  how.body_max = settings_.api.body_max;
+  how.idempotency_for = settings_.api.idempotency_for;
+  how.base_dialect = to_string(settings_.push.base_dialect);
+  how.routers_max = settings_.push.routers_max;
+  const std::size_t body_max = how.body_max;
+  auto opened = api::open(about_.of, std::move(how), {&directory_, &events_});
+  if (!opened) return unexpected("store: " + std::move(opened).error().detail);
+  api_ = *std::move(opened);
+  server_.emplace(*api_, body_max, api_threads + settings_.api.watchers_max);
+  carrier_.emplace(reactor_, *server_, api_requests_max + settings_.api.watchers_max);
+  chores_.emplace(reactor_);
+  about_.guard.set_book(*api_);
+  return {};
+}
+
+class api_home::purge_job final : public job {
+ public:
+  explicit purge_job(api_home& of) : of_(of) {}
+  void work() override {
+    registry::turn turn = of_.about_.of.begin();
+    const history_settings& keep = of_.settings_.history;
+    result_ = turn.stored().purge({keep.versions_max, keep.age_max}, read_wall_clock());
+  }
+  void done() override {
+    process::log_writer& log = of_.about_.log;
+    if (!result_) {
+      log.event(read_wall_clock(), log_level::error, "purge_failed", "old versions stay",
+                {{"reason", std::string_view(result_.error().detail)}});
+    } else if (*result_ > 0) {
+      log.event(read_wall_clock(), log_level::info, "history_purged", "old versions are gone, as history says",
+                {{"versions", *result_}});
+    }
+  }
+
+ private:
+  api_home& of_;  // outlives its chores
+  stored<std::uint64_t> result_ = std::uint64_t{0};
+};
+
+void api_home::purge_history(time_point now) {
+  if (now < purge_at_ || !chores_) return;
+  purge_at_ = now + purge_period;
+  chores_->add(std::make_unique<purge_job>(*this));
+}
+
+void api_home::stop_asking() {
+  directory_.close();
+  events_.close();
+}
+
+void api_home::end() {
+  stop_asking();
+  server_.reset();  // waits for its threads
+  chores_.reset();  // and for this one
+}
+
+}  // namespace cellroute::control
