@@ -15,9 +15,6 @@ namespace {
 constexpr std::size_t idempotency_bytes_max = 255;
 
 constexpr route_row routes[] = {
-    {"GET", "/health", scope::open, body_kind::none, get_health},
-    {"GET", "/livez", scope::open, body_kind::none, get_health},
-    {"GET", "/readyz", scope::open, body_kind::none, get_readiness},
     {"GET", "/v1/openapi.json", scope::open, body_kind::none, get_contract},
     {"GET", "/v1/info", scope::read, body_kind::none, get_info},
     {"GET", "/v1/config", scope::read, body_kind::none, get_config},

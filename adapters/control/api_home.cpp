@@ -42,6 +42,7 @@ expected<void, std::string> api_home::open(const std::string& build) {
   server_.emplace(*api_, body_max, api_threads + settings_.api.watchers_max);
   carrier_.emplace(reactor_, *server_, api_requests_max + settings_.api.watchers_max);
   chores_.emplace(reactor_);
+  readiness_.emplace(reactor_, about_.of);
   about_.guard.set_book(*api_);
   return {};
 }
@@ -70,6 +71,11 @@ class api_home::purge_job final : public job {
   stored<std::uint64_t> result_ = std::uint64_t{0};
 };
 
+void api_home::on_tick(time_point now) {
+  if (readiness_) readiness_->on_tick(now);
+  purge_history(now);
+}
+
 void api_home::purge_history(time_point now) {
   if (now < purge_at_ || !chores_) return;
   purge_at_ = now + purge_period;
@@ -84,7 +90,8 @@ void api_home::stop_asking() {
 void api_home::end() {
   stop_asking();
   server_.reset();  // waits for its threads
-  chores_.reset();  // and for this one
+  chores_.reset();  // and for these
+  readiness_.reset();
 }
 
 }  // namespace cellroute::control

@@ -10,6 +10,7 @@
 #include "adapters/control/event_log.hpp"
 #include "adapters/control/fleet_directory.hpp"
 #include "adapters/control/gate.hpp"
+#include "adapters/control/readiness.hpp"
 #include "adapters/control/settings.hpp"
 #include "adapters/control/work_thread.hpp"
 #include "adapters/io/reactor.hpp"
@@ -47,7 +48,9 @@ class api_home {
   [[nodiscard]] edge::exchange_handler& handler() { return *carrier_; }
   [[nodiscard]] event_log& events() { return events_; }
 
-  void on_tick(time_point now) { purge_history(now); }
+  void on_tick(time_point now);
+  /// Why nothing can be published now; empty: it can.
+  [[nodiscard]] std::string_view why_not_ready() const { return readiness_->why_not(reactor_.now()); }
 
   /// Ends what has no end; other requests are answered.
   void stop_watchers() { events_.close(); }
@@ -72,6 +75,7 @@ class api_home {
   std::unique_ptr<api> api_;
   std::optional<api_server> server_;
   std::optional<api_carrier> carrier_;
+  std::optional<readiness> readiness_;
   std::optional<work_thread> chores_;  // what the store takes long for
   time_point purge_at_ = time_point::min();
 };

@@ -190,8 +190,6 @@ answer resync_router(call& c);
 answer dismiss_router(call& c);
 answer get_drift(call& c);
 answer watch_events(call& c);
-answer get_health(call& c);
-answer get_readiness(call& c);
 answer get_info(call& c);
 answer get_contract(call& c);
 answer get_backup(call& c);

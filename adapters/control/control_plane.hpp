@@ -71,6 +71,7 @@ class control_plane final : private push_observer,
   void on_refused(const std::vector<std::string>& mistakes) override;
   void on_unchanged(bool is_asked) override;
   [[nodiscard]] control_state state() const override;
+  [[nodiscard]] std::string_view why_not_ready() const override { return api_->why_not_ready(); }
   [[nodiscard]] std::string metrics() const override;
   void on_opened(std::uint16_t) override {}
   void on_closed(std::uint16_t) override {}

@@ -302,6 +302,19 @@ TEST_CASE("control API: a request whose end does not come holds nobody up, nor t
   control.start();
 }
 
+TEST_CASE("control API: it is ready as long as its store is there to be written, and healthy all the time") {
+  control_process control({.routes_name = ""});
+  CHECK(control.page("/readyz").status() == 200);
+  const std::filesystem::path store = control.folder() / "control.db";
+  std::filesystem::rename(store, control.folder() / "aside");
+  CHECK(eventually([&] { return control.page("/readyz").status() == 503; }));
+  CHECK(control.page("/readyz").head.value("Content-Type") == "application/problem+json");
+  CHECK(control.page("/health").status() == 200);
+  CHECK(control.page("/livez").status() == 200);
+  std::filesystem::rename(control.folder() / "aside", store);
+  CHECK(eventually([&] { return control.page("/readyz").status() == 200; }));
+}
+
 TEST_CASE("control API: no answer, and no way to ask") {
   const std::string nobody = "http://127.0.0.1:" + std::to_string(unused_port());
   program tool({CELLROUTE_TOOL_PATH, "ctl", "--url", nobody, "status"}, {}, 0);

@@ -490,8 +490,6 @@ TEST_CASE("api: what is no page, no method, no body") {
   how.body_max = 1'000;
   api_here here({}, how);
   tell(here, {
-                 {"alive", "GET", "/health", "", {}, 200, "{\"status\":\"healthy\"}"},
-                 {"ready", "GET", "/readyz", "", {}, 200},
                  {"what it is", "GET", "/v1/info", "", {}, 200, "\"build\":\"test\""},
                  {"no page", "GET", "/v1/nothing", "", {}, 404},
                  {"no path", "GET", "http://x/", "", {}, 400},
@@ -520,10 +518,8 @@ TEST_CASE("api: what the store does not say is said so") {
   here.ask("PUT", "/v1/config", first_config);
   auto beside = must(database::open(here.folder.file("control.db"), database_use::write));
   must(beside.run("UPDATE meta SET value = 0 WHERE name = 'epoch'"));
-  CHECK(here.ask("GET", "/readyz").status == 503);
   CHECK(here.change("PUT", "/v1/keys/a", R"({"placement":"tier1"})").status == 503);
   CHECK(here.ask("GET", "/v1/config").status == 200);  // what is in memory is served
-  CHECK(here.ask("GET", "/health").status == 200);
 }
 
 TEST_CASE("api: eight writers that look before they write lose nothing (T26)") {
