@@ -55,6 +55,23 @@ answer get_router(call& c) {
 answer resync_router(call& c) { return command_router(c, "resync"); }
 answer dismiss_router(call& c) { return command_router(c, "goaway"); }
 
+answer retry_file(call& c) {
+  if (auto bound = check_unbound(c)) return *std::move(bound);
+  auto lifted = lifted_guard(c);
+  if (!lifted) return std::move(lifted).error();
+  if (!c.state.settings.is_following_file || c.state.around.routers == nullptr)
+    return problem_answer(409, "not_following_file", "no file is followed here; changes come by this API");
+  {
+    registry::turn turn = c.state.of.begin();
+    const std::string detail = lifted->empty() ? "" : fmt::format("{{\"override\":\"{}\"}}", *lifted);
+    const auto noted = turn.stored().append_audit(c.who.name, "watch.retry", "config", detail, c.now);
+    if (!noted) return problem_answer(noted.error());
+  }
+  if (!c.state.around.routers->retry_file(*lifted))
+    return problem_answer(503, "unavailable", "the control plane stops, or could not answer in time");
+  return json_answer(202, "{\"accepted\":true}");
+}
+
 answer get_drift(call& c) {
   if (c.state.around.routers == nullptr) return no_directory();
   return json_answer(200, c.state.around.routers->drift());

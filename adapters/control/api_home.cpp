@@ -1,5 +1,7 @@
 #include "adapters/control/api_home.hpp"
 
+#include <chrono>
+#include <filesystem>
 #include <utility>
 
 #include "adapters/control/wall_clock.hpp"
@@ -11,7 +13,15 @@ using process::log_level;
 
 constexpr std::size_t api_threads = 8;        // requests of the API that are answered at once, beside those who watch
 constexpr std::size_t api_requests_max = 64;  // and with those that wait for that
+constexpr std::string_view fleet_file_name = "fleet.db";
 constexpr duration purge_period = 1h;
+constexpr duration event_beat = 15s;  // for those who watch, so that a cut is noticed
+
+/// The number that events of a process that began then come behind: a million a second are few enough.
+std::uint64_t first_event(wall_time began) {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(began.time_since_epoch()).count());
+}
 
 }  // namespace
 
@@ -19,8 +29,10 @@ api_home::api_home(io::reactor& reactor, const settings& from, const api_surface
     : reactor_(reactor),
       settings_(from),
       about_(about),
-      directory_(reactor, about.server, about.published, about.watched),
-      events_(from.api.watchers_max) {}
+      memory_(std::in_place, reactor, about.server.hub(), from.fleet.forget_after,
+              static_cast<fleet_memory::listener&>(*this)),
+      directory_(reactor, about.server, about.published, about.watched, &*memory_),
+      events_(from.api.watchers_max, event_beat, first_event(read_wall_clock())) {}
 
 api_home::~api_home() { end(); }
 
@@ -33,6 +45,8 @@ expected<void, std::string> api_home::open(const std::string& build) {
   how.require_preconditions = settings_.api.require_preconditions;
   how.body_max = settings_.api.body_max;
   how.idempotency_for = settings_.api.idempotency_for;
+  how.version_interval = settings_.api.version_interval;
+  how.version_burst = settings_.api.version_burst;
   how.base_dialect = to_string(settings_.push.base_dialect);
   how.routers_max = settings_.push.routers_max;
   const std::size_t body_max = how.body_max;
@@ -40,11 +54,30 @@ expected<void, std::string> api_home::open(const std::string& build) {
   if (!opened) return unexpected("store: " + std::move(opened).error().detail);
   api_ = *std::move(opened);
   server_.emplace(*api_, body_max, api_threads + settings_.api.watchers_max);
-  carrier_.emplace(reactor_, *server_, api_requests_max + settings_.api.watchers_max);
+  carrier_.emplace(reactor_, *server_, about_.guard, api_requests_max + settings_.api.watchers_max);
   chores_.emplace(reactor_);
   readiness_.emplace(reactor_, about_.of);
   about_.guard.set_book(*api_);
+  return open_memory();
+}
+
+expected<void, std::string> api_home::open_memory() {
+  if (settings_.store.empty()) return {};  // nothing is kept then
+  std::string cluster;
+  {
+    registry::turn turn = about_.of.begin();
+    auto found = turn.stored().reading().cluster();
+    if (!found) return unexpected("store: " + found.error().detail);
+    cluster = *std::move(found);
+  }
+  const std::filesystem::path store(file_of_store(settings_.store));
+  memory_->open((store.parent_path() / fleet_file_name).string(), cluster);
   return {};
+}
+
+void api_home::on_fleet_not_kept(const std::string& why) {
+  about_.log.event(read_wall_clock(), log_level::warn, "fleet_not_kept",
+                   "who was here is not known after the next start", {{"reason", std::string_view(why)}});
 }
 
 class api_home::purge_job final : public job {
@@ -73,6 +106,7 @@ class api_home::purge_job final : public job {
 
 void api_home::on_tick(time_point now) {
   if (readiness_) readiness_->on_tick(now);
+  if (memory_) memory_->on_tick(now);
   purge_history(now);
 }
 
@@ -92,6 +126,7 @@ void api_home::end() {
   server_.reset();  // waits for its threads
   chores_.reset();  // and for these
   readiness_.reset();
+  memory_.reset();  // it writes once more
 }
 
 }  // namespace cellroute::control

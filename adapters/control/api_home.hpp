@@ -24,8 +24,8 @@ struct api_surface {
   registry& of;
   push_server& server;
   const publisher& published;
-  const watched_file* watched = nullptr;  ///< null: none is followed
-  gate& guard;                            ///< is told which tokens count
+  watched_file* watched = nullptr;  ///< null: none is followed
+  gate& guard;                      ///< is told which tokens count
   process::log_writer& log;
 };
 
@@ -33,7 +33,7 @@ struct api_surface {
 /// wants done now and then, on a thread of its own.
 ///
 /// Threads: the reactor's. Outlives the reactor's run.
-class api_home {
+class api_home final : private fleet_memory::listener {
  public:
   /// The settings outlive it.
   api_home(io::reactor& reactor, const settings& from, const api_surface& about);
@@ -64,12 +64,15 @@ class api_home {
  private:
   class purge_job;
 
+  void on_fleet_not_kept(const std::string& why) override;
+  [[nodiscard]] expected<void, std::string> open_memory();
   /// Lets old versions go, once an hour.
   void purge_history(time_point now);
 
   io::reactor& reactor_;
   const settings& settings_;
   api_surface about_;
+  std::optional<fleet_memory> memory_;
   fleet_directory directory_;
   event_log events_;
   std::unique_ptr<api> api_;

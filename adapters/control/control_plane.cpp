@@ -125,7 +125,10 @@ expected<void, start_error> control_plane::start() {
     wait_for_signal();
   }
   home_->begin();
-  if (watched_) watched_->start();
+  if (watched_) {
+    watched_->tell_first();
+    watched_->start();
+  }
   for (const edge::listener& l : listeners_) {
     event(log_level::info, "listening",
           gate_->asks_for_token() ? "whoever has the token may connect"
@@ -329,7 +332,7 @@ std::string control_plane::metrics() const {
   counts.requests_refused = front_->refused();
   counts.log = log_->counts();
   counts.usage = process::read_process_usage();
-  return render_control_metrics(counts, *server_, *publisher_, reactor_.now());
+  return render_control_metrics(counts, *server_, *publisher_, reactor_.clock());
 }
 
 // --- how it stops ---
