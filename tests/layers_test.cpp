@@ -51,7 +51,7 @@ const layer layers[] = {
     {"adapters/control",
      {"core/", "adapters/io", "adapters/process", "adapters/edge", "adapters/websocket", "adapters/wire",
       "adapters/sync", "posix", "asio", "openssl", "command-line", "httplib", "json", "store"}},
-    {"adapters/tool", {"core/", "adapters/wire", "httplib", "json", "openssl", "command-line"}},
+    {"adapters/tool", {"core/", "adapters/wire", "httplib", "json", "openssl", "command-line", "posix"}},
     {"examples", {"core/", "httplib", "fmt"}},
     {"examples/demo_cell", {"core/", "httplib", "fmt"}},
     {"tests/support", {"core/", "adapters/io", "adapters/process/disk.hpp", "doctest", "asio", "openssl", "posix"}},

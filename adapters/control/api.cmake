@@ -16,6 +16,7 @@ add_library(cellroute_control_api STATIC
   api_tokens.cpp
   api_transfer.cpp
   api_writing.cpp
+  base_text.cpp
   registry.cpp
   registry_document.cpp
   store_access.cpp
@@ -24,6 +25,7 @@ add_library(cellroute_control_api STATIC
   store_history.cpp
   store_open.cpp
   store_publish.cpp
+  write_pace.cpp
 )
 
 # The contract is served as it is written.
@@ -35,5 +37,5 @@ file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/openapi.cpp @ONLY CONTENT [[
 std::string_view cellroute::control::openapi_document() { return R"openapi(@cellroute_openapi@)openapi"; }
 ]])
 target_sources(cellroute_control_api PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/openapi.cpp)
-target_link_libraries(cellroute_control_api PUBLIC cellroute_sync PRIVATE cellroute_process cellroute_build fmt::fmt
+target_link_libraries(cellroute_control_api PUBLIC cellroute_sync PRIVATE cellroute_process cellroute_websocket cellroute_build fmt::fmt
   OpenSSL::Crypto SQLite::SQLite3)

@@ -15,9 +15,6 @@ namespace {
 constexpr std::size_t idempotency_bytes_max = 255;
 
 constexpr route_row routes[] = {
-    {"GET", "/health", scope::open, body_kind::none, get_health},
-    {"GET", "/livez", scope::open, body_kind::none, get_health},
-    {"GET", "/readyz", scope::open, body_kind::none, get_readiness},
     {"GET", "/v1/openapi.json", scope::open, body_kind::none, get_contract},
     {"GET", "/v1/info", scope::read, body_kind::none, get_info},
     {"GET", "/v1/config", scope::read, body_kind::none, get_config},
@@ -44,6 +41,7 @@ constexpr route_row routes[] = {
     {"GET", "/v1/versions/{version}", scope::read, body_kind::none, get_version},
     {"GET", "/v1/versions/{from}/diff/{to}", scope::read, body_kind::none, diff_versions},
     {"POST", "/v1/versions/{version}:rollback", scope::operate, body_kind::json, roll_back},
+    {"POST", "/v1/watch:retry", scope::publish, body_kind::none, retry_file},
     {"GET", "/v1/routers", scope::read, body_kind::none, list_routers},
     {"GET", "/v1/routers/{router}", scope::read, body_kind::none, get_router},
     {"POST", "/v1/routers/{router}:resync", scope::operate, body_kind::none, resync_router},
@@ -189,12 +187,7 @@ expected<std::unique_ptr<api>, problem> api::open(registry& of, api_settings set
 
 answer api::handle(const request& asked, wall_time now) {
   call c{*state_, asked, now};
-  answer made = handle_call(c);
-  if (asked.method == "HEAD") {
-    made.body.clear();
-    made.stream.reset();
-  }
-  return made;
+  return handle_call(c);
 }
 
 std::optional<role> api::role_of(const wire::digest& token, wall_time now) {

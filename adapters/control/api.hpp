@@ -18,10 +18,13 @@
 /// and no library for HTTP. `openapi.json`, which it serves, says what it takes.
 namespace cellroute::control {
 
+enum class role : std::uint8_t;
+
 /// Who is at the other end, as far as whoever accepted the connection knows.
 struct peer_facts {
-  bool is_local = false;      ///< it comes from this machine
-  std::string certificate{};  ///< the name in a client certificate that was verified; empty: none
+  bool is_local = false;                   ///< it comes from this machine
+  std::string certificate{};               ///< the name in a client certificate that was verified; empty: none
+  std::optional<role> certificate_role{};  ///< what that name may be; none: nothing
 };
 
 struct request {
@@ -73,6 +76,8 @@ class router_directory {
   [[nodiscard]] virtual std::string drift() = 0;
   /// Why the followed file is not what is published; empty where it is, or none is followed.
   [[nodiscard]] virtual std::vector<std::string> mistakes() = 0;
+  /// Has the followed file read again; the guard of that name does not count for that. False: none is followed.
+  [[nodiscard]] virtual bool retry_file(std::string_view lifted) = 0;
   /// `resync` or `goaway`. False: no router of that id is here.
   [[nodiscard]] virtual bool command(std::string_view id, std::string_view what) = 0;
 
@@ -95,10 +100,12 @@ struct api_settings {
   std::size_t body_max = std::size_t{256} << 20;
   duration idempotency_for = 24h;
   bool loopback_without_token = true;
-  std::optional<wire::digest> admin_token{};  ///< SHA-256 of a token that may do everything
-  bool is_following_file = false;             ///< then nothing is written here: the file is what counts
-  std::string build{};                        ///< of this program, for /v1/info
-  std::string base_dialect{};                 ///< that routers of the base protocol are spoken to in
+  std::optional<wire::digest> admin_token{};        ///< SHA-256 of a token that may do everything
+  bool is_following_file = false;                   ///< then nothing is written here: the file is what counts
+  std::optional<duration> version_interval = 50ms;  ///< of one principal's versions, in the long run; none: any
+  std::uint32_t version_burst = 100;                ///< versions that he may make at once before that counts
+  std::string build{};                              ///< of this program, for /v1/info
+  std::string base_dialect{};                       ///< that routers of the base protocol are spoken to in
   std::uint32_t routers_max = 0;
 };
 
@@ -107,8 +114,6 @@ struct api_surroundings {
   router_directory* routers = nullptr;
   event_feed* events = nullptr;
 };
-
-enum class role : std::uint8_t;
 
 /// Knows the tokens that were given out.
 class token_book {
@@ -134,6 +139,7 @@ class api final : public token_book {
 
   /// Answers every request, whatever it holds; mistakes with a problem document (RFC 9457).
   ///
+  /// HEAD is answered as GET: whoever sends it leaves the content out, and says the length that it would have.
   /// What is streamed holds on to the content that it began with, and to the registry.
   [[nodiscard]] answer handle(const request& asked, wall_time now);
 

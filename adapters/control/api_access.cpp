@@ -18,6 +18,35 @@ bool is_own_name(std::string_view host) {
   return host.empty() || host == "localhost" || (host.starts_with("127.") && is_number);
 }
 
+/// Whether a text is like a pattern, in which `*` stands for any text.
+bool fits_pattern(std::string_view pattern, std::string_view text) {
+  std::size_t p = 0;
+  std::size_t t = 0;
+  std::size_t star = std::string_view::npos;  // the last one seen, and the text that it stands for ends at `covered`
+  std::size_t covered = 0;
+  while (t < text.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      covered = t;
+    } else if (p < pattern.size() && pattern[p] == text[t]) {
+      ++p;
+      ++t;
+    } else if (star != std::string_view::npos) {
+      p = star + 1;
+      t = ++covered;
+    } else {
+      return false;
+    }
+  }
+  return pattern.find_first_not_of('*', p) == std::string_view::npos;
+}
+
+std::string small(std::string_view text) {
+  std::string made(text);
+  for (char& c : made) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+  return made;
+}
+
 }  // namespace
 
 std::string_view to_string(scope what) {
@@ -57,6 +86,19 @@ std::optional<role> read_role(std::string_view name) {
   return found == all_roles.end() ? std::nullopt : std::optional(*found);
 }
 
+std::optional<role> role_of(const certificate_names& names, std::span<const certificate_rule> rules) {
+  const bool has_others = !names.uris.empty() || !names.dns_names.empty();
+  for (const certificate_rule& rule : rules) {
+    const auto fits = [&rule](const std::string& name) { return fits_pattern(rule.name, name); };
+    const auto fits_host = [&rule](const std::string& name) { return fits_pattern(small(rule.name), small(name)); };
+    const bool is_it = has_others
+                           ? std::ranges::any_of(names.uris, fits) || std::ranges::any_of(names.dns_names, fits_host)
+                           : !names.common_name.empty() && fits_pattern(rule.name, names.common_name);
+    if (is_it) return rule.who;
+  }
+  return std::nullopt;
+}
+
 bool principal::may_change(std::string_view key, std::string_view from, std::string_view to) const {
   const auto is_mine = [this](std::string_view placement) {
     return placement.empty() || placements.empty() || std::ranges::find(placements, placement) != placements.end();
@@ -69,8 +111,11 @@ expected<principal, denial> identify(const request& asked, const api_settings& s
   const auto authorization = asked.header("Authorization");
   if (!authorization) {
     const bool is_here = asked.peer.is_local && settings.loopback_without_token;
-    if (!is_here && !asked.peer.certificate.empty())
-      return principal{"certificate " + asked.peer.certificate, role::viewer, {}, {}};
+    if (!is_here && !asked.peer.certificate.empty()) {
+      if (asked.peer.certificate_role)
+        return principal{"certificate " + asked.peer.certificate, *asked.peer.certificate_role, {}, {}};
+      return unexpected(denial{403, "no row of auth.certificates fits this certificate, and no token was named"});
+    }
     if (!is_here) return unexpected(denial{401, "a token is needed: Authorization: Bearer TOKEN"});
     if (!is_own_name(asked.header("Host").value_or("")))
       return unexpected(denial{403, "without a token, ask by the name localhost or by a loopback address"});

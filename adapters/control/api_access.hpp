@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,6 +48,23 @@ inline constexpr std::array all_roles = {role::viewer, role::publisher, role::op
   return false;
 }
 
+/// Certificates whose name is like this have that role. `*` stands for any text, an empty one too.
+struct certificate_rule {
+  std::string name{};
+  role who = role::viewer;
+  friend bool operator==(const certificate_rule&, const certificate_rule&) = default;
+};
+
+/// What a certificate, which somebody believes, says of its owner.
+struct certificate_names {
+  std::span<const std::string> uris{};
+  std::span<const std::string> dns_names{};  ///< their case does not count
+  std::string_view common_name{};            ///< counts only where there is neither of the others
+};
+
+/// The role of the first rule that fits one of the names; nothing where none does.
+[[nodiscard]] std::optional<role> role_of(const certificate_names& names, std::span<const certificate_rule> rules);
+
 /// Who asks, and what he is bound to.
 struct principal {
   std::string name{};  ///< as in the audit
@@ -66,8 +84,8 @@ struct denial {
   std::string why{};
 };
 
-/// Who a request comes from: a bearer token, somebody on this machine, or who has shown a certificate, and may then
-/// look at everything.
+/// Who a request comes from: a bearer token, somebody on this machine, or who has shown a certificate, with the role
+/// that its name has.
 ///
 /// Without a token only this machine is asked nothing, and no page that a browser of this machine shows: such a request
 /// names another host, or says which page it comes from.

@@ -85,6 +85,8 @@ class api_carrier::request {
       // What a field cannot carry is nobody's name here, but somebody's it is.
       const bool is_plain = std::ranges::all_of(subject, [](char c) { return c >= ' ' && c != 127; });
       add(certificate_field, is_plain && !subject.empty() ? std::string_view(subject) : "unnamed");
+      const auto who = of_.gate_.role_of(*x_.facts.client);
+      add(role_field, who ? to_string(*who) : "");
     }
     // The library would wait for the end of the connection where a method may have content and none is announced.
     const bool is_read = x_.request.method == "GET" || x_.request.method == "HEAD";
@@ -140,7 +142,9 @@ class api_carrier::request {
     for (field& f : answer.head->fields) f.skip = f.skip || equal_ignoring_case(f.name, "Keep-Alive");
     edge::body_piece piece = stream_->first_body();
     edge::outgoing_response out;
-    out.view = answer.head;
+    response_view view = *answer.head;
+    if (view.status == 304) view.body.length_bytes.reset();  // the library says 0, which is not what GET has
+    out.view = &view;
     const std::array<field, 2> added{field{"Date", of_.date_.at(of_.reactor_.clock().wall), field_name::date, false},
                                      field{"Cache-Control", "no-store", field_name::other, false}};
     const bool says_itself = has_field(answer.head->fields, "Cache-Control");
@@ -167,8 +171,9 @@ class api_carrier::request {
   edge::upstream_stream* stream_ = nullptr;
 };
 
-api_carrier::api_carrier(io::reactor& reactor, edge::connector& to, std::size_t requests_max)
+api_carrier::api_carrier(io::reactor& reactor, edge::connector& to, const gate& guard, std::size_t requests_max)
     : reactor_(reactor),
+      gate_(guard),
       answers_(reactor.clock()),
       pool_(reactor, edge::pool_options{{}, {}, {}, &to}),
       requests_max_(requests_max) {}

@@ -16,7 +16,7 @@ namespace cellroute::control {
 class api_carrier final : public edge::exchange_handler {
  public:
   /// Range: `requests_max` at once; one more is answered with 503.
-  api_carrier(io::reactor& reactor, edge::connector& to, std::size_t requests_max);
+  api_carrier(io::reactor& reactor, edge::connector& to, const gate& guard, std::size_t requests_max);
 
   [[nodiscard]] io::task<void> serve(edge::exchange& x) override;
 
@@ -24,6 +24,7 @@ class api_carrier final : public edge::exchange_handler {
   class request;
 
   io::reactor& reactor_;
+  const gate& gate_;
   answer_writer answers_;
   edge::http_date date_;
   edge::http1_pool pool_;

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "adapters/control/api_parts.hpp"
+#include "adapters/control/base_text.hpp"
 #include "adapters/wire/print.hpp"
 
 // The configuration as a whole.
@@ -9,6 +10,10 @@ namespace cellroute::control {
 namespace {
 
 constexpr std::size_t piece_bytes = 60'000;
+constexpr std::string_view base_type = "application/vnd.cellroute.base+json";
+
+/// What was current when somebody asked; it stays while this does.
+using held_content = std::unique_ptr<reader<active_content>>;
 
 wire::node& last_map(wire::node& of, std::string_view name) {
   const auto found = std::ranges::find(of.children, name, &wire::node::name);
@@ -26,8 +31,9 @@ wire::node& last_map(wire::node& of, std::string_view name) {
 /// A configuration as one JSON text, its rows by key: they are put in where the document has none.
 class config_stream final : public body_source {
  public:
-  config_stream(registry& of, const active_content& now) : now_(of.current()), rows_(rows_of(now.content.keys)) {
-    wire::node tree = now.doc.tree;
+  config_stream(held_content now, const active_content& active)
+      : now_(std::move(now)), rows_(rows_of(active.content.keys)) {
+    wire::node tree = active.doc.tree;
     (void)last_map(last_map(last_map(tree, "routing"), "keys"), "inline");
     std::string text = wire::write_json(tree);
     const std::size_t at = text.rfind("{}");  // the last map of the last map of the last map
@@ -48,18 +54,39 @@ class config_stream final : public body_source {
   }
 
  private:
-  reader<active_content> now_;  // the rows are views into what it holds
+  held_content now_;  // the rows are views into what it holds
   table_rows rows_;
   std::string head_;
   std::string tail_;
   std::size_t at_ = 0;
 };
 
+/// The same in the words of the base protocol.
+class base_stream final : public body_source {
+ public:
+  base_stream(held_content now, base_message text) : now_(std::move(now)), text_(std::move(text)) {}
+
+  bool next(std::string& piece) override {
+    piece.clear();
+    return text_.next(piece);
+  }
+
+ private:
+  held_content now_;  // the rows are views into what it holds
+  base_message text_;
+};
+
+/// Whether somebody asks for the shape of the base protocol. Who takes anything gets ours.
+bool wants_base(const call& c) {
+  const std::string said = c.asked.header("Accept").value_or("");
+  return said.substr(0, said.find_first_of(",; ")) == base_type;
+}
+
 }  // namespace
 
 answer get_config(call& c) {
-  reader<active_content> now(c.state.of.current());
-  const active_content& active = now.current().value;
+  auto now = std::make_unique<reader<active_content>>(c.state.of.current());
+  const active_content& active = now->current().value;
   if (active.head.version == 0) return problem_answer(404, "unknown", "nothing is published yet");
   answer made;
   const std::string tag = tag_of(active.head);
@@ -67,10 +94,22 @@ answer get_config(call& c) {
     const auto tags = read_tags(*known);
     if (tags && tags->has(tag)) made.status = 304;
   }
+  // The tag names the version that a change is compared with, whatever shape it is read in.
   add_tag(made, tag);
+  made.headers.emplace_back("Vary", "Accept");
   if (made.status == 304) return made;
+  if (wants_base(c)) {
+    const bool is_snapshot = c.state.settings.base_dialect == to_string(wire::base_dialect::config_snapshot);
+    auto text =
+        base_message::open(active.content, active.head.version,
+                           is_snapshot ? wire::base_dialect::config_snapshot : wire::base_dialect::config_update);
+    if (!text) return problem_answer(406, "not_acceptable", text.error());
+    made.headers.emplace_back("Content-Type", base_type);
+    made.stream = std::make_unique<base_stream>(std::move(now), *std::move(text));
+    return made;
+  }
   made.headers.emplace_back("Content-Type", "application/json");
-  made.stream = std::make_unique<config_stream>(c.state.of, active);
+  made.stream = std::make_unique<config_stream>(std::move(now), active);
   return made;
 }
 

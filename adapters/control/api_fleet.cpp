@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <sys/statvfs.h>
 
 #include <utility>
 
@@ -8,8 +7,6 @@
 // Routers, what happens, and how the control plane is. What is known of routers comes from whoever has their sessions.
 namespace cellroute::control {
 namespace {
-
-constexpr unsigned long least_free_percent = 5;
 
 answer no_directory() {
   return problem_answer(503, "unavailable", "no router can be connected to this process: it has no listener for them");
@@ -24,19 +21,6 @@ answer command_router(call& c, std::string_view what) {
       turn.stored().append_audit(c.who.name, fmt::format("router.{}", what), "router " + c.param(0), {}, c.now);
   if (!done) return problem_answer(done.error());
   return json_answer(202, "{\"accepted\":true}");
-}
-
-/// Why nothing can be published now, or empty.
-std::string not_ready_because(api_state& state) {
-  auto reading = lent_reader::take(state);
-  if (!reading) return reading.error().detail;
-  const auto head = (*reading)->head();
-  if (!head) return head.error().detail;
-  struct statvfs disk{};
-  if (::statvfs(state.of.store_path().c_str(), &disk) != 0) return "the store's disk cannot be looked at";
-  if (disk.f_bavail * 100 < disk.f_blocks * least_free_percent)
-    return fmt::format("the store's disk has less than {} % left", least_free_percent);
-  return {};
 }
 
 }  // namespace
@@ -71,6 +55,23 @@ answer get_router(call& c) {
 answer resync_router(call& c) { return command_router(c, "resync"); }
 answer dismiss_router(call& c) { return command_router(c, "goaway"); }
 
+answer retry_file(call& c) {
+  if (auto bound = check_unbound(c)) return *std::move(bound);
+  auto lifted = lifted_guard(c);
+  if (!lifted) return std::move(lifted).error();
+  if (!c.state.settings.is_following_file || c.state.around.routers == nullptr)
+    return problem_answer(409, "not_following_file", "no file is followed here; changes come by this API");
+  {
+    registry::turn turn = c.state.of.begin();
+    const std::string detail = lifted->empty() ? "" : fmt::format("{{\"override\":\"{}\"}}", *lifted);
+    const auto noted = turn.stored().append_audit(c.who.name, "watch.retry", "config", detail, c.now);
+    if (!noted) return problem_answer(noted.error());
+  }
+  if (!c.state.around.routers->retry_file(*lifted))
+    return problem_answer(503, "unavailable", "the control plane stops, or could not answer in time");
+  return json_answer(202, "{\"accepted\":true}");
+}
+
 answer get_drift(call& c) {
   if (c.state.around.routers == nullptr) return no_directory();
   return json_answer(200, c.state.around.routers->drift());
@@ -93,14 +94,6 @@ answer watch_events(call& c) {
   made.headers.emplace_back("Content-Type", "text/event-stream");
   made.headers.emplace_back("Cache-Control", "no-store");
   return made;
-}
-
-answer get_health(call&) { return json_answer(200, "{\"status\":\"healthy\"}"); }
-
-answer get_readiness(call& c) {
-  const std::string why = not_ready_because(c.state);
-  if (!why.empty()) return problem_answer(503, "unavailable", why);
-  return json_answer(200, "{\"status\":\"ready\"}");
 }
 
 answer get_info(call& c) {

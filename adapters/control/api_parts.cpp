@@ -31,6 +31,8 @@ std::string_view title_of(std::uint16_t status) {
       return "Not Found";
     case 405:
       return "Method Not Allowed";
+    case 406:
+      return "Not Acceptable";
     case 409:
       return "Conflict";
     case 410:
@@ -130,6 +132,13 @@ answer problem_answer(const problem& why) {
 
 answer too_large_answer(std::size_t body_max) {
   return problem_answer(413, "too_large", fmt::format("a body has at most {} bytes here", body_max));
+}
+
+answer too_fast_answer(duration wait) {
+  answer made = problem_answer(429, "too_fast", "you make versions faster than anybody needs them; come again later");
+  const auto seconds = std::max(std::chrono::ceil<std::chrono::seconds>(wait), std::chrono::seconds(1));
+  made.headers.emplace_back("Retry-After", fmt::format("{}", seconds.count()));
+  return made;
 }
 
 answer problem_answer(const store_failure& why) { return problem_answer(problem_of(why)); }

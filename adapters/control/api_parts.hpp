@@ -14,6 +14,7 @@
 #include "adapters/control/api.hpp"
 #include "adapters/control/api_access.hpp"
 #include "adapters/control/api_target.hpp"
+#include "adapters/control/write_pace.hpp"
 #include "adapters/process/json_writer.hpp"
 #include "adapters/wire/section.hpp"
 
@@ -22,11 +23,15 @@ namespace cellroute::control {
 
 struct api_state {
   api_state(registry& registry_of, api_settings with, api_surroundings near)
-      : of(registry_of), settings(std::move(with)), around(near) {}
+      : of(registry_of),
+        settings(std::move(with)),
+        around(near),
+        pace(settings.version_interval, settings.version_burst) {}
 
   registry& of;
   api_settings settings;
   api_surroundings around;
+  write_pace pace;
   std::mutex tokens_lock{};
   std::vector<token_record> tokens{};  ///< as in the store: nobody else writes there
   std::mutex readers_lock{};
@@ -83,6 +88,9 @@ struct call {
 /// 413: a body is larger than it may be here.
 [[nodiscard]] answer too_large_answer(std::size_t body_max);
 
+/// 429: not so soon. Whole seconds, at least one.
+[[nodiscard]] answer too_fast_answer(duration wait);
+
 /// At most so many mistakes are told.
 inline constexpr std::size_t mistakes_told_max = 100;
 
@@ -132,6 +140,8 @@ struct paging {
 [[nodiscard]] answer finish_change(const call& c, registry::turn& turn, expected<next_content, problem> next,
                                    std::string_view action, std::uint16_t status = 200, std::size_t quarantined = 0,
                                    std::optional<std::uint64_t> rollback_of = {});
+/// The guard that a request lifts by name; empty where it lifts none. Errors: 400.
+[[nodiscard]] expected<std::string, answer> lifted_guard(const call& c);
 /// The answer to a publish: a function of the version alone, so that it can be given again.
 [[nodiscard]] answer version_answer(const version_record& v, std::uint16_t status, std::size_t quarantined = 0);
 
@@ -190,8 +200,7 @@ answer resync_router(call& c);
 answer dismiss_router(call& c);
 answer get_drift(call& c);
 answer watch_events(call& c);
-answer get_health(call& c);
-answer get_readiness(call& c);
+answer retry_file(call& c);
 answer get_info(call& c);
 answer get_contract(call& c);
 answer get_backup(call& c);

@@ -86,6 +86,7 @@ request request_of(const httplib::Request& from, std::string body) {
   for (const auto& [name, value] : from.headers) made.headers.emplace_back(name, value);
   made.peer.is_local = from.get_header_value(std::string(peer_field)) == "local";
   made.peer.certificate = from.get_header_value(std::string(certificate_field));
+  made.peer.certificate_role = read_role(from.get_header_value(std::string(role_field)));
   return made;
 }
 

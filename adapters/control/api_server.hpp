@@ -13,6 +13,7 @@ namespace cellroute::control {
 /// there.
 inline constexpr std::string_view peer_field = "X-Cellroute-Peer";                ///< `local` or `remote`
 inline constexpr std::string_view certificate_field = "X-Cellroute-Certificate";  ///< the name in it, if any
+inline constexpr std::string_view role_field = "X-Cellroute-Role";  ///< what that name may be, if anything
 
 /// Serves the API by cpp-httplib, on connections of this process alone: each is one half of a pair of sockets, so there
 /// is no port and no file that anybody else could open. One request a connection.

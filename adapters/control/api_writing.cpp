@@ -133,15 +133,20 @@ std::optional<answer> replay(const call& c, store_reader& from) {
   return again;
 }
 
+expected<std::string, answer> lifted_guard(const call& c) {
+  const std::string* const named = c.target.find("override");
+  if (named == nullptr || named->empty()) return std::string();
+  if (std::ranges::find(wire::guard_names, *named) != std::end(wire::guard_names)) return *named;
+  return unexpected(bad_request(fmt::format("override must be one of {}", fmt::join(wire::guard_names, ", "))));
+}
+
 answer finish_change(const call& c, registry::turn& turn, expected<next_content, problem> next, std::string_view action,
                      std::uint16_t status, std::size_t quarantined, std::optional<std::uint64_t> rollback_of) {
   if (auto again = replay(c, turn.stored().reading())) return *std::move(again);
   if (!next) return problem_answer(next.error());
-  const std::string* const named = c.target.find("override");
-  const std::string lifted = named != nullptr ? *named : "";
-  if (!lifted.empty() && std::ranges::find(wire::guard_names, lifted) == std::end(wire::guard_names)) {
-    return bad_request(fmt::format("override must be one of {}", fmt::join(wire::guard_names, ", ")));
-  }
+  auto named = lifted_guard(c);
+  if (!named) return std::move(named).error();
+  const std::string& lifted = *named;
   const std::string* const said = c.target.find("message");
   if (said != nullptr && said->size() > message_bytes_max)
     return bad_request(fmt::format("message must have at most {} bytes", message_bytes_max));
@@ -168,6 +173,10 @@ answer finish_change(const call& c, registry::turn& turn, expected<next_content,
   order.action = action;
   order.rollback_of = rollback_of;
   order.asked_once = c.once;
+  // What changes nothing makes no version, and whoever repeats himself has had his answer.
+  if (!next->radius.is_nothing()) {
+    if (const auto wait = c.state.pace.take(c.who.name, c.now)) return too_fast_answer(*wait);
+  }
   if (c.once) {
     const auto forgotten = turn.stored().forget_answers(c.now - c.state.settings.idempotency_for);
     if (!forgotten) return problem_answer(forgotten.error());

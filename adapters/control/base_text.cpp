@@ -17,6 +17,8 @@
 namespace cellroute::control {
 namespace {
 
+constexpr std::size_t piece_bytes = 60'000;
+
 /// The names of the parts of a message, in one dialect.
 struct dialect_words {
   std::string_view keys;
@@ -26,7 +28,7 @@ struct dialect_words {
 constexpr dialect_words update_words{"customer_to_placement", "placement_to_endpoint", "default_placement"};
 constexpr dialect_words snapshot_words{"routingTable", "cellEndpoints", "defaultPlacement"};
 
-/// As JSON has it, byte for byte where it may: whether it is UTF-8 is seen in the end, for all texts at once.
+/// As JSON has it, byte for byte where it may. Range: UTF-8.
 void append_text(std::string& out, std::string_view text) {
   out += '"';
   for (const char c : text) {
@@ -80,48 +82,76 @@ std::string why_it_does_not_fit(const wire::configuration& c) {
   return {};
 }
 
-std::string write_message(const table_spec& spec, const key_table& keys, std::uint64_t version,
-                          wire::base_dialect dialect) {
+/// What stands in front of the rows, and what behind them.
+struct frame {
+  std::string head;
+  std::string tail;
+};
+
+frame frame_of(const table_spec& spec, std::uint64_t version, wire::base_dialect dialect) {
   const bool is_update = dialect == wire::base_dialect::config_update;
   const dialect_words& words = is_update ? update_words : snapshot_words;
-  std::string text = is_update ? fmt::format(R"({{"type":"config_update","version":{},"config":{{)", version)
-                               : fmt::format(R"({{"type":"config_snapshot","version":"{}",)", version);
-  text.reserve(text.size() + 64 * spec.placements.size() + keys.size() * 40);
-  append_member(text, words.default_placement, spec.default_placement.value, true);
-  text += fmt::format(",\"{}\":{{", words.keys);
-  const table_rows rows = rows_of(keys);
+  frame made;
+  made.head = is_update ? fmt::format(R"({{"type":"config_update","version":{},"config":{{)", version)
+                        : fmt::format(R"({{"type":"config_snapshot","version":"{}",)", version);
+  append_member(made.head, words.default_placement, spec.default_placement.value, true);
+  made.head += fmt::format(",\"{}\":{{", words.keys);
+  made.tail = fmt::format("}},\"{}\":{{", words.endpoints);
   bool is_first = true;
-  for (const key_row& row : rows.rows)
-    append_member(text, row.key, rows.names[row.outcome], std::exchange(is_first, false));
-  text += fmt::format("}},\"{}\":{{", words.endpoints);
-  is_first = true;
   for (const placement& p : spec.placements) {
     const endpoint& to = *only_endpoint(spec, p);
-    append_member(text, p.id.value, wire::to_string(wire::origin{to.host, to.port}), std::exchange(is_first, false));
+    append_member(made.tail, p.id.value, wire::to_string(wire::origin{to.host, to.port}),
+                  std::exchange(is_first, false));
   }
-  text += is_update ? "}}}" : "}}";
-  return text;
+  made.tail += is_update ? "}}}" : "}}";
+  return made;
+}
+
+bool is_text(std::string_view bytes) {
+  websocket::utf8_check check;
+  return check.take(bytes) && check.is_complete();
 }
 
 }  // namespace
 
+expected<base_message, std::string> base_message::open(const sync::content& content, std::uint64_t version,
+                                                       wire::base_dialect dialect) {
+  const auto read = wire::read_configuration(content.document, "document");
+  if (!read) return unexpected(std::string("what was published is no configuration that this version knows"));
+  if (const std::string what = why_it_does_not_fit(*read); !what.empty())
+    return unexpected(fmt::format("the base protocol cannot say: {}", what));
+  frame around = frame_of(read->spec, version, dialect);
+  base_message made;
+  made.rows_ = rows_of(content.keys);
+  // Nothing can be taken back once the first piece has gone.
+  const bool is_all_text = is_text(around.head) && is_text(around.tail) &&
+                           std::ranges::all_of(made.rows_.names, [](std::string_view name) { return is_text(name); }) &&
+                           std::ranges::all_of(made.rows_.rows, [](const key_row& row) { return is_text(row.key); });
+  if (!is_all_text) return unexpected(std::string("the base protocol cannot say: keys that are no text in UTF-8"));
+  made.head_ = std::move(around.head);
+  made.tail_ = std::move(around.tail);
+  return made;
+}
+
+bool base_message::next(std::string& to) {
+  const std::size_t before = to.size();
+  to += std::exchange(head_, {});
+  for (; at_ < rows_.rows.size() && to.size() - before < piece_bytes; ++at_)
+    append_member(to, rows_.rows[at_].key, rows_.names[rows_.rows[at_].outcome], at_ == 0);
+  if (at_ == rows_.rows.size()) to += std::exchange(tail_, {});
+  return to.size() > before;
+}
+
 sync::base_publication write_base_content(const sync::content& content, std::uint64_t version,
                                           wire::base_dialect dialect) {
   sync::base_publication made{version, {}, {}};
-  const auto read = wire::read_configuration(content.document, "document");
-  if (!read) {
-    made.why_not = "what was published is no configuration that this version knows";
+  auto message = base_message::open(content, version, dialect);
+  if (!message) {
+    made.why_not = std::move(message).error();
     return made;
   }
-  if (const std::string what = why_it_does_not_fit(*read); !what.empty()) {
-    made.why_not = fmt::format("the base protocol cannot say: {}", what);
-    return made;
-  }
-  made.text = write_message(read->spec, content.keys, version, dialect);
-  websocket::utf8_check check;
-  if (!check.take(made.text) || !check.is_complete()) {
-    made.text.clear();
-    made.why_not = "the base protocol cannot say: keys that are no text in UTF-8";
+  made.text.reserve(content.keys.size() * 40);
+  while (message->next(made.text)) {
   }
   return made;
 }

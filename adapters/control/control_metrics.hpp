@@ -30,6 +30,6 @@ struct control_counts {
 
 /// The page of metrics, as Prometheus reads it. Cost: a look at each router.
 [[nodiscard]] std::string render_control_metrics(const control_counts& counts, const push_server& server,
-                                                 const publisher& published, time_point now);
+                                                 const publisher& published, const io::loop_clock& clock);
 
 }  // namespace cellroute::control

@@ -26,9 +26,6 @@ constexpr duration goaway_spread = 2s;    // over which routers come back, to an
 constexpr duration drain_timeout = 5s;    // for their last words
 constexpr duration renewal_period = 5s;   // in which files of certificates are looked at
 constexpr std::size_t records_a_router = 2;  // that are kept, for each session that there may be
-constexpr std::size_t api_threads = 8;       // requests of the API that are answered at once, beside those who watch
-constexpr duration purge_period = 1h;
-constexpr std::size_t api_requests_max = 64;  // and with those that wait for that
 
 log_level level_of(wire::log_level level) {
   switch (level) {
@@ -80,20 +77,17 @@ control_plane::control_plane(settings wanted, control_options options)
     : settings_(std::move(wanted)),
       options_(std::move(options)),
       signals_(reactor_.context()),
-      events_(settings_.api.watchers_max),
       drain_({duration::zero(), drain_timeout}),
       started_at_(read_wall_clock()) {
   reactor_.add_tick_listener(*this);
 }
 
 control_plane::~control_plane() {
-  if (directory_) directory_->close();
-  events_.close();
+  if (api_) api_->stop_asking();
   listeners_.clear();
-  api_server_.reset();  // waits for its threads
-  chores_.reset();      // and for this one
-  watched_.reset();     // and so does this
-  publisher_.reset();   // and this
+  if (api_) api_->end();  // waits for its threads
+  watched_.reset();       // and so does this
+  publisher_.reset();     // and this
   server_.reset();
   reactor_.remove_tick_listener(*this);
 }
@@ -131,7 +125,10 @@ expected<void, start_error> control_plane::start() {
     wait_for_signal();
   }
   home_->begin();
-  if (watched_) watched_->start();
+  if (watched_) {
+    watched_->tell_first();
+    watched_->start();
+  }
   for (const edge::listener& l : listeners_) {
     event(log_level::info, "listening",
           gate_->asks_for_token() ? "whoever has the token may connect"
@@ -176,32 +173,16 @@ expected<void, start_error> control_plane::open_registry() {
 }
 
 expected<void, start_error> control_plane::open_api() {
-  directory_.emplace(reactor_, *server_, *publisher_, watched_ ? &*watched_ : nullptr);
-  api_settings how;
-  how.loopback_without_token = settings_.auth.loopback_without_token;
-  how.admin_token = gate_->admin_token();
-  how.is_following_file = watched_.has_value();
-  how.build = options_.version;
-  how.require_preconditions = settings_.api.require_preconditions;
-  how.body_max = settings_.api.body_max;
-  how.idempotency_for = settings_.api.idempotency_for;
-  how.base_dialect = to_string(settings_.push.base_dialect);
-  how.routers_max = settings_.push.routers_max;
-  const std::size_t body_max = how.body_max;
-  auto opened = api::open(home_->of(), std::move(how), {&*directory_, &events_});
-  if (!opened) return failed("store: " + std::move(opened).error().detail);
-  api_ = *std::move(opened);
-  api_server_.emplace(*api_, body_max, api_threads + settings_.api.watchers_max);
-  carrier_.emplace(reactor_, *api_server_, api_requests_max + settings_.api.watchers_max);
-  chores_.emplace(reactor_);
-  gate_->set_book(*api_);
+  const api_surface about{home_->of(), *server_, *publisher_, watched_ ? &*watched_ : nullptr, *gate_, *log_};
+  api_.emplace(reactor_, settings_, about);
+  if (auto r = api_->open(options_.version); !r) return failed(std::move(r).error());
   return {};
 }
 
 expected<void, start_error> control_plane::open_listeners() {
   page_source& facts = *this;
   pages_.emplace(reactor_.clock(), facts);
-  front_.emplace(reactor_.clock(), *gate_, *server_, *carrier_, *pages_);
+  front_.emplace(reactor_.clock(), *gate_, *server_, api_->handler(), *pages_);
   for (const listener_settings& l : settings_.listeners) {
     if (auto r = open_listener(l, *front_, "control"); !r) return r;
   }
@@ -282,7 +263,7 @@ void control_plane::on_hub_event(const sync::hub_event& said) {
   process::json_writer out(data);
   out.begin_object().field("router", said.router_id).field("session", said.session);
   out.field("version", version).field("reason", said.why).end_object();
-  events_.add("router." + name, data);
+  api_->events().add("router." + name, data);
 }
 
 void control_plane::on_published(const published_content& what, duration made_ready_in) {
@@ -299,7 +280,7 @@ void control_plane::on_published(const published_content& what, duration made_re
   process::json_writer out(data);
   out.begin_object().field("epoch", what.id.epoch).field("version", what.id.version).field("digest", digest);
   out.field("label", what.label).field("keys", std::uint64_t{what.content.keys.size()}).end_object();
-  events_.add("config.published", data);
+  api_->events().add("config.published", data);
 }
 
 void control_plane::on_overtaken(const wire::content_id& id) {
@@ -323,7 +304,7 @@ void control_plane::on_refused(const std::vector<std::string>& mistakes) {
   process::json_writer out(data);
   out.begin_object().field("source", settings_.watch).field("mistakes", std::span<const std::string>(mistakes));
   out.end_object();
-  events_.add("config.rejected", data);
+  api_->events().add("config.rejected", data);
 }
 
 void control_plane::on_unchanged(bool) {
@@ -351,7 +332,7 @@ std::string control_plane::metrics() const {
   counts.requests_refused = front_->refused();
   counts.log = log_->counts();
   counts.usage = process::read_process_usage();
-  return render_control_metrics(counts, *server_, *publisher_, reactor_.now());
+  return render_control_metrics(counts, *server_, *publisher_, reactor_.clock());
 }
 
 // --- how it stops ---
@@ -412,37 +393,9 @@ void control_plane::renew_certificates(time_point now) {
   renewal_mistakes_ = std::move(mistakes);
 }
 
-class control_plane::purge_job final : public job {
- public:
-  explicit purge_job(control_plane& of) : of_(of) {}
-  void work() override {
-    registry::turn turn = of_.home_->of().begin();
-    const history_settings& keep = of_.settings_.history;
-    result_ = turn.stored().purge({keep.versions_max, keep.age_max}, read_wall_clock());
-  }
-  void done() override {
-    if (!result_) {
-      of_.event(log_level::error, "purge_failed", "old versions stay",
-                {{"reason", std::string_view(result_.error().detail)}});
-    } else if (*result_ > 0) {
-      of_.event(log_level::info, "history_purged", "old versions are gone, as history says", {{"versions", *result_}});
-    }
-  }
-
- private:
-  control_plane& of_;  // outlives its chores
-  stored<std::uint64_t> result_ = std::uint64_t{0};
-};
-
-void control_plane::purge_history(time_point now) {
-  if (now < purge_at_ || !chores_) return;
-  purge_at_ = now + purge_period;
-  chores_->add(std::make_unique<purge_job>(*this));
-}
-
 void control_plane::on_tick(time_point now) {
   renew_certificates(now);
-  purge_history(now);
+  if (api_) api_->on_tick(now);
   if (drain_.state() == drain_state::serving) return;
   const drain_state before = drain_.state();
   const drain_state after = drain_.tick(now, open_connections());
@@ -457,7 +410,7 @@ void control_plane::enter(drain_state state) {
       event(log_level::info, "drain_started", "routers are sent away; what they run they go on running",
             {{"sessions", std::uint64_t{server_->hub().session_count()}}});
       server_->stop("the control plane stops", goaway_spread);
-      events_.close();  // what has no end; other requests are answered
+      api_->stop_watchers();  // what has no end; other requests are answered
       return;
     case drain_state::closing:
       for (edge::listener& l : listeners_) l.drain();
@@ -465,7 +418,7 @@ void control_plane::enter(drain_state state) {
     case drain_state::cutting:
       event(log_level::warn, "drain_cut", "what was still connected is cut",
             {{"connections", std::uint64_t{open_connections()}}});
-      api_server_->stop();
+      api_->cut();
       for (edge::listener& l : listeners_) l.cut();
       return;
     case drain_state::ended:

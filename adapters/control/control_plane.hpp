@@ -10,11 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "adapters/control/api.hpp"
-#include "adapters/control/api_carrier.hpp"
-#include "adapters/control/api_server.hpp"
-#include "adapters/control/event_log.hpp"
-#include "adapters/control/fleet_directory.hpp"
+#include "adapters/control/api_home.hpp"
 #include "adapters/control/front.hpp"
 #include "adapters/control/gate.hpp"
 #include "adapters/control/pages.hpp"
@@ -23,7 +19,6 @@
 #include "adapters/control/registry_home.hpp"
 #include "adapters/control/settings.hpp"
 #include "adapters/control/watch.hpp"
-#include "adapters/control/work_thread.hpp"
 #include "adapters/edge/listener.hpp"
 #include "adapters/io/reactor.hpp"
 #include "adapters/process/drain.hpp"
@@ -76,12 +71,12 @@ class control_plane final : private push_observer,
   void on_refused(const std::vector<std::string>& mistakes) override;
   void on_unchanged(bool is_asked) override;
   [[nodiscard]] control_state state() const override;
+  [[nodiscard]] std::string_view why_not_ready() const override { return api_->why_not_ready(); }
   [[nodiscard]] std::string metrics() const override;
   void on_opened(std::uint16_t) override {}
   void on_closed(std::uint16_t) override {}
   void on_dropped(std::uint16_t, edge::drop_reason) override { ++connections_dropped_; }
   void on_tick(time_point now) override;
-  class purge_job;
 
   [[nodiscard]] expected<void, start_error> open_log();
   [[nodiscard]] expected<void, start_error> open_registry();
@@ -89,8 +84,6 @@ class control_plane final : private push_observer,
   [[nodiscard]] expected<void, start_error> open_listeners();
   [[nodiscard]] expected<void, start_error> open_listener(const listener_settings& wished_listener,
                                                           edge::exchange_handler& handler, std::string_view name);
-  /// Lets old versions go, once an hour, on a thread of its own.
-  void purge_history(time_point now);
   /// Certificates that were replaced count for connections from now on; if they are not good, those of before do.
   void renew_certificates(time_point now);
   void share_descriptors();
@@ -113,13 +106,7 @@ class control_plane final : private push_observer,
   std::optional<push_server> server_;
   std::optional<publisher> publisher_;
   std::optional<watched_file> watched_;  // where one is followed
-  std::optional<fleet_directory> directory_;
-  event_log events_;
-  std::optional<work_thread> chores_;  // what the store takes long for
-  time_point purge_at_ = time_point::min();
-  std::unique_ptr<api> api_;
-  std::optional<api_server> api_server_;
-  std::optional<api_carrier> carrier_;
+  std::optional<api_home> api_;
   std::optional<control_pages> pages_;
   std::optional<front> front_;
   edge::connection_count connections_;

@@ -68,8 +68,10 @@ std::unique_ptr<body_source> event_log::watch(std::optional<std::uint64_t> last_
   const std::lock_guard lock(mutex_);
   if (watchers_ >= watchers_max_ || is_closed_) return nullptr;
   ++watchers_;
-  const bool is_of_another = last_id && *last_id > last_;
-  return std::make_unique<watcher>(*this, last_id && !is_of_another ? *last_id : last_, is_of_another);
+  if (!last_id) return std::make_unique<watcher>(*this, last_, false);
+  if (*last_id < first_) return std::make_unique<watcher>(*this, first_, true);  // of a process before this one
+  if (*last_id > last_) return std::make_unique<watcher>(*this, last_, true);
+  return std::make_unique<watcher>(*this, *last_id, false);
 }
 
 }  // namespace cellroute::control

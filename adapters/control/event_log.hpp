@@ -22,7 +22,10 @@ namespace cellroute::control {
 class event_log final : public event_feed {
  public:
   /// Range: at most `watchers_max` at once; each holds a thread. Where nothing happens they are told so every `beat`.
-  explicit event_log(std::size_t watchers_max, duration beat = 15s) : watchers_max_(watchers_max), beat_(beat) {}
+  ///        Numbers go on behind `first`: where each process has a larger one than those before it, who comes from an
+  ///        earlier one is told what he has lost.
+  explicit event_log(std::size_t watchers_max, duration beat = 15s, std::uint64_t first = 0)
+      : watchers_max_(watchers_max), beat_(beat), first_(first), last_(first) {}
   event_log(const event_log&) = delete;
   event_log& operator=(const event_log&) = delete;
   ~event_log() = default;
@@ -43,10 +46,11 @@ class event_log final : public event_feed {
 
   std::size_t watchers_max_;
   duration beat_;
+  std::uint64_t first_;
   std::mutex mutex_;  // guards the next
   std::condition_variable something_;
   std::deque<entry> entries_;
-  std::uint64_t last_ = 0;
+  std::uint64_t last_;
   std::size_t watchers_ = 0;
   bool is_closed_ = false;
 };

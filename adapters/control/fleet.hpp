@@ -7,7 +7,9 @@
 #include <string_view>
 #include <vector>
 
+#include "adapters/control/fleet_memory.hpp"
 #include "adapters/control/push_server.hpp"
+#include "adapters/io/clock.hpp"
 #include "adapters/sync/push_hub.hpp"
 #include "adapters/wire/sync_messages.hpp"
 #include "cellroute/base/time.hpp"
@@ -19,7 +21,7 @@ namespace cellroute::control {
 /// it is.
 struct router_view {
   std::string id{};     ///< empty in the base protocol
-  std::string state{};  ///< as the session's; `ended`: it is not here
+  std::string state{};  ///< as the session's; `away`: it is not here
   std::uint64_t session = 0;
   std::string peer{};
   std::string build{};
@@ -31,6 +33,7 @@ struct router_view {
   bool is_native = true;
   bool is_on_target = false;
   duration seen_ago{};
+  std::optional<wall_time> away_since{};  ///< where it is not here: when it was seen last
 };
 
 /// So many routers run a content; none: nothing that they told of.
@@ -51,8 +54,10 @@ struct fleet_drift {
 /// What is known at a moment. Cost: a value for each router; 10,000 of them take some milliseconds.
 class fleet {
  public:
-  fleet(const push_server& server, std::optional<wire::content_id> target, time_point now)
-      : server_(server), target_(target), now_(now) {}
+  /// `past` may be null: then only who was here since the process was started is known.
+  fleet(const push_server& server, std::optional<wire::content_id> target, const io::loop_clock& clock,
+        const fleet_memory* past = nullptr)
+      : server_(server), target_(target), now_(clock.now), wall_(clock.wall), past_(past) {}
 
   /// All, by id; those of the base protocol behind the others.
   [[nodiscard]] std::vector<router_view> routers() const;
@@ -61,11 +66,15 @@ class fleet {
 
  private:
   [[nodiscard]] router_view native(const std::string& id, const sync::router_record& record) const;
+  [[nodiscard]] router_view missing(const known_router& before) const;
+  [[nodiscard]] bool is_forgotten(const router_view& v) const;
   [[nodiscard]] router_view base(const push_session_facts& facts, const sync::base_session& session) const;
 
   const push_server& server_;
   std::optional<wire::content_id> target_;
   time_point now_;
+  wall_time wall_;
+  const fleet_memory* past_;
 };
 
 }  // namespace cellroute::control

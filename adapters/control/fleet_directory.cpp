@@ -23,7 +23,7 @@ bool is_wanted(const router_view& r, const router_directory::filter& asked) {
 
 fleet fleet_directory::look() const {
   const published_content* const current = published_.current();
-  return {server_, current != nullptr ? std::optional(current->id) : std::nullopt, reactor_.now()};
+  return {server_, current != nullptr ? std::optional(current->id) : std::nullopt, reactor_.clock(), past_};
 }
 
 /// What it is asked with lives until it has answered, also where nobody waits for that any more.
@@ -78,6 +78,14 @@ std::string fleet_directory::drift() {
 std::vector<std::string> fleet_directory::mistakes() {
   if (watched_ == nullptr) return {};
   return ask<std::vector<std::string>>([this] { return watched_->mistakes(); });
+}
+
+bool fleet_directory::retry_file(std::string_view lifted) {
+  if (watched_ == nullptr) return false;
+  return ask<bool>([this, guard = std::string(lifted)] {
+    watched_->demand(guard);
+    return true;
+  });
 }
 
 bool fleet_directory::command(std::string_view id, std::string_view what) {

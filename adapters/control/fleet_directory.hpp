@@ -21,9 +21,10 @@ namespace cellroute::control {
 /// knows nobody.
 class fleet_directory final : public router_directory {
  public:
-  /// `watched` may be null.
-  fleet_directory(io::reactor& reactor, push_server& server, const publisher& published, const watched_file* watched)
-      : reactor_(reactor), server_(server), published_(published), watched_(watched) {}
+  /// `watched` and `past` may be null.
+  fleet_directory(io::reactor& reactor, push_server& server, const publisher& published, watched_file* watched,
+                  const fleet_memory* past)
+      : reactor_(reactor), server_(server), published_(published), watched_(watched), past_(past) {}
   fleet_directory(const fleet_directory&) = delete;
   fleet_directory& operator=(const fleet_directory&) = delete;
   ~fleet_directory() = default;
@@ -32,6 +33,7 @@ class fleet_directory final : public router_directory {
   [[nodiscard]] std::optional<std::string> router(std::string_view id) override;
   [[nodiscard]] std::string drift() override;
   [[nodiscard]] std::vector<std::string> mistakes() override;
+  [[nodiscard]] bool retry_file(std::string_view lifted) override;
   [[nodiscard]] bool command(std::string_view id, std::string_view what) override;
 
   /// Nobody waits any longer.
@@ -45,7 +47,8 @@ class fleet_directory final : public router_directory {
   io::reactor& reactor_;
   push_server& server_;
   const publisher& published_;
-  const watched_file* watched_;
+  watched_file* watched_;
+  const fleet_memory* past_;
   std::atomic<bool> is_closed_ = false;
 };
 

@@ -46,6 +46,8 @@ void write_view(json_writer& out, const router_view& r) {
       out.name(std::string_view(text).substr(1, text.size() - 2)).value(value);
     }
     out.end_object();
+    out.name("away_since");
+    r.away_since ? out.value(*r.away_since) : out.value(nullptr);
     out.field("seen_seconds_ago", std::chrono::duration<double>(r.seen_ago).count());
   }
   out.end_object();

@@ -75,6 +75,7 @@ bool is_loopback(const io::socket_address& peer) {
 expected<gate, std::string> gate::open(const auth_settings& auth) {
   gate made;
   made.loopback_without_token_ = auth.loopback_without_token;
+  made.certificates_ = auth.certificates;
   if (auth.admin_token_file.empty()) return made;
   const std::string& path = auth.admin_token_file;
   const auto text = wire::read_file(path, token_bytes_max);
@@ -92,7 +93,6 @@ expected<gate, std::string> gate::open(const auth_settings& auth) {
 
 std::optional<gate_refusal> gate::why_not(const request_view& request, const edge::downstream_facts& facts, door to,
                                           wall_time now) const {
-  if (facts.client != nullptr) return std::nullopt;
   if (has_field(request.fields, "authorization")) {
     const auto token = bearer_token(request.fields);
     const wire::digest given = token ? digest_of(*token) : wire::digest{};
@@ -102,6 +102,24 @@ std::optional<gate_refusal> gate::why_not(const request_view& request, const edg
     if (!is_for(to, *who)) return gate_refusal{403, "forbidden", "this token is for something else"};
     return std::nullopt;
   }
+  auto why = why_not_here(request, facts);
+  return why && facts.client != nullptr ? why_not_by_certificate(*facts.client, to) : why;
+}
+
+std::optional<role> gate::role_of(const io::tls_identity& client) const {
+  if (certificates_.empty()) return role::viewer;
+  return control::role_of({client.uris, client.dns_names, client.common_name}, certificates_);
+}
+
+std::optional<gate_refusal> gate::why_not_by_certificate(const io::tls_identity& client, door to) const {
+  if (certificates_.empty()) return std::nullopt;
+  const auto who = role_of(client);
+  if (!who) return gate_refusal{403, "forbidden", "no row of auth.certificates fits this certificate"};
+  if (!is_for(to, *who)) return gate_refusal{403, "forbidden", "this certificate is for something else"};
+  return std::nullopt;
+}
+
+std::optional<gate_refusal> gate::why_not_here(const request_view& request, const edge::downstream_facts& facts) const {
   if (!loopback_without_token_ || !is_loopback(facts.peer))
     return gate_refusal{401, "unauthorized", "name a token: Authorization: Bearer TOKEN"};
   if (has_field(request.fields, "origin"))

@@ -14,23 +14,19 @@ front_answer of_text(std::string body) {
 
 }  // namespace
 
-std::string_view to_string(control_state state) {
-  switch (state) {
-    case control_state::starting:
-      return "starting";
-    case control_state::ready:
-      return "ready";
-    case control_state::draining:
-      return "draining";
-  }
-  return {};
-}
-
 front_answer control_pages::ready() const {
-  const control_state state = source_.state();
-  front_answer made = of_text(R"({"status":")" + std::string(to_string(state)) + R"("})");
-  if (state != control_state::ready) made.status = 503;
-  return made;
+  std::string_view why = source_.why_not_ready();
+  switch (source_.state()) {
+    case control_state::starting:
+      why = "nothing is published yet";
+      break;
+    case control_state::ready:
+      break;
+    case control_state::draining:
+      why = "it stops";
+      break;
+  }
+  return why.empty() ? of_text(R"({"status":"ready"})") : front_problem(503, "unavailable", why);
 }
 
 front_answer control_pages::answer(std::string_view path) const {

@@ -13,12 +13,13 @@ namespace cellroute::control {
 /// ready     routers are served
 /// draining  it stops
 enum class control_state : std::uint8_t { starting, ready, draining };
-[[nodiscard]] std::string_view to_string(control_state state);
 
 /// What the pages show.
 class page_source {
  public:
   [[nodiscard]] virtual control_state state() const = 0;
+  /// Why nothing can be published now, by the store; empty: it can.
+  [[nodiscard]] virtual std::string_view why_not_ready() const = 0;
   [[nodiscard]] virtual std::string metrics() const = 0;
 
  protected:
@@ -33,9 +34,9 @@ class control_pages final : public edge::exchange_handler {
   control_pages(const io::loop_clock& clock, page_source& source) : source_(source), answers_(clock) {}
 
   [[nodiscard]] io::task<void> serve(edge::exchange& x) override;
+  [[nodiscard]] front_answer answer(std::string_view path) const;
 
  private:
-  [[nodiscard]] front_answer answer(std::string_view path) const;
   [[nodiscard]] front_answer ready() const;
 
   page_source& source_;

@@ -157,6 +157,11 @@ blast_radius radius_of(const key_table& before, const row_changes& changes, cons
   return radius;
 }
 
+stored<void> registry::check_writing() {
+  const std::unique_lock lock(writing_, std::try_to_lock);
+  return lock ? store_.check_writing() : stored<void>();
+}
+
 expected<std::unique_ptr<registry>, problem> registry::open(store from, const registry_settings& settings,
                                                             publication_listener* listener) {
   const auto salt = from.reading().salt();

@@ -107,6 +107,8 @@ class registry {
   class turn;
   /// The right to write. Waits for whoever has it.
   [[nodiscard]] turn begin();
+  /// Whether the store takes what is written. Whoever writes at the moment knows better, and is not waited for.
+  [[nodiscard]] stored<void> check_writing();
 
  private:
   registry(store from, const registry_settings& settings, publication_listener* listener, std::uint64_t salt,

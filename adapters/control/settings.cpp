@@ -22,6 +22,12 @@ constexpr wire::range routers_allowed{1, 1'000'000};
 constexpr wire::range body_allowed{1 << 20, std::uint64_t{4} << 30};
 constexpr wire::range watchers_allowed{1, 1'000};
 constexpr wire::range versions_allowed{1, 1'000'000'000};
+constexpr wire::range burst_allowed{1, 1'000'000};
+constexpr wire::named<role> role_names[] = {{"viewer", role::viewer},
+                                            {"publisher", role::publisher},
+                                            {"operator", role::operator_},
+                                            {"admin", role::admin},
+                                            {"router", role::router}};
 
 wire::parsed<std::string> parse_store(std::string_view text) {
   if (!text.starts_with(store_scheme) || text.size() == store_scheme.size())
@@ -48,9 +54,17 @@ void describe(auto& v, listener_settings& listener) {
   v.map_or_off("tls", listener.tls);
 }
 
+void describe(auto& v, certificate_rule& rule) {
+  v.text("name", rule.name);
+  v.choice("role", rule.who, role_names);
+  v.require("name", "name: \"router-*\"");
+  v.require("role", "role: router");
+}
+
 void describe(auto& v, auth_settings& auth) {
   v.flag("loopback_without_token", auth.loopback_without_token);
   v.parse("admin_token_file", auth.admin_token_file, parse_file_name);
+  v.maps("certificates", auth.certificates);
 }
 
 void describe(auto& v, push_settings& push) {
@@ -66,7 +80,11 @@ void describe(auto& v, api_rules& api) {
   v.size("max_body", api.body_max, body_allowed);
   v.time("idempotency_for", api.idempotency_for, 1s);
   v.count("max_watchers", api.watchers_max, watchers_allowed);
+  v.time_or_off("version_interval", api.version_interval, 1ms);
+  v.count("version_burst", api.version_burst, burst_allowed);
 }
+
+void describe(auto& v, fleet_settings& fleet) { v.time("forget_after", fleet.forget_after, 1min); }
 
 void describe(auto& v, history_settings& history) {
   v.count("keep_versions", history.versions_max, versions_allowed);
@@ -97,6 +115,7 @@ void describe(auto& v, settings& s) {
   v.map("api", s.api);
   v.map("guard", s.guard);
   v.map("history", s.history);
+  v.map("fleet", s.fleet);
   v.map("log", s.log);
   v.map("metrics", metrics);
 }
@@ -124,6 +143,8 @@ void check_together(const settings& s, const wire::node& source, wire::mistake_l
       s.listeners, [](const listener_settings& l) { return clients_of(l) != wire::client_auth_mode::off; });
   if (!s.auth.loopback_without_token && !has_token && !knows_certificates)
     tell("auth.loopback_without_token", "leaves nobody who may connect; name an auth.admin_token_file");
+  if (!s.auth.certificates.empty() && !knows_certificates)
+    tell("auth.certificates", "means nothing where no listener asks for certificates; add listeners[].tls.client_auth");
   if (has_token) return;
   const auto check = [&](const std::string& path, const listener_settings& l) {
     const wire::socket_address& address = l.address;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "adapters/control/api_access.hpp"
 #include "adapters/wire/base_messages.hpp"
 #include "adapters/wire/config_file.hpp"
 #include "adapters/wire/settings.hpp"
@@ -24,6 +25,9 @@ struct listener_settings {
 struct auth_settings {
   bool loopback_without_token = true;  ///< whoever is on this machine
   std::string admin_token_file{};      ///< whoever knows what is in it; empty: nobody else but by a certificate
+  /// What certificates that a listener believes are for; the first that fits counts, and without one nothing is
+  /// allowed. Empty: each may connect as a router, and look.
+  std::vector<certificate_rule> certificates{};
   friend bool operator==(const auth_settings&, const auth_settings&) = default;
 };
 
@@ -43,7 +47,15 @@ struct api_rules {
   std::uint64_t body_max = std::uint64_t{256} << 20;  ///< bytes
   duration idempotency_for = 24h;                     ///< for how long an Idempotency-Key is known
   std::uint32_t watchers_max = 64;                    ///< of events, at once
+  std::optional<duration> version_interval = 50ms;    ///< of one principal, in the long run; none: as fast as may be
+  std::uint32_t version_burst = 100;                  ///< versions that he may make at once before that counts
   friend bool operator==(const api_rules&, const api_rules&) = default;
+};
+
+/// What is known of routers that are not here.
+struct fleet_settings {
+  duration forget_after = 7 * 24h;
+  friend bool operator==(const fleet_settings&, const fleet_settings&) = default;
 };
 
 /// How much of the past is kept.
@@ -67,8 +79,9 @@ struct settings {
   auth_settings auth{};
   push_settings push{};
   api_rules api{};
-  wire::guard_settings guard{};  ///< of changes by the API
+  wire::guard_settings guard{};  ///< of changes by the API, and of the followed file
   history_settings history{};
+  fleet_settings fleet{};
   log_settings log{};
   std::optional<wire::socket_address> metrics_address{};  ///< of a further listener that has only health and metrics
   friend bool operator==(const settings&, const settings&) = default;

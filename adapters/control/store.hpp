@@ -142,6 +142,9 @@ class store {
   /// Lets answers go that were given before.
   [[nodiscard]] stored<void> forget_answers(wall_time before);
 
+  /// Writes something that changes nothing, and syncs it. Errors: `full`, `unavailable`, `corrupt`.
+  [[nodiscard]] stored<void> check_writing();
+
   /// `detail` is JSON or empty.
   [[nodiscard]] stored<void> append_audit(std::string_view actor, std::string_view action, std::string_view target,
                                           std::string_view detail, wall_time now);

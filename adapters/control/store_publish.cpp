@@ -208,6 +208,8 @@ stored<void> detail::add_whole(database& db, const sync::content& all, std::uint
                      std::span<const std::byte>(packed.bytes));
 }
 
+stored<void> store::check_writing() { return self_.db_.run("UPDATE meta SET value = value WHERE name = 'epoch'"); }
+
 stored<void> store::append_audit(std::string_view actor, std::string_view action, std::string_view target,
                                  std::string_view detail, wall_time now) {
   database& db = self_.db_;

@@ -10,6 +10,8 @@
 namespace cellroute::control {
 namespace {
 
+constexpr std::string_view retry_call = "POST /v1/watch:retry";  // what lifts a guard, but for its name
+
 /// What a router does with local sections does not happen here: it keeps no table in a router's folder.
 wire::config_file without_local_state(std::string path) {
   wire::config_file file{std::move(path), {}, {}};
@@ -31,9 +33,27 @@ expected<std::uint64_t, std::vector<std::string>> watched_file::read_first() {
   reading first = read_all();
   hash_ = first.hash;
   files_ = std::move(first.files);
-  if (auto* why = std::get_if<refused>(&first.what)) return unexpected(std::move(why->mistakes));
+  if (auto* why = std::get_if<refused>(&first.what)) {
+    if (!why->is_guarded) return unexpected(std::move(why->mistakes));
+    mistakes_ = std::move(why->mistakes);
+    return 0;
+  }
   const auto* made = std::get_if<taken>(&first.what);
   return made != nullptr ? made->rows_quarantined : 0;
+}
+
+void watched_file::tell_first() const {
+  if (!mistakes_.empty()) listener_.on_refused(mistakes_);
+}
+
+void watched_file::demand(std::string lifted) {
+  lifted_ = std::move(lifted);
+  demand();
+}
+
+void watched_file::begin(const process::follow_reading& how) {
+  how_ = how;
+  lifted_now_ = std::exchange(lifted_, {});
 }
 
 void watched_file::start() { follower_.start({}, files_); }
@@ -71,7 +91,11 @@ watched_file::outcome watched_file::publish(wire::configuration& c) {
   if (!next) return refuse_as(next.error());
   const active_content& now = turn.base();
   if (now.head.version > 0 && next->content.sum == now.content.sum) return unchanged{};
+  const bool is_first = now.head.version == 0;  // of nothing there is nothing to lose
+  auto broken = is_first ? std::vector<std::string>{} : turn.broken_guards(next->radius, lifted_now_, retry_call);
+  if (!broken.empty()) return refused{std::move(broken), false, true};
   publish_order order;
+  order.lifted = lifted_now_;
   order.author = "watch";
   order.message = file_.path;
   order.action = "config.watch";
@@ -82,7 +106,10 @@ watched_file::outcome watched_file::publish(wire::configuration& c) {
 
 void watched_file::take(const std::string& why_not) {
   reading got = why_not.empty() ? *std::exchange(reading_, {}) : reading{hash_, files_, refused{{why_not}, true}};
-  if (std::holds_alternative<unsettled>(got.what)) return follower_.end_unsettled();
+  if (std::holds_alternative<unsettled>(got.what)) {
+    if (lifted_.empty()) lifted_ = std::exchange(lifted_now_, {});  // it was not read
+    return follower_.end_unsettled();
+  }
   const bool is_same = got.hash == hash_;
   hash_ = got.hash;
   files_ = std::move(got.files);

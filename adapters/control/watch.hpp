@@ -30,6 +30,8 @@ class watch_listener {
 /// Follows a routing file and publishes it, away from the reactor: it is read and checked as a router does that has it
 /// for itself, its rows apart from all else. Local sections in it mean nothing here.
 ///
+/// What breaks a guard of the settings is refused like what cannot be read; `registry_settings` has them.
+///
 /// Only what is new is a version: a file that says the same in other words, or again after a restart, has the number
 /// that it had.
 ///
@@ -41,11 +43,17 @@ class watched_file final : private process::file_reader {
   watched_file& operator=(const watched_file&) = delete;
 
   /// Reads it now, on this thread, before the reactor runs. How many rows were left out; or what is wrong with it.
+  ///
+  /// A file that breaks a guard is no reason not to start: what was published goes on, and `mistakes` tells. Call
+  /// `tell_first` once somebody hears.
   [[nodiscard]] expected<std::uint64_t, std::vector<std::string>> read_first();
+  void tell_first() const;
   /// From now on.
   void start();
   /// Reads it, whether it has changed or not.
   void demand() { (void)follower_.demand(); }
+  /// The same, and one guard does not count until this was read.
+  void demand(std::string lifted);
 
   [[nodiscard]] const std::string& path() const { return file_.path; }
   /// Why the file as it is now is not what is published; empty where it is.
@@ -59,7 +67,8 @@ class watched_file final : private process::file_reader {
   struct unsettled {};  ///< somebody writes it now
   struct refused {
     std::vector<std::string> mistakes;
-    bool may_pass = false;  ///< the reason is not in the file
+    bool may_pass = false;    ///< the reason is not in the file
+    bool is_guarded = false;  ///< the file is good, but changes too much
   };
   using outcome = std::variant<unchanged, unsettled, refused, taken>;
   struct reading {
@@ -68,7 +77,7 @@ class watched_file final : private process::file_reader {
     outcome what{};
   };
 
-  void begin(const process::follow_reading& how) override { how_ = how; }
+  void begin(const process::follow_reading& how) override;
   void read() override { reading_ = read_all(); }
   void take(const std::string& why_not) override;
   [[nodiscard]] reading read_all();
@@ -82,6 +91,8 @@ class watched_file final : private process::file_reader {
   std::vector<std::string> files_;
   std::vector<std::string> mistakes_;
   process::follow_reading how_;
+  std::string lifted_;               // the guard that does not count when it is read next
+  std::string lifted_now_;           // and of this reading
   std::optional<reading> reading_;   // by the thread
   process::file_follower follower_;  // last: it waits for its thread
 };

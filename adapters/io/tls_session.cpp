@@ -51,6 +51,19 @@ std::string subject_of(X509* certificate) {
   return std::string(bytes, static_cast<std::size_t>(size));
 }
 
+/// The one common name of a subject.
+std::string common_name_of(X509* certificate) {
+  const X509_NAME* const subject = X509_get_subject_name(certificate);
+  const int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+  if (at < 0 || X509_NAME_get_index_by_NID(subject, NID_commonName, at) >= 0) return {};
+  unsigned char* bytes = nullptr;
+  const int size = ASN1_STRING_to_UTF8(&bytes, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
+  if (size < 0) return {};
+  std::string text(static_cast<const char*>(static_cast<const void*>(bytes)), static_cast<std::size_t>(size));
+  OPENSSL_free(bytes);
+  return text.find('\0') == std::string::npos ? text : std::string();
+}
+
 /// Adds a name, unless it has a byte in it that ends a text elsewhere.
 void add_name(const ASN1_IA5STRING* name, std::vector<std::string>& to) {
   const char* const bytes = static_cast<const char*>(static_cast<const void*>(ASN1_STRING_get0_data(name)));
@@ -63,6 +76,7 @@ void free_names(GENERAL_NAMES* names) { GENERAL_NAMES_free(names); }
 tls_identity identity_of(X509* certificate) {
   tls_identity made;
   made.subject = subject_of(certificate);
+  made.common_name = common_name_of(certificate);
   const std::unique_ptr<GENERAL_NAMES, detail::freed_by<free_names>> names(
       static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
   for (int i = 0; names != nullptr && i < sk_GENERAL_NAME_num(names.get()); ++i) {

@@ -35,7 +35,8 @@ struct tls_outcome {
 
 /// Who a peer is, by a certificate that was verified.
 struct tls_identity {
-  std::string subject;  ///< as RFC 2253 writes it
+  std::string subject;      ///< as RFC 2253 writes it
+  std::string common_name;  ///< of the subject; empty where it has none, or several
   std::vector<std::string> dns_names;
   std::vector<std::string> uris;  ///< SPIFFE's, for one
   std::vector<std::string> emails;

@@ -9,6 +9,8 @@
 #include <iterator>
 #include <string_view>
 
+#include "adapters/tool/ctl_watch.hpp"
+#include "adapters/tool/progress.hpp"
 #include "adapters/tool/verbs.hpp"
 #include "adapters/wire/configuration.hpp"
 #include "adapters/wire/node.hpp"
@@ -61,29 +63,11 @@ std::string plural(const std::string& count, std::string_view what) {
 
 outcome failure_of(int exit_code, std::string why) { return {exit_code, "", std::move(why) + "\n"}; }
 
-/// What the control plane said against it: its words, and every mistake with its place.
-outcome refusal_of(const api_reply& reply, std::string_view file) {
-  const auto tree = wire::read_json(reply.body, "answer");
-  std::string why = tree ? text_at(*tree, "detail") : "";
-  if (why.empty()) why = fmt::format("it answered {}", reply.status);
-  std::string told = fmt::format("refused ({}): {}\n", reply.status, why);
-  bool has_mistakes = false;
-  if (tree) {
-    for (const wire::node& each : items_of(*tree, "errors")) {
-      has_mistakes = true;
-      told += fmt::format("{}:{}:{}: {}{}{}\n", file.empty() ? "answer" : file, text_at(each, "line"),
-                          text_at(each, "column"), text_at(each, "path"), text_at(each, "path").empty() ? "" : ": ",
-                          text_at(each, "detail"));
-    }
-    for (const wire::node& row : items_of(*tree, "rows")) told += fmt::format("changed meanwhile: {}\n", row.text);
-  }
-  return {has_mistakes && reply.status == 422 ? exit_invalid : exit_refused, "", std::move(told)};
-}
-
 /// One command on its way.
-class command {
+class command final : private transfer_listener {
  public:
-  command(const ctl_request& asked, api_transport& way) : asked_(asked), way_(way) {}
+  command(const ctl_request& asked, api_transport& way, ctl_console& console)
+      : asked_(asked), way_(way), console_(console), progress_(console.now()) {}
 
   outcome run() {
     switch (asked_.verb) {
@@ -113,6 +97,10 @@ class command {
         return save("/v1/keys:export");
       case ctl_verb::backup:
         return save("/v1/backup");
+      case ctl_verb::watch:
+        break;  // goes on for long, and elsewhere
+      case ctl_verb::retry:
+        return retry();
     }
     return {};
   }
@@ -129,7 +117,7 @@ class command {
 
   read_answer read(const api_request& what, std::string_view file) {
     read_answer made;
-    auto reply = way_.ask(what);
+    auto reply = ask_long(what);
     if (!reply) {
       made.instead = failure_of(exit_no_answer, reply.error());
       return made;
@@ -239,24 +227,49 @@ class command {
     return {0, out, ""};
   }
 
+  /// What is between the brackets of the one list of an answer, as it came.
+  static std::string_view list_in(std::string_view body) {
+    const std::size_t begin = body.find('[');
+    const std::size_t end = body.rfind(']');
+    return begin == std::string_view::npos || end == std::string_view::npos || end < begin
+               ? std::string_view()
+               : body.substr(begin + 1, end - begin - 1);
+  }
+
   outcome routers() {
     rows all{{"ROUTER", "STATE", "VERSION", "ON TARGET", "PEER", "LAST REFUSAL"}};
     std::string cursor;
+    std::string listed;
     do {
       const read_answer page = get(fmt::format("/v1/routers?limit={}{}", asked_.as_json ? page_max : 1'000,
                                                cursor.empty() ? "" : "&cursor=" + cursor));
       if (page.instead) return *page.instead;
-      if (asked_.as_json) return json(page);
+      cursor = text_at(page.tree, "next");
+      if (asked_.as_json) {
+        const std::string_view some = list_in(page.reply.body);
+        listed += fmt::format("{}{}", listed.empty() || some.empty() ? "" : ",", some);
+        continue;
+      }
       for (const wire::node& r : items_of(page.tree, "routers")) {
         const std::string id = text_at(r, "router_id");
         const std::string version = text_at(r, {"running", "version"});
-        all.push_back({id.empty() ? "(base)" : id, text_at(r, "state"), version.empty() ? "-" : version,
-                       text_at(r, "on_target") == "true" ? "yes" : "no", text_at(r, "peer"),
-                       text_at(r, "last_refusal")});
+        const std::string since = text_at(r, "away_since");
+        all.push_back({id.empty() ? "(base)" : id, text_at(r, "state") + (since.empty() ? "" : " since " + since),
+                       version.empty() ? "-" : version, text_at(r, "on_target") == "true" ? "yes" : "no",
+                       text_at(r, "peer"), text_at(r, "last_refusal")});
       }
-      cursor = text_at(page.tree, "next");
     } while (!cursor.empty());
+    if (asked_.as_json) return {0, "{\"routers\":[" + listed + "]}\n", ""};
     return {0, all.size() > 1 ? table_of(all) : "no router was ever here\n", ""};
+  }
+
+  /// Has the followed file read again.
+  outcome retry() {
+    const std::string query = asked_.guard.empty() ? "" : "?override=" + escape_segment(asked_.guard);
+    const read_answer done = read({"POST", "/v1/watch:retry" + query}, "");
+    if (done.instead) return *done.instead;
+    if (asked_.as_json) return json(done);
+    return {0, "the file is read again; `cellroute ctl status` says what came of it\n", ""};
   }
 
   outcome push() {
@@ -363,7 +376,7 @@ class command {
 
   /// Into a file that is there wholly or not at all, for this user alone; or printed.
   outcome save(const std::string& target) {
-    auto reply = way_.ask({"GET", target});
+    auto reply = ask_long({"GET", target});
     if (!reply) return failure_of(exit_no_answer, reply.error());
     if (reply->status != 200) return refusal_of(*reply, "");
     if (asked_.output_file.empty()) return {0, std::move(reply->body), ""};
@@ -395,8 +408,24 @@ class command {
     return unexpected(fmt::format("{}: {}", file, is_missing ? "no such file" : to_string(text.error())));
   }
 
+  // How far it is, where somebody looks.
+  void on_sent(std::uint64_t done, std::uint64_t all) override { tell("sent", done, all); }
+  void on_received(std::uint64_t done, std::uint64_t all) override { tell("received", done, all); }
+  void tell(std::string_view what, std::uint64_t done, std::uint64_t all) {
+    if (const auto line = progress_.tell(what, done, all, console_.now())) console_.note(*line);
+  }
+  transfer_listener* listener() { return console_.shows_progress() && !asked_.as_json ? this : nullptr; }
+  expected<api_reply, std::string> ask_long(api_request what) {
+    what.hears = listener();
+    auto reply = way_.ask(what);
+    console_.note(progress_.end());
+    return reply;
+  }
+
   const ctl_request& asked_;
   api_transport& way_;
+  ctl_console& console_;
+  progress_line progress_;
 };
 
 }  // namespace
@@ -414,6 +443,26 @@ std::string escape_segment(std::string_view text) {
   return out;
 }
 
-outcome control(const ctl_request& asked, api_transport& way) { return command(asked, way).run(); }
+outcome refusal_of(const api_reply& reply, std::string_view file) {
+  const auto tree = wire::read_json(reply.body, "answer");
+  std::string why = tree ? text_at(*tree, "detail") : "";
+  if (why.empty()) why = fmt::format("it answered {}", reply.status);
+  std::string told = fmt::format("refused ({}): {}\n", reply.status, why);
+  bool has_mistakes = false;
+  if (tree) {
+    for (const wire::node& each : items_of(*tree, "errors")) {
+      has_mistakes = true;
+      told += fmt::format("{}:{}:{}: {}{}{}\n", file.empty() ? "answer" : file, text_at(each, "line"),
+                          text_at(each, "column"), text_at(each, "path"), text_at(each, "path").empty() ? "" : ": ",
+                          text_at(each, "detail"));
+    }
+    for (const wire::node& row : items_of(*tree, "rows")) told += fmt::format("changed meanwhile: {}\n", row.text);
+  }
+  return {has_mistakes && reply.status == 422 ? exit_invalid : exit_refused, "", std::move(told)};
+}
+
+outcome control(const ctl_request& asked, api_transport& way, ctl_console& console) {
+  return asked.verb == ctl_verb::watch ? watch(asked, way, console) : command(asked, way, console).run();
+}
 
 }  // namespace cellroute::tool

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <httplib.h>
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
@@ -14,6 +15,8 @@ namespace {
 constexpr time_t connect_seconds = 5;
 constexpr time_t answer_seconds = 120;  // a million rows take seconds, and those before them, too
 constexpr std::size_t token_bytes_max = 4096;
+constexpr std::size_t piece_bytes = 65'536;
+constexpr std::size_t refusal_bytes_max = std::size_t{1} << 20;
 
 /// `http://HOST:PORT`, and nothing behind it.
 bool is_url(std::string_view url) {
@@ -45,6 +48,10 @@ struct ctl_client::connection {
     client.set_keep_alive(true);
     if (!ca_file.empty()) client.set_ca_cert_path(ca_file.c_str());
   }
+  [[nodiscard]] std::string no_answer(httplib::Error why) const {
+    return fmt::format("no answer from {}: {}; is the control plane there, and is it --url?", url,
+                       httplib::to_string(why));
+  }
   std::string url;
   httplib::Client client;
 };
@@ -68,19 +75,70 @@ expected<ctl_client, std::string> ctl_client::open(const std::string& url, const
   return ctl_client(std::move(made));
 }
 
-expected<api_reply, std::string> ctl_client::ask(const api_request& what) {
+namespace {
+
+httplib::Request request_of(const api_request& what) {
   httplib::Request request;
   request.method = what.method;
   request.path = what.target;
   for (const auto& [name, value] : what.headers) request.set_header(name.c_str(), value);
   if (!what.type.empty()) request.set_header("Content-Type", what.type);
-  request.body = what.body;
-  const httplib::Result done = connection_->client.send(request);
-  if (!done) {
-    return unexpected(fmt::format("no answer from {}: {}; is the control plane there, and is it --url?",
-                                  connection_->url, httplib::to_string(done.error())));
-  }
-  return api_reply{done->status, done->body};
+  return request;
 }
+
+/// Gives the body away in pieces, so that somebody hears of each.
+void send_in_pieces(httplib::Request& request, const api_request& what) {
+  request.content_length_ = what.body.size();
+  request.content_provider_ = [&what](std::size_t at, std::size_t, httplib::DataSink& to) {
+    const std::size_t size_bytes = std::min(piece_bytes, what.body.size() - at);
+    const bool has_gone = to.write(what.body.data() + at, size_bytes);
+    if (has_gone) what.hears->on_sent(at + size_bytes, what.body.size());
+    return has_gone;
+  };
+}
+
+}  // namespace
+
+expected<api_reply, std::string> ctl_client::ask(const api_request& what) {
+  httplib::Request request = request_of(what);
+  std::string body;
+  std::uint64_t all_bytes = 0;
+  if (what.hears != nullptr) {
+    if (!what.body.empty()) send_in_pieces(request, what);
+    request.response_handler = [&all_bytes](const httplib::Response& head) {
+      all_bytes = head.get_header_value<std::uint64_t>("Content-Length");
+      return true;
+    };
+    request.content_receiver = [&](const char* bytes, std::size_t size_bytes, std::uint64_t, std::uint64_t) {
+      body.append(bytes, size_bytes);
+      what.hears->on_received(body.size(), all_bytes);
+      return true;
+    };
+  } else {
+    request.body = what.body;
+  }
+  const httplib::Result done = connection_->client.send(request);
+  if (!done) return unexpected(connection_->no_answer(done.error()));
+  return api_reply{done->status, what.hears != nullptr ? std::move(body) : done->body};
+}
+
+expected<api_reply, std::string> ctl_client::follow(const api_request& what, piece_listener& to) {
+  httplib::Request request = request_of(what);
+  api_reply reply;
+  request.response_handler = [&reply](const httplib::Response& head) {
+    reply.status = head.status;
+    return true;
+  };
+  request.content_receiver = [&](const char* bytes, std::size_t size_bytes, std::uint64_t, std::uint64_t) {
+    if (reply.status == 200) return to.on_piece({bytes, size_bytes});
+    reply.body.append(bytes, size_bytes);
+    return reply.body.size() < refusal_bytes_max;
+  };
+  const httplib::Result done = connection_->client.send(request);
+  if (!done && reply.status == 0) return unexpected(connection_->no_answer(done.error()));
+  return reply;
+}
+
+void ctl_client::stop() { connection_->client.stop(); }
 
 }  // namespace cellroute::tool

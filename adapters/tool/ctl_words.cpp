@@ -60,6 +60,10 @@ void add_ctl(CLI::App& app, ctl_request& asked) {
       "Exit codes: 0 done, 1 the configuration is invalid, 2 wrong usage, 4 refused, 5 no answer");
   (void)add_verb(*ctl, asked, ctl_verb::status, "status", "What is published, and who runs it");
   (void)add_verb(*ctl, asked, ctl_verb::routers, "routers", "All routers, what they run, what they refused");
+  CLI::App& watch = add_verb(*ctl, asked, ctl_verb::watch, "watch", "Tell what happens as it happens, until ended");
+  watch.footer("It goes on where it was cut. With --json each event is a line of JSON. SIGINT ends it, with 0.");
+  CLI::App& retry = add_verb(*ctl, asked, ctl_verb::retry, "retry", "Have the followed file read again");
+  retry.add_option("--override", asked.guard, "A guard that does not count this once");
   CLI::App& push = add_verb(*ctl, asked, ctl_verb::push, "push", "Publish a configuration, in place of all of it");
   push.add_option("file", asked.file, "The configuration, YAML or JSON; - is what comes in")->required();
   add_change(push, asked);

@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -6,9 +8,18 @@
 
 #include "adapters/tool/tool.hpp"
 
+namespace {
+
+cellroute::time_point read_clock() {
+  return cellroute::time_point(std::chrono::steady_clock::now().time_since_epoch());
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
-  cellroute::tool::surroundings around{CELLROUTE_VERSION, CELLROUTE_COMMIT, std::nullopt,
-                                       std::chrono::system_clock::now()};
+  cellroute::tool::surroundings around{CELLROUTE_VERSION, CELLROUTE_COMMIT,
+                                       std::nullopt,      std::chrono::system_clock::now(),
+                                       &read_clock,       ::isatty(2) != 0};
   if (const char* path = std::getenv("CONFIG_PATH"); path != nullptr && *path != '\0') around.config_path = path;
   const std::vector<std::string> arguments(argv + (argc > 0), argv + argc);
   const auto done = cellroute::tool::run(arguments, around);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "adapters/tool/ctl_client.hpp"
+#include "adapters/tool/ctl_console.hpp"
 #include "adapters/tool/ctl_words.hpp"
 #include "adapters/tool/verbs.hpp"
 
@@ -122,7 +123,8 @@ outcome run(std::span<const std::string> arguments, const surroundings& around) 
   if (app.got_subcommand("ctl")) {
     auto way = ctl_client::open(told.url, told.token_file, told.ca_file);
     if (!way) return {exit_usage, "", way.error() + "\n"};
-    return control(told, *way);
+    process_console console(*way, around, told.verb == ctl_verb::watch);
+    return control(told, *way, console);
   }
   if (app.got_subcommand("version")) return print_version(asked, around);
   return check(asked, around);

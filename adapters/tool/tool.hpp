@@ -14,6 +14,8 @@ struct surroundings {
   std::string commit;
   std::optional<std::string> config_path;  ///< CONFIG_PATH
   wall_time now{};                         ///< when the command was given
+  time_point (*clock)() = nullptr;         ///< that never goes back, for `ctl`
+  bool errors_are_terminal = false;        ///< a person reads them as they come
 };
 
 /// What a command leaves behind.

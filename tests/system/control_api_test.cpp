@@ -11,37 +11,12 @@
 #include <vector>
 
 #include "tests/system/support/control_process.hpp"
+#include "tests/system/support/ctl.hpp"
 #include "tests/system/support/native_double.hpp"
 #include "tests/system/support/programs.hpp"
 
 namespace cellroute::system_test {
 namespace {
-
-constexpr std::string_view fleet =
-    "version: \"v1\"\nrouting: {default_placement: a, keys: {inline: {acme: a}}}\nplacements: {a: {endpoints: [{url: "
-    "\"http://127.0.0.1:1\"}]}, b: {endpoints: [{url: \"http://127.0.0.1:2\"}]}}\n";
-
-struct told {
-  int code = 0;
-  std::string output;
-
-  [[nodiscard]] bool has(std::string_view text) const { return output.find(text) != std::string::npos; }
-};
-
-/// The tool with its words, against this control plane.
-told ctl(const control_process& control, std::vector<std::string> words) {
-  std::vector<std::string> command{tool_path(), "ctl", "--url", "http://127.0.0.1:" + std::to_string(control.port())};
-  command.insert(command.end(), words.begin(), words.end());
-  program tool(command, {}, 0);
-  const auto code = tool.wait_exit();
-  return {code.value_or(-1), tool.whole_output()};
-}
-
-std::string written(const control_process& control, const std::string& name, std::string_view text) {
-  const std::string path = (control.folder() / name).string();
-  std::ofstream(path) << text;
-  return path;
-}
 
 message put(const control_process& control, std::string_view path, std::string_view body, std::string_view fields,
             std::string_view method = "PUT") {
@@ -271,11 +246,14 @@ TEST_CASE("control API: who watches hears what happens, and goes on where he was
   listener& first = watch("");
   CHECK(first.hears(": watching"));
   REQUIRE(ctl(control, {"push", written(control, "fleet.yaml", fleet)}).code == 0);
-  CHECK(first.hears("id: 1\nevent: config.published\ndata: {\"epoch\":1,\"version\":1,"));
+  CHECK(first.hears("\nevent: config.published\ndata: {\"epoch\":1,\"version\":1,"));
+  const std::size_t at = first.seen.find("id: ") + 4;
+  const std::string number = first.seen.substr(at, first.seen.find('\n', at) - at);
   native_double router(control.port(), "rt-1");
   CHECK(first.hears("event: router.joined\ndata: {\"router\":\"rt-1\""));
-  CHECK(watch("Last-Event-ID: 1\r\n").hears("id: 2\nevent: router.joined"));
-  CHECK(watch("Last-Event-ID: 99\r\n").hears("event: lost"));
+  CHECK(watch("Last-Event-ID: " + number + "\r\n")
+            .hears(": watching\n\nid: " + std::to_string(std::stoull(number) + 1) + "\nevent: router.joined"));
+  CHECK(watch("Last-Event-ID: 99\r\n").hears("event: lost"));  // of a process before this one
   CHECK(watch("").hears(": watching"));
   CHECK(control.page("/v1/events").status() == 429);
   watchers.pop_back();
@@ -300,6 +278,19 @@ TEST_CASE("control API: a request whose end does not come holds nobody up, nor t
   control.process().signal(SIGTERM);
   CHECK(control.process().wait_exit() == 0);
   control.start();
+}
+
+TEST_CASE("control API: it is ready as long as its store is there to be written, and healthy all the time") {
+  control_process control({.routes_name = ""});
+  CHECK(control.page("/readyz").status() == 200);
+  const std::filesystem::path store = control.folder() / "control.db";
+  std::filesystem::rename(store, control.folder() / "aside");
+  CHECK(eventually([&] { return control.page("/readyz").status() == 503; }));
+  CHECK(control.page("/readyz").head.value("Content-Type") == "application/problem+json");
+  CHECK(control.page("/health").status() == 200);
+  CHECK(control.page("/livez").status() == 200);
+  std::filesystem::rename(control.folder() / "aside", store);
+  CHECK(eventually([&] { return control.page("/readyz").status() == 200; }));
 }
 
 TEST_CASE("control API: no answer, and no way to ask") {

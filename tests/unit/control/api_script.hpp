@@ -43,6 +43,10 @@ class one_router final : public router_directory {
   }
   std::string drift() override { return "{\"versions\":[]}"; }
   std::vector<std::string> mistakes() override { return {}; }
+  bool retry_file(std::string_view lifted) override {
+    commands.push_back("retry " + std::string(lifted));
+    return true;
+  }
   bool command(std::string_view id, std::string_view what) override {
     if (id == "r1") commands.emplace_back(what);
     return id == "r1";

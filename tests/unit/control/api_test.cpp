@@ -451,6 +451,98 @@ TEST_CASE("api: where a file is followed, nothing is written here") {
              });
 }
 
+TEST_CASE("api: where a file is followed, it is read again as somebody says, and that is in the audit") {
+  api_settings how;
+  how.is_following_file = true;
+  api_here here({}, how);
+  tell(here, {
+                 {"as it is", "POST", "/v1/watch:retry", "", {}, 202, "accepted"},
+                 {"without a guard", "POST", "/v1/watch:retry?override=min_keys", "", {}, 202},
+                 {"a guard that is none", "POST", "/v1/watch:retry?override=all", "", {}, 400, "must be one of"},
+                 {"it is in the audit", "GET", "/v1/audit", "", {}, 200, "{\\\"override\\\":\\\"min_keys\\\"}"},
+             });
+  CHECK(here.routers.commands == std::vector<std::string>{"retry ", "retry min_keys"});
+  api_here writes;
+  CHECK(writes.ask("POST", "/v1/watch:retry").status == 409);
+  CHECK(writes.routers.commands.empty());
+}
+
+TEST_CASE("api: who makes versions without end has to wait, each for himself (F25)") {
+  api_settings how;
+  how.version_interval = 50ms;
+  how.version_burst = 3;
+  api_here here({}, how);
+  here.ask("PUT", "/v1/config", first_config);
+  const auto move = [&here](std::string_view to, headers fields = {}) {
+    return here.change("PUT", "/v1/keys/acme", fmt::format(R"({{"placement":"{}"}})", to), std::move(fields));
+  };
+  CHECK(move("tier3").status == 200);
+  CHECK(move("tier1").status == 200);
+  const told too_fast = move("tier3");
+  CHECK(too_fast.status == 429);
+  CHECK(too_fast.field("Retry-After") == "1");
+  CHECK(too_fast.has("\"code\":\"too_fast\""));
+  CHECK(here.tag() == "1.3");
+  CHECK(move("tier1").status == 200);  // which is there already, and so no version
+  CHECK(here.ask("PUT", "/v1/keys/acme?dry_run=1", R"({"placement":"tier3"})").status == 200);
+  CHECK(move("tier3", bearer(here.token("publisher"))).status == 200);
+  CHECK(move("tier1").status == 429);
+  here.now += 50ms - 1ns;
+  CHECK(move("tier1").status == 429);
+  here.now += 1ns;
+  CHECK(move("tier1").status == 200);
+  CHECK(move("tier3").status == 429);
+}
+
+TEST_CASE("api: the configuration in the shape of the base protocol, where that can say it") {
+  const headers base{{"Accept", "application/vnd.cellroute.base+json"}};
+  api_here here;
+  CHECK(here.ask("GET", "/v1/config", {}, base).status == 404);
+  here.ask("PUT", "/v1/config", config_of(5'000));
+  const told got = here.ask("GET", "/v1/config", {}, base);
+  CHECK(got.status == 200);
+  CHECK(got.field("Content-Type") == "application/vnd.cellroute.base+json");
+  CHECK(got.field("ETag") == "\"1.1\"");
+  CHECK(got.field("Vary") == "Accept");
+  CHECK(got.body.starts_with(
+      R"({"type":"config_update","version":1,"config":{"default_placement":"tier3","customer_to_placement":{"tenant-000000":"tier1")"));
+  CHECK(got.body.ends_with(R"("tier3":"http://127.0.0.1:9003"}}})"));
+  CHECK(here.change("PUT", "/v1/config", got.body).has("\"added\":0,\"moved\":0,\"removed\":0"));
+  for (const std::string_view other : {"*/*", "application/json", "", "text/plain"})
+    CHECK(here.ask("GET", "/v1/config", {}, {{"Accept", std::string(other)}}).field("Content-Type") ==
+          "application/json");
+  here.ask("PUT", "/v1/config", first_config, {{"If-Match", "*"}});  // a placement with two endpoints
+  const told cannot = here.ask("GET", "/v1/config", {}, base);
+  CHECK(cannot.status == 406);
+  CHECK(cannot.has("placements.tier1 has not exactly one endpoint"));
+
+  api_settings how;
+  how.base_dialect = "config_snapshot";
+  api_here other({}, how);
+  other.ask("PUT", "/v1/config", config_of(1));
+  CHECK(other.ask("GET", "/v1/config", {}, base).body.starts_with(R"({"type":"config_snapshot","version":"1",)"));
+}
+
+TEST_CASE("api: what is streamed is what was current when it was asked for") {
+  api_here here;
+  here.ask("PUT", "/v1/config", config_of(5'000));
+  request asked;
+  asked.method = "GET";
+  asked.target = "/v1/config";
+  asked.peer.is_local = true;
+  for (const std::string_view shape : {"application/json", "application/vnd.cellroute.base+json"}) {
+    CAPTURE(shape);
+    here.ask("PUT", "/v1/config", config_of(5'000), {{"If-Match", "*"}});
+    asked.headers = {{"Accept", std::string(shape)}};
+    answer got = here.of_registry->handle(asked, here.now);
+    here.ask("PUT", "/v1/config", config_of(1), {{"If-Match", "*"}});
+    std::string all;
+    std::string piece;
+    while (got.stream->next(piece)) all += piece;
+    CHECK(all.find("tenant-004999") != std::string::npos);
+  }
+}
+
 TEST_CASE("api: without preconditions it takes what comes") {
   api_settings how;
   how.require_preconditions = false;
@@ -490,8 +582,6 @@ TEST_CASE("api: what is no page, no method, no body") {
   how.body_max = 1'000;
   api_here here({}, how);
   tell(here, {
-                 {"alive", "GET", "/health", "", {}, 200, "{\"status\":\"healthy\"}"},
-                 {"ready", "GET", "/readyz", "", {}, 200},
                  {"what it is", "GET", "/v1/info", "", {}, 200, "\"build\":\"test\""},
                  {"no page", "GET", "/v1/nothing", "", {}, 404},
                  {"no path", "GET", "http://x/", "", {}, 400},
@@ -509,9 +599,9 @@ TEST_CASE("api: what is no page, no method, no body") {
                   {{"Content-Type", "application/json; charset=utf-8"}},
                   422},
              });
-  const told head = here.ask("HEAD", "/v1/info");
+  const told head = here.ask("HEAD", "/v1/info");  // whose content is left out by whoever sends it
   CHECK(head.status == 200);
-  CHECK(head.body.empty());
+  CHECK(head.body == here.ask("GET", "/v1/info").body);
   CHECK(here.ask("POST", "/v1/config").field("Allow") == "GET, PUT");
 }
 
@@ -520,10 +610,8 @@ TEST_CASE("api: what the store does not say is said so") {
   here.ask("PUT", "/v1/config", first_config);
   auto beside = must(database::open(here.folder.file("control.db"), database_use::write));
   must(beside.run("UPDATE meta SET value = 0 WHERE name = 'epoch'"));
-  CHECK(here.ask("GET", "/readyz").status == 503);
   CHECK(here.change("PUT", "/v1/keys/a", R"({"placement":"tier1"})").status == 503);
   CHECK(here.ask("GET", "/v1/config").status == 200);  // what is in memory is served
-  CHECK(here.ask("GET", "/health").status == 200);
 }
 
 TEST_CASE("api: eight writers that look before they write lose nothing (T26)") {

@@ -66,7 +66,7 @@ TEST_CASE("gate: who is let in") {
   const std::string path = token_file(folder, std::string(token) + "\n");
   for (const gate_case& row : gate_cases) {
     CAPTURE(row.says);
-    const auto made = gate::open({row.loopback_without_token, row.has_token ? path : ""});
+    const auto made = gate::open({row.loopback_without_token, row.has_token ? path : "", {}});
     REQUIRE(made);
     CHECK(made->asks_for_token() == row.has_token);
     std::vector<field> fields;
@@ -84,7 +84,7 @@ TEST_CASE("gate: who is let in") {
 
 TEST_CASE("gate: two tokens are none") {
   const scratch_folder folder;
-  const auto made = gate::open({true, token_file(folder, token)});
+  const auto made = gate::open({true, token_file(folder, token), {}});
   REQUIRE(made);
   std::vector<field> fields{{"Authorization", "Bearer 0123456789abcdef"}, {"authorization", "Bearer other"}};
   request_view request;
@@ -118,7 +118,7 @@ const book_case book_cases[] = {
 };
 
 TEST_CASE("gate: a token that was given out opens what its role is for, until it is over") {
-  auto made = gate::open({false, {}});
+  auto made = gate::open({false, {}, {}});
   REQUIRE(made);
   some_tokens book;
   made->set_book(book);
@@ -139,6 +139,74 @@ TEST_CASE("gate: a token that was given out opens what its role is for, until it
   }
 }
 
+struct certificate_case {
+  std::string_view says;
+  std::vector<std::string> uris;
+  std::vector<std::string> dns_names;
+  std::string common_name;
+  int routers;
+  int api;
+  int pages;
+};
+
+const certificate_case certificate_cases[] = {
+    {"a router, by its DNS name", {}, {"router-7.example"}, "x", 0, 0, 403},
+    {"whatever its case", {}, {"ROUTER-7.Example"}, "x", 0, 0, 403},
+    {"by a later name", {}, {"other", "router-1"}, "x", 0, 0, 403},
+    {"a person, by a URI", {"spiffe://corp/people/ann"}, {}, "x", 403, 0, 0},
+    {"whose case counts", {"spiffe://CORP/people/ann"}, {}, "x", 403, 403, 403},
+    {"by its common name, where it has no other", {}, {}, "deploy", 403, 0, 0},
+    {"which does not count beside others", {}, {"elsewhere"}, "deploy", 403, 403, 403},
+    {"the first rule that fits", {}, {"router-admin"}, "", 0, 0, 403},
+    {"all of the name", {}, {"my-router-1"}, "", 403, 403, 403},
+    {"nobody", {}, {}, "", 403, 403, 403},
+};
+
+TEST_CASE("gate: what a certificate is for, its names say") {
+  auth_settings auth;
+  auth.loopback_without_token = false;
+  auth.certificates = {{"router-*", role::router},
+                       {"spiffe://corp/people/*", role::viewer},
+                       {"deploy", role::publisher},
+                       {"*-admin", role::admin}};
+  auto made = gate::open(auth);
+  REQUIRE(made);
+  some_tokens book;
+  made->set_book(book);
+  for (const certificate_case& row : certificate_cases) {
+    CAPTURE(row.says);
+    io::tls_identity client;
+    client.uris = row.uris;
+    client.dns_names = row.dns_names;
+    client.common_name = row.common_name;
+    edge::downstream_facts facts;
+    facts.client = &client;
+    const auto status = [&](door to, std::span<const field> fields = {}) {
+      std::vector<field> kept(fields.begin(), fields.end());
+      request_view request;
+      request.fields = kept;
+      const auto why = made->why_not(request, facts, to, {});
+      return why ? static_cast<int>(why->status) : 0;
+    };
+    CHECK(status(door::routers) == row.routers);
+    CHECK(status(door::api) == row.api);
+    CHECK(status(door::pages) == row.pages);
+    const field viewer{"Authorization", "Bearer viewer-0123456789abcdef"};
+    CHECK(status(door::pages, std::span(&viewer, 1)) == 0);  // a token that is named counts
+    CHECK(status(door::routers, std::span(&viewer, 1)) == 403);
+  }
+}
+
+TEST_CASE("gate: where nothing is said of certificates, each may connect, and look") {
+  const auto made = gate::open({false, {}, {}});
+  REQUIRE(made);
+  io::tls_identity client;
+  edge::downstream_facts facts;
+  facts.client = &client;
+  for (const door to : {door::routers, door::api, door::pages}) CHECK(!made->why_not({}, facts, to, {}));
+  CHECK(made->role_of(client) == role::viewer);
+}
+
 struct file_case {
   std::string_view says;
   std::string_view text;
@@ -157,11 +225,11 @@ TEST_CASE("gate: a file that is no secret is refused") {
     CAPTURE(row.says);
     const scratch_folder folder;
     const std::string path = token_file(folder, row.text, row.mode);
-    const auto made = gate::open({true, path});
+    const auto made = gate::open({true, path, {}});
     REQUIRE_FALSE(made);
     CHECK(made.error() == "auth.admin_token_file: " + path + std::string(row.told));
   }
-  CHECK_FALSE(gate::open({true, "/nowhere/token"}));
+  CHECK_FALSE(gate::open({true, "/nowhere/token", {}}));
 }
 
 }  // namespace

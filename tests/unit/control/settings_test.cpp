@@ -57,17 +57,30 @@ const read_case read_cases[] = {
                                   {{{}, "/etc/c.pem", "/etc/c.key"}},
                                   {wire::client_auth_mode::required, "/etc/ca.pem"}};
      })},
+    {"what certificates are for",
+     "listeners: [{address: \"127.0.0.1:1\", tls: {certificates: [{cert_file: /c, key_file: /k}], client_auth: {mode: "
+     "optional, ca_file: /a}}}]\nauth: {certificates: [{name: \"router-*\", role: router}, {name: ops, role: "
+     "operator}]}\n",
+     {},
+     made([](settings& s) {
+       s.listeners = {{{"127.0.0.1", 1}}};
+       s.listeners.front().tls = {
+           wire::tls_version::v1_2, {{{}, "/c", "/k"}}, {wire::client_auth_mode::optional, "/a"}};
+       s.auth.certificates = {{"router-*", role::router}, {"ops", role::operator_}};
+     })},
     {"an empty watch is none", "watch: \"\"\n", {}, made([](settings&) {})},
     {"how routers are served",
      "push: {base_dialect: config_snapshot, ping: 1s, dead_after: 5, max_routers: 7, coalesce: 0s}\n",
      {},
      made([](settings& s) { s.push = {wire::base_dialect::config_snapshot, 1s, 5, 7, 0s}; })},
     {"the API, its guards, and the past",
-     "api: {require_preconditions: false, max_body: 1MiB, idempotency_for: 1h, max_watchers: 2}\n"
+     "api: {require_preconditions: false, max_body: 1MiB, idempotency_for: 1h, max_watchers: 2, version_interval: off, "
+     "version_burst: 7}\nfleet: {forget_after: 1h}\n"
      "guard: {max_moved_percent: 5, min_keys: 3}\nhistory: {keep_versions: 7, keep_for: 30d}\n",
      {},
      made([](settings& s) {
-       s.api = {false, 1 << 20, 1h, 2};
+       s.api = {false, 1 << 20, 1h, 2, std::nullopt, 7};
+       s.fleet = {1h};
        s.guard = {5.0, std::nullopt, 3};
        s.history = {7, 720h};
      })},
@@ -127,7 +140,7 @@ struct broken_case {
 const broken_case broken_cases[] = {
     {"a key that there is not", "listen: 1\n",
      "c.yaml:1:1: listen: unknown key; known here: apiVersion, listeners, store, "
-     "watch, auth, push, api, guard, history, log, metrics\n"},
+     "watch, auth, push, api, guard, history, fleet, log, metrics\n"},
     {"no watcher at all", "api: {max_watchers: 0}\n",
      "c.yaml:1:21: api.max_watchers: must be from 1 to 1000, not \"0\"\n"},
     {"TLS without a certificate", "listeners: [{address: \"127.0.0.1:1\", tls: {}}]\n",
@@ -143,6 +156,15 @@ const broken_case broken_cases[] = {
     {"others reach it, and no token is asked for", "listeners: [{address: \":8081\"}]\n",
      "c.yaml:1:14: listeners[0].address: others than this machine reach :8081, and no token is asked for; name an "
      "auth.admin_token_file, or listen on 127.0.0.1:8081\n"},
+    {"certificates that nobody asks for", "auth: {certificates: [{name: \"router-*\", role: router}]}\n",
+     "c.yaml:1:8: auth.certificates: means nothing where no listener asks for certificates; add "
+     "listeners[].tls.client_auth\n"},
+    {"a role that there is not",
+     "auth: {admin_token_file: t, certificates: [{name: a, role: king}, {role: viewer}]}\n"
+     "listeners: [{address: \":1\", tls: {certificates: [{cert_file: c, key_file: k}], client_auth: {mode: optional, "
+     "ca_file: a}}}]\n",
+     "c.yaml:1:60: auth.certificates[0].role: must be one of viewer, publisher, operator, admin, router, not \"king\"\n"
+     "c.yaml:1:67: auth.certificates[1].name: is missing; add one, such as name: \"router-*\"\n"},
     {"nobody may connect", "auth: {loopback_without_token: false}\n",
      "c.yaml:1:8: auth.loopback_without_token: leaves nobody who may connect; name an auth.admin_token_file\n"},
     {"no listener", "listeners: []\n", "c.yaml:1:12: listeners: must have at least one item\n"},

@@ -20,14 +20,52 @@ class scripted_way final : public api_transport {
     if (!what.body.empty()) line += " (" + what.type + ") " + what.body;
     asked.push_back(line);
     if (replies_.empty()) return unexpected(std::string("nobody is there"));
+    if (what.hears != nullptr) what.hears->on_sent(what.body.size(), what.body.size());
     api_reply next = std::move(replies_.front());
     replies_.pop_front();
     return next;
   }
+  /// A good answer is told in two pieces.
+  expected<api_reply, std::string> follow(const api_request& what, piece_listener& to) override {
+    auto reply = ask(what);
+    if (!reply || reply->status != 200) return reply;
+    const std::string body = std::exchange(reply->body, {});
+    if (to.on_piece(std::string_view(body).substr(0, body.size() / 2)))
+      (void)to.on_piece(std::string_view(body).substr(body.size() / 2));
+    return reply;
+  }
+  void stop() override {}
   std::vector<std::string> asked;
 
  private:
   std::deque<api_reply> replies_;
+};
+
+/// A terminal that is ended when it has been waited for so often.
+class scripted_console final : public ctl_console {
+ public:
+  explicit scripted_console(int pauses = 0, bool shows = false) : pauses_(pauses), shows_(shows) {}
+  bool print(std::string_view text) override {
+    printed += text;
+    return can_print;
+  }
+  void note(std::string_view text) override { noted += text; }
+  bool shows_progress() const override { return shows_; }
+  time_point now() const override { return now_ += 1s, now_; }
+  bool pause(duration how_long) override {
+    waits.push_back(how_long);
+    return --pauses_ >= 0;
+  }
+  bool is_ending() const override { return false; }
+  std::string printed{};
+  std::string noted{};
+  std::vector<duration> waits{};
+  bool can_print = true;
+
+ private:
+  int pauses_;
+  bool shows_;
+  mutable time_point now_{};
 };
 
 const api_reply info{200, R"({"build":"1","cluster":"c","epoch":2,"version":7,"keys":1,"label":"","mistakes":[]})"};
@@ -100,12 +138,29 @@ const ctl_case ctl_cases[] = {
      {{200,
        R"({"routers":[{"router_id":"r1","state":"in_sync","running":{"version":7},"on_target":true,"peer":"p"}],"next":"c31"})"},
       {200,
-       R"({"routers":[{"router_id":null,"state":"in_sync","running":null,"on_target":false,"peer":"q","last_refusal":"no"}]})"}},
+       R"({"routers":[{"router_id":null,"state":"in_sync","running":null,"on_target":false,"peer":"q","last_refusal":"no"},
+           {"router_id":"r2","state":"away","away_since":"2026-11-26T16:00:00Z","on_target":false,"peer":""}]})"}},
      {"GET /v1/routers?limit=1000", "GET /v1/routers?limit=1000&cursor=c31"},
      0,
-     "ROUTER  STATE    VERSION  ON TARGET  PEER  LAST REFUSAL\n"
-     "r1      in_sync  7        yes        p\n"
-     "(base)  in_sync  -        no         q     no\n",
+     "ROUTER  STATE                            VERSION  ON TARGET  PEER  LAST REFUSAL\n"
+     "r1      in_sync                          7        yes        p\n"
+     "(base)  in_sync                          -        no         q     no\n"
+     "r2      away since 2026-11-26T16:00:00Z  -        no\n",
+     ""},
+    {"all pages are one list of JSON",
+     of_verb(ctl_verb::routers, [](ctl_request& r) { r.as_json = true; }),
+     {{200, R"({"routers":[{"router_id":"r1","labels":["a]"]},{"router_id":"r2"}],"next":"c31"})"},
+      {200, R"({"routers":[{"router_id":"r3"}]})"}},
+     {"GET /v1/routers?limit=10000", "GET /v1/routers?limit=10000&cursor=c31"},
+     0,
+     "{\"routers\":[{\"router_id\":\"r1\",\"labels\":[\"a]\"]},{\"router_id\":\"r2\"},{\"router_id\":\"r3\"}]}\n",
+     ""},
+    {"the followed file once more, and one guard does not count",
+     of_verb(ctl_verb::retry, [](ctl_request& r) { r.guard = "min_keys"; }),
+     {{202, R"({"accepted":true})"}},
+     {"POST /v1/watch:retry?override=min_keys"},
+     0,
+     "the file is read again; `cellroute ctl status` says what came of it\n",
      ""},
     {"JSON is what the API says",
      of_verb(ctl_verb::history, [](ctl_request& r) { r.as_json = true; }),
@@ -150,12 +205,141 @@ TEST_CASE("ctl: what each verb asks, tells, and ends with") {
   for (const ctl_case& row : ctl_cases) {
     CAPTURE(row.says);
     scripted_way way(row.replies);
-    const outcome done = control(row.asked, way);
+    scripted_console console;
+    const outcome done = control(row.asked, way, console);
+    CHECK(console.printed.empty());
+    CHECK(console.noted.empty());
     CHECK((way.asked == row.requests));
     CHECK(done.exit_code == row.exit_code);
     CHECK(done.output == row.output);
     CHECK(done.errors == row.errors);
   }
+}
+
+TEST_CASE("ctl: how far a long change is, is told to a person, and to nobody else") {
+  struct progress_case {
+    std::string_view says;
+    bool is_terminal;
+    bool as_json;
+    bool is_told;
+  };
+  const progress_case cases[] = {
+      {"a person", true, false, true}, {"a program", true, true, false}, {"a file", false, false, false}};
+  for (const progress_case& row : cases) {
+    CAPTURE(row.says);
+    scripted_way way({info, made});
+    scripted_console console(0, row.is_terminal);
+    ctl_request asked;
+    asked.verb = ctl_verb::keys_set;
+    asked.as_json = row.as_json;
+    CHECK(control(asked, way, console).exit_code == 0);
+    CHECK((console.noted.find("sent 16 B of 16 B") != std::string::npos) == row.is_told);
+    CHECK(console.noted.ends_with("\r\x1b[K") == row.is_told);  // nothing of it is left
+  }
+}
+
+constexpr std::string_view first_events =
+    ": watching\n\nid: 7\nevent: config.published\ndata: {\"version\":2,\"label\":\"\"}\n\n";
+constexpr std::string_view later_events =
+    "event: lost\ndata: {}\n\nid: 9\nevent: router.joined\ndata: "
+    "{\"router\":\"r\\u001b1\",\"mistakes\":[\"a\",\"b\"]}\n\n";
+
+struct watch_case {
+  std::string_view says;
+  bool as_json;
+  std::deque<api_reply> replies;
+  int pauses;  ///< it is ended in the one behind these
+  std::vector<std::string> requests;
+  int exit_code;
+  std::string_view output;
+  std::string_view errors;
+  std::vector<duration> waits{};
+};
+
+const std::string events_of = "GET /v1/events Accept: text/event-stream";
+
+const watch_case watch_cases[] = {
+    {"what happens, and after a cut what happens then; what was missed is said",
+     false,
+     {{200, std::string(first_events)}, {200, std::string(later_events)}},
+     1,
+     {events_of, events_of + " Last-Event-ID: 7"},
+     0,
+     "config.published version=2\n"
+     "lost: something happened that is not told here; `cellroute ctl status` says how it is now\n"
+     "router.joined router=r?1 mistakes=a; b\n",
+     "",
+     {500ms, 500ms}},
+    {"a line of JSON for each",
+     true,
+     {{200, std::string(first_events)}, {200, std::string(later_events)}, {200, "data: no JSON\n\n"}},
+     2,
+     {events_of, events_of + " Last-Event-ID: 7", events_of + " Last-Event-ID: 9"},
+     0,
+     "{\"id\":\"7\",\"event\":\"config.published\",\"data\":{\"version\":2,\"label\":\"\"}}\n"
+     "{\"id\":\"7\",\"event\":\"lost\",\"data\":{}}\n"
+     "{\"id\":\"9\",\"event\":\"router.joined\",\"data\":{\"router\":\"r\\u001b1\",\"mistakes\":[\"a\",\"b\"]}}\n"
+     "{\"id\":\"9\",\"event\":\"message\",\"data\":\"no JSON\"}\n",
+     "",
+     {500ms, 500ms, 500ms}},
+    {"who is busy or does not answer once he was there is asked ever more slowly",
+     false,
+     {{200, ": watching\n\n"},
+      {503, ""},
+      {429, ""},
+      {503, ""},
+      {503, ""},
+      {503, ""},
+      {503, ""},
+      {200, ": watching\n\n"}},
+     8,
+     {events_of, events_of, events_of, events_of, events_of, events_of, events_of, events_of, events_of},
+     0,
+     "",
+     "",
+     {500ms, 1s, 2s, 4s, 8s, 15s, 15s, 500ms, 1s}},
+    {"who was never there is not waited for", false, {}, 9, {events_of}, exit_no_answer, "", "nobody is there\n"},
+    {"who has enough says so",
+     false,
+     {{429, R"({"detail":"there are too many watchers already"})"}},
+     9,
+     {events_of},
+     exit_refused,
+     "",
+     "refused (429): there are too many watchers already\n"},
+    {"a token that is over ends it",
+     false,
+     {{200, ": watching\n\n"}, {401, R"({"detail":"the token is over"})"}},
+     9,
+     {events_of, events_of},
+     exit_refused,
+     "",
+     "refused (401): the token is over\n",
+     {500ms}},
+};
+
+TEST_CASE("ctl watch: it tells what happens, goes on after a cut, and ends as it is told") {
+  for (const watch_case& row : watch_cases) {
+    CAPTURE(row.says);
+    scripted_way way(row.replies);
+    scripted_console console(row.pauses);
+    ctl_request asked;
+    asked.verb = ctl_verb::watch;
+    asked.as_json = row.as_json;
+    const outcome done = control(asked, way, console);
+    CHECK((way.asked == row.requests));
+    CHECK(done.exit_code == row.exit_code);
+    CHECK(console.printed == row.output);
+    CHECK(done.errors == row.errors);
+    CHECK((console.waits == row.waits));
+  }
+  scripted_way way({{200, std::string(first_events)}, {200, std::string(later_events)}});
+  scripted_console console(9);
+  console.can_print = false;  // `| head` has gone
+  ctl_request asked;
+  asked.verb = ctl_verb::watch;
+  CHECK(control(asked, way, console).exit_code == 1);
+  CHECK(way.asked.size() == 1);
 }
 
 }  // namespace

@@ -1,0 +1,36 @@
+#include "adapters/tool/progress.hpp"
+
+#include <fmt/format.h>
+
+#include <chrono>
+
+namespace cellroute::tool {
+namespace {
+
+constexpr duration period = 200ms;
+constexpr std::string_view clear_line = "\r\x1b[K";
+
+}  // namespace
+
+std::string size_text(double bytes) {
+  constexpr std::string_view units[] = {"B", "KiB", "MiB", "GiB"};
+  std::size_t unit = 0;
+  for (; bytes >= 1024 && unit + 1 < std::size(units); ++unit) bytes /= 1024;
+  return unit == 0 ? fmt::format("{:.0f} B", bytes) : fmt::format("{:.1f} {}", bytes, units[unit]);
+}
+
+std::optional<std::string> progress_line::tell(std::string_view what, std::uint64_t done_bytes, std::uint64_t all_bytes,
+                                               time_point now) {
+  if (now < tell_at_) return std::nullopt;
+  tell_at_ = now + period;
+  is_shown_ = true;
+  const double seconds = std::chrono::duration<double>(now - began_).count();
+  const std::string of_all = all_bytes == 0 ? "" : " of " + size_text(static_cast<double>(all_bytes));
+  const std::string wait = all_bytes != 0 && done_bytes == all_bytes ? "; waiting for the answer" : "";
+  return fmt::format("{}{} {}{}, {}/s{}", clear_line, what, size_text(static_cast<double>(done_bytes)), of_all,
+                     size_text(static_cast<double>(done_bytes) / seconds), wait);
+}
+
+std::string progress_line::end() { return is_shown_ ? std::string(clear_line) : std::string(); }
+
+}  // namespace cellroute::tool

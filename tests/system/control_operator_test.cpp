@@ -1,0 +1,220 @@
+// What an operator's day with the control plane needs besides changes: who may do what by a certificate, a followed
+// file that changes too much, and watching.
+#include <doctest/doctest.h>
+
+#include <csignal>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tests/support/certificates.hpp"
+#include "tests/system/support/control_process.hpp"
+#include "tests/system/support/ctl.hpp"
+#include "tests/system/support/native_double.hpp"
+#include "tests/system/support/programs.hpp"
+
+namespace cellroute::system_test {
+namespace {
+
+struct head_case {
+  std::string_view says;
+  std::string_view path;
+  std::string_view fields;
+  int status;
+  bool has_length;  ///< as GET has it; else none
+};
+
+const head_case head_cases[] = {
+    {"a page of the port", "/health", "", 200, true},
+    {"an answer of the API", "/v1/info", "", 200, true},
+    {"a refusal", "/v1/keys/nobody", "", 404, true},
+    {"the contract", "/v1/openapi.json", "", 200, true},
+    {"what is streamed has no length before it ends", "/v1/config", "", 200, false},
+    {"what is known already", "/v1/config", "If-None-Match: \"1.1\"\r\n", 304, false},
+};
+
+TEST_CASE("control operator: HEAD tells the length that GET would have, or none (RFC 9110 section 8.6)") {
+  control_process control({.routes_name = ""});
+  REQUIRE(ctl(control, {"push", written(control, "fleet.yaml", fleet)}).code == 0);
+  for (const head_case& row : head_cases) {
+    CAPTURE(row.says);
+    const message got = control.page(row.path, "GET", row.fields);
+    const message head = control.page(row.path, "HEAD", row.fields);
+    CHECK(got.status() == row.status);
+    CHECK(head.status() == row.status);
+    CHECK(head.content.empty());
+    CHECK(head.head.value("Content-Length") == (row.has_length ? std::to_string(got.content.size()) : ""));
+    CHECK(head.head.value("Content-Type") == got.head.value("Content-Type"));
+  }
+}
+
+TEST_CASE("control operator: what a certificate may do, its names say; who fits nothing may do nothing") {
+  support::certificate_folder certificates;
+  certificates.add("control", {.subject = "control", .alternative_names = "DNS:localhost,IP:127.0.0.1"});
+  certificates.add("router", {.subject = "x", .alternative_names = "DNS:router-1.example"});
+  certificates.add("deploy", {.subject = "deploy"});
+  certificates.add("ann", {.subject = "ann", .alternative_names = "URI:spiffe://corp/people/ann"});
+  certificates.add("eve", {.subject = "deploy", .alternative_names = "DNS:eve.example"});
+  const std::string tls = ", tls: {certificates: [{cert_file: " + certificates.certificate_file("control") +
+                          ", key_file: " + certificates.key_file("control") +
+                          "}], client_auth: {mode: optional, ca_file: " + certificates.authority_file() + "}}";
+  control_process control({.routes_name = "",
+                           .settings =
+                               "auth: {loopback_without_token: false, certificates: [{name: \"router-*\", role: "
+                               "router}, {name: \"spiffe://corp/people/*\", role: viewer}, {name: deploy, role: "
+                               "publisher}]}\n",
+                           .listener = tls});
+  const auto status_of = [&](std::string_view who, const std::string& path, std::vector<std::string> further = {}) {
+    std::vector<std::string> command{"curl",
+                                     "-s",
+                                     "-o",
+                                     "/dev/null",
+                                     "-w",
+                                     "%{http_code}\n",
+                                     "--max-time",
+                                     "5",
+                                     "--http1.1",
+                                     "--cacert",
+                                     certificates.authority_file()};
+    if (!who.empty())
+      command.insert(command.end(), {"--cert", certificates.certificate_file(std::string(who)), "--key",
+                                     certificates.key_file(std::string(who))});
+    command.insert(command.end(), further.begin(), further.end());
+    command.push_back("https://localhost:" + std::to_string(control.port()) + path);
+    program curl(command, {}, 0);
+    (void)curl.wait_exit();
+    return curl.whole_output();
+  };
+  const std::vector<std::string> put{"-X",
+                                     "PUT",
+                                     "-H",
+                                     "Content-Type: application/yaml",
+                                     "--data-binary",
+                                     "@" + written(control, "fleet.yaml", fleet)};
+  const std::vector<std::string> session{"-H",         "Connection: Upgrade",
+                                         "-H",         "Upgrade: websocket",
+                                         "-H",         "Sec-WebSocket-Version: 13",
+                                         "-H",         "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==",
+                                         "--max-time", "1"};
+  struct row {
+    std::string_view who;
+    std::string_view reads, writes, connects, metrics;
+  };
+  const row rows[] = {
+      {"", "401\n", "401\n", "401\n", "401\n"},    {"router", "403\n", "403\n", "101\n", "403\n"},
+      {"ann", "200\n", "403\n", "403\n", "200\n"}, {"deploy", "200\n", "200\n", "403\n", "200\n"},
+      {"eve", "403\n", "403\n", "403\n", "403\n"},
+  };
+  for (const row& r : rows) {
+    CAPTURE(r.who);
+    CHECK(status_of(r.who, "/v1/info") == r.reads);
+    CHECK(status_of(r.who, "/v1/config", put) == r.writes);
+    CHECK(status_of(r.who, "/connect", session) == r.connects);
+    CHECK(status_of(r.who, "/metrics") == r.metrics);
+    CHECK(status_of(r.who, "/health") == "200\n");
+  }
+  CHECK(status_of("deploy", "/v1/info", {"-H", "Authorization: Bearer nobody-knows-this-token"}) == "401\n");
+}
+
+std::string many_keys(int keys) {
+  std::string text = "routing: {default_placement: a}\nplacements: {a: {endpoints: [{url: \"http://127.0.0.1:1\"}]}}\n";
+  std::string rows;
+  for (int i = 0; i < keys; ++i) rows += (i == 0 ? "" : ", ") + ("k" + std::to_string(i)) + ": a";
+  text.insert(text.find('}'), ", keys: {inline: {" + rows + "}}");
+  return text;
+}
+
+TEST_CASE(
+    "control operator: a followed file that breaks a guard is refused, until that is lifted once, or it is another") {
+  control_process control({.routes = many_keys(3), .settings = "guard: {min_keys: 2}\n"});
+  const auto has_version = [&control](int version) {
+    return eventually([&] {
+      return control.page("/v1/info").content.find("\"version\":" + std::to_string(version) + ",") != std::string::npos;
+    });
+  };
+  REQUIRE(has_version(1));
+  control.write_routes(many_keys(1));
+  REQUIRE(control.process().wait_line(R"("event":"config_rejected")"));
+  CHECK(
+      eventually([&] { return ctl(control, {"status"}).has("not published  guard.min_keys: 1 keys would be left"); }));
+  CHECK(ctl(control, {"status"}).has("POST /v1/watch:retry?override=min_keys"));
+  CHECK(control.metric("cellroute_control_files_refused_total") == 1);
+  CHECK(has_version(1));
+  CHECK(ctl(control, {"retry"}).code == 0);  // as it is: no
+  CHECK(eventually([&] { return control.metric("cellroute_control_files_refused_total") == 2; }));
+
+  // The same where it is started anew: what was published goes on.
+  control.process().signal(SIGTERM);
+  REQUIRE(control.process().wait_exit() == 0);
+  control.start();
+  CHECK(control.process().wait_line(R"("event":"config_rejected")"));
+  CHECK(control.page("/readyz").status() == 200);
+  CHECK(has_version(1));
+
+  CHECK(ctl(control, {"retry", "--override", "max_moved_percent"}).code == 0);  // another one
+  CHECK(eventually([&] { return control.metric("cellroute_control_files_refused_total") == 2; }));
+  CHECK(ctl(control, {"retry", "--override", "min_keys"}).code == 0);
+  REQUIRE(has_version(2));
+  CHECK(control.page("/v1/versions/2").content.find(R"("override":"min_keys")") != std::string::npos);
+  CHECK(control.page("/v1/audit").content.find("watch.retry") != std::string::npos);
+  CHECK(!ctl(control, {"status"}).has("not published"));
+  control.write_routes(many_keys(0));  // lifted once only
+  CHECK(eventually([&] { return control.metric("cellroute_control_files_refused_total") == 3; }));
+  CHECK(has_version(2));
+  control.write_routes(many_keys(5));
+  CHECK(has_version(3));
+}
+
+TEST_CASE("control operator: ctl watch tells what happens, also after a restart, and ends when it is told") {
+  control_process control({.routes_name = ""});
+  program watching(
+      {tool_path(), "ctl", "--url", "http://127.0.0.1:" + std::to_string(control.port()), "watch", "--json"},
+      {}, 0);
+  const auto push = [&](std::string_view key, std::string_view to) {
+    CHECK(ctl(control, {"keys", "set", std::string(key), std::string(to)}).code == 0);
+  };
+  // It is not known when it began to watch: until it has, there is something new again and again.
+  REQUIRE(ctl(control, {"push", written(control, "fleet.yaml", fleet)}).code == 0);
+  bool is_b = false;
+  REQUIRE(eventually([&] {
+    push("acme", (is_b = !is_b) ? "b" : "a");
+    return watching.find_line(R"("event":"config.published")").has_value();
+  }));
+  control.kill();
+  CHECK(watching.wait_line("cut off"));
+  control.start();
+  push("after-the-cut", "b");
+  REQUIRE(eventually([&] {
+    push("acme", (is_b = !is_b) ? "b" : "a");
+    return watching.find_line(R"("event":"lost")").has_value() || watching.find_line(R"("keys":2)").has_value();
+  }));
+  watching.signal(SIGINT);
+  CHECK(watching.wait_exit() == 0);
+}
+
+TEST_CASE(
+    "control operator: who was here is known after a restart, since when he is away, and is forgotten in the end") {
+  control_process control({.routes_name = "", .settings = "fleet: {forget_after: 1m}\n"});
+  REQUIRE(ctl(control, {"push", written(control, "fleet.yaml", fleet)}).code == 0);
+  {
+    native_double router(control.port(), "rt-1");
+    REQUIRE(router.runs(1));
+    CHECK(eventually([&] { return ctl(control, {"routers"}).has("in_sync"); }));
+    control.process().signal(SIGTERM);
+    REQUIRE(control.process().wait_exit() == 0);
+  }
+  control.start();
+  const told routers = ctl(control, {"routers"});
+  CHECK_MESSAGE(routers.has("rt-1    away since 20"), routers.output);
+  CHECK(routers.has("  1        yes"));
+  CHECK(control.page("/v1/routers?state=away").content.find(R"("router_id":"rt-1")") != std::string::npos);
+  CHECK(control.page("/v1/routers/rt-1").content.find(R"("connected":false)") != std::string::npos);
+  CHECK(control.metric("cellroute_control_sessions") == 0);
+  native_double again(control.port(), "rt-1");
+  REQUIRE(again.runs(1));
+  CHECK(eventually([&] { return ctl(control, {"routers"}).has("in_sync"); }));
+  CHECK(!ctl(control, {"routers"}).has("away"));
+}
+
+}  // namespace
+}  // namespace cellroute::system_test
