@@ -18,6 +18,8 @@ std::string_view to_string(hub_event_kind kind) {
       return "refused";
     case hub_event_kind::duplicate:
       return "duplicate";
+    case hub_event_kind::corrupted:
+      return "corrupted";
   }
   return {};
 }
@@ -46,6 +48,8 @@ void push_hub::closed(std::uint64_t number, time_point now) {
     record->second.session = 0;
     record->second.state = session_state::ended;
     record->second.seen = now;
+    record->second.needs_all = false;
+    record->second.needs.reset();
     events_.push_back({hub_event_kind::left, at->second.router_id, {}, {}, number});
   }
   sessions_.erase(at);
@@ -86,8 +90,14 @@ void push_hub::take_native(std::uint64_t number, session& of, const wire::messag
   }
   machine.take(said, now);
   const auto* done = std::get_if<wire::ack>(&said);
-  if (done != nullptr && done->status == wire::ack_status::rejected)
-    events_.push_back({hub_event_kind::refused, of.router_id, done->content, done->code + ": " + done->error, number});
+  if (done != nullptr && done->status == wire::ack_status::rejected) {
+    const std::string why = done->code + ": " + done->error;
+    events_.push_back({hub_event_kind::refused, of.router_id, done->content, why, number});
+    const bool is_given_up = std::ranges::find(machine.refused(), done->content.sum) != machine.refused().end();
+    const auto code = wire::parse_refusal_code(done->code);
+    if (is_given_up && (code == wire::refusal_code::digest_mismatch || code == wire::refusal_code::crc))
+      events_.push_back({hub_event_kind::corrupted, of.router_id, done->content, why, number});
+  }
   note(of, machine, now);
 }
 
@@ -123,6 +133,10 @@ void push_hub::note(session& of, const push_session& machine, time_point now) {
   record.state = machine.state();
   record.refused = machine.refused();
   record.seen = now;
+  const repair_need* const needs = machine.needs_repair();
+  has_needs_ = has_needs_ || (machine.needs_all() && !record.needs_all) || (needs != nullptr && record.needs != *needs);
+  record.needs_all = machine.needs_all();
+  record.needs = needs != nullptr ? std::optional(*needs) : std::nullopt;
   if (!is_first && record.facts.running && record.facts.running != ran)
     events_.push_back({hub_event_kind::applied, of.router_id, record.facts.running, {}, machine.number()});
 }
@@ -198,7 +212,9 @@ bool push_hub::resync(const std::string& router_id, time_point now) {
 void push_hub::tick(time_point now) {
   for (auto& [number, of] : sessions_) {
     if (auto* machine = std::get_if<push_session>(&of.machine)) {
+      const bool needed_all = machine->needs_all();
       machine->tick(now);
+      if (machine->needs_all() != needed_all) note(of, *machine, now);
     } else {
       std::get<base_session>(of.machine).tick(now);
     }

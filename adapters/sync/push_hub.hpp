@@ -32,6 +32,8 @@ struct router_record {
   std::uint64_t session = 0;  ///< 0: it is not here
   time_point seen{};          ///< last
   std::vector<wire::digest> refused{};
+  bool needs_all = false;              ///< nothing but all of what is published would help it on
+  std::optional<repair_need> needs{};  ///< this would
 };
 
 /// joined     a router has said hello
@@ -39,7 +41,8 @@ struct router_record {
 /// applied    it runs a content that it did not run before
 /// refused    it does not take one
 /// duplicate  another process has come with its id; the newer one is kept
-enum class hub_event_kind : std::uint8_t { joined, left, applied, refused, duplicate };
+/// corrupted  what it makes of all of a content is not that content: a mistake in a program, or in its memory
+enum class hub_event_kind : std::uint8_t { joined, left, applied, refused, duplicate, corrupted };
 [[nodiscard]] std::string_view to_string(hub_event_kind kind);
 
 struct hub_event {
@@ -85,6 +88,9 @@ class push_hub {
 
   void tick(time_point now);
 
+  /// Whether a router has come to need another way to what is published (`router_record::needs`), since this was asked.
+  [[nodiscard]] bool take_needs() { return std::exchange(has_needs_, false); }
+
   /// Sessions that have something to send or have ended; each once.
   [[nodiscard]] std::vector<std::uint64_t> take_ready() { return std::exchange(ready_, {}); }
   using output = std::variant<wire::message, send_chunk, std::string, base_use>;
@@ -124,6 +130,7 @@ class push_hub {
   std::size_t base_sessions_ = 0;
   std::unordered_map<std::uint64_t, session> sessions_;
   std::map<std::string, router_record> routers_;
+  bool has_needs_ = false;
   std::vector<std::uint64_t> ready_;
   std::vector<hub_event> events_;
 };

@@ -212,6 +212,10 @@ void router_link::on(const wire::ping& said, time_point now) {
   actions_.emplace_back(wire::message(std::move(answer)));
 }
 
+void router_link::on(const wire::repair& said, time_point now) {
+  if (!intake_.take(said)) break_off("control_plane_lost", "it asks for groups of rows that there are not", now);
+}
+
 void router_link::on(const wire::goaway& said, time_point now) {
   pull();
   actions_.emplace_back(close_connection{});

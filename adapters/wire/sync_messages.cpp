@@ -50,6 +50,7 @@ void describe(V& v, is_a<capabilities> auto& m) {
   v.may("max_bytes", m.content_bytes_max);
   v.may("max_keys", m.keys_max);
   v.may("comp", m.compressions);
+  v.may("repair", m.repair);
 }
 template <class V>
 void describe(V& v, is_a<resume_point> auto& m) {
@@ -140,8 +141,9 @@ void describe(V& v, is_a<pong> auto& m) {
 template <class V>
 void describe(V& v, is_a<repair_request> auto& m) {
   v.must("content", m.content);
+  v.may("base", m.base);
   v.may("groups", m.groups);
-  v.must("digests", m.sums);
+  v.may("digests", m.sums);
 }
 template <class V>
 void describe(V& v, is_a<repair> auto& m) {

@@ -282,6 +282,37 @@ TEST_CASE("content intake: a transfer is given up by its end, and by another one
   CHECK(r.begin(r.offer(b2, 3)) == "superseded 1a, next 0");
 }
 
+TEST_CASE("content intake: what rows run here is said when it is asked for, and only the latest question is answered") {
+  router r({.held = {a1}, .quarantined = {}});
+  const auto ask = [&r](std::vector<std::uint32_t> groups) {
+    return r.intake.take(wire::repair{b2, std::move(groups)}) ? r.done() : "out of order";
+  };
+  const auto answer = [&r](std::vector<std::uint32_t> groups, std::size_t sums) {
+    r.intake.summed_up({a1, {b2, std::move(groups)}}, std::vector<wire::digest>(sums));
+    return r.done();
+  };
+  CHECK(ask({}) == "sum up 1a");
+  CHECK(answer({}, 64) == "repair_req a 64 digests");
+  CHECK(answer({}, 64).empty());  // nobody asks any more
+  CHECK(ask({0, 63}) == "sum up 1a 0 63");
+  CHECK(ask({5}) == "sum up 1a 5");
+  CHECK(answer({0, 63}, 128).empty());
+  CHECK(answer({5}, 64) == "repair_req a 5 64 digests");
+  CHECK(ask({7}) == "sum up 1a 7");
+  CHECK(answer({7}, 0) == "repair_req 0 digests");  // it was dropped meanwhile
+  CHECK(ask({64}) == "out of order");
+  CHECK(ask({3, 3}) == "out of order");
+  CHECK(ask({4, 3}) == "out of order");
+  CHECK(ask({}) == "sum up 1a");
+  r.intake.session_closed();
+  r.intake.session_opened(10);
+  CHECK(answer({}, 64).empty());  // of the session before
+
+  router empty;
+  CHECK(empty.intake.take(wire::repair{b2, {}}));
+  CHECK(empty.done() == "repair_req 0 digests");
+}
+
 TEST_CASE("content intake: three contents are held, and those that are needed never go") {
   router r({.held = {a1}, .quarantined = {}});
   (void)r.order(1, c3);

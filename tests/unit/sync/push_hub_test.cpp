@@ -141,6 +141,31 @@ TEST_CASE("push hub: what a router refused is not sent to it in the next session
   CHECK(c.said() == "3: hello_ack 3 ping 1a begin snapshot 1a chunk 0");
 }
 
+TEST_CASE("push hub: that a router needs all of it is known, and asked for once") {
+  control c;
+  CHECK_FALSE(c.hub.take_needs());
+  c.hello(c.open(), "r1");
+  CHECK_FALSE(c.hub.take_needs());  // there is nothing yet
+  publication what;
+  what.target = {1, 1, a1};
+  c.hub.publish(what, c.now);
+  CHECK(c.hub.take_needs());
+  CHECK_FALSE(c.hub.take_needs());
+  CHECK(c.hub.routers().at("r1").needs_all);
+  c.publish(a1);
+  CHECK_FALSE(c.hub.routers().at("r1").needs_all);
+}
+
+TEST_CASE("push hub: a router for which a whole content does not come out as it was sent is told of as damaged") {
+  control c;
+  c.publish(a1);
+  const std::uint64_t one = c.open();
+  c.hello(one, "r1");
+  c.ack(one, wire::ack_status::rejected, a1, "digest_mismatch");
+  CHECK(c.events() == "joined r1, refused r1 1a digest_mismatch: , corrupted r1 1a digest_mismatch: ");
+  CHECK(c.hub.routers().at("r1").state == session_state::rejected);
+}
+
 TEST_CASE("push hub: one session too many is not opened, and one record too many forgets who left first") {
   hub_settings small;
   small.sessions_max = 2;

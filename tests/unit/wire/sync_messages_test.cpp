@@ -35,7 +35,7 @@ std::vector<message_case> message_cases() {
   whole.labels = {{"zone", "a \"1\""}, {"fleet", "edge"}};
   whole.have = {content(1), content(2)};
   whole.source = "state";
-  whole.can = {32'768, 4, 1 << 30, 10'000'000, {"zstd"}};
+  whole.can = {32'768, 4, 1 << 30, 10'000'000, {"zstd"}, true};
   whole.resume = resume_point{digest_of(1), 9};
   whole.quarantined = {{digest_of(2), "crash_loop"}};
   const std::string c1 = R"({"epoch":3,"version":1,"digest":")" + a1 + R"("})";
@@ -45,7 +45,7 @@ std::vector<message_case> message_cases() {
               R"("labels":{"zone":"a \"1\"","fleet":"edge"},"have":[)" +
                   c1 + "," + c2 +
                   R"(],"source":"state","caps":{"chunk":32768,"window":4,"max_bytes":1073741824,"max_keys":10000000,)"
-                  R"("comp":["zstd"]},"resume":{"artifact":")" +
+                  R"("comp":["zstd"],"repair":true},"resume":{"artifact":")" +
                   a1 + R"(","next":9},"quarantined":[{"digest":")" + a2 + R"(","code":"crash_loop"}]})"},
       {hello{.router_id = "r", .boot_id = "b"},
        R"({"type":"hello","proto":1,"router_id":"r","boot_id":"b","caps":{"chunk":32768,"window":4}})"},
@@ -74,8 +74,11 @@ std::vector<message_case> message_cases() {
       {pong{8, content(2), "push", 60, 1, 1'000, 2},
        R"({"type":"pong","seq":8,"running":)" + c2 +
            R"(,"source":"push","uptime_s":60,"boots":1,"requests":1000,"errors":2})"},
-      {repair_request{content(2), {0, 63}, {digest_of(1), digest_of(2)}},
-       R"({"type":"repair_req","content":)" + c2 + R"(,"groups":[0,63],"digests":[")" + a1 + R"(",")" + a2 + R"("]})"},
+      {repair_request{content(2), digest_of(1), {0, 63}, {digest_of(1), digest_of(2)}},
+       R"({"type":"repair_req","content":)" + c2 + R"(,"base":")" + a1 + R"(","groups":[0,63],"digests":[")" + a1 +
+           R"(",")" + a2 + R"("]})"},
+      {repair_request{content(2), std::nullopt, {}, {}}, R"({"type":"repair_req","content":)" + c2 + "}"},
+      {repair{content(2), {}}, R"({"type":"repair","content":)" + c2 + "}"},
       {repair{content(2), {17}}, R"({"type":"repair","content":)" + c2 + R"(,"groups":[17]})"},
       {goaway{"restart", 100, 5'000}, R"({"type":"goaway","reason":"restart","after_ms":100,"spread_ms":5000})"},
       {session_error{"duplicate", "another router has this id", true, 0},
