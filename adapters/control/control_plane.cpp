@@ -61,6 +61,7 @@ std::string output_of(const wire::access_output& output) {
 sync::hub_settings hub_settings_of(const push_settings& push, std::uint64_t salt) {
   sync::hub_settings made;
   made.push.salt = salt;
+  made.seed = salt;
   made.push.ping = std::min(push.ping, native_ping_max);
   made.push.dead_after = static_cast<int>(push.dead_after);
   made.base.ping = push.ping;

@@ -164,7 +164,10 @@ void pushed_contents::check_now(const sync::check_content& what, std::uint64_t s
     const std::uint64_t keys = held.content.keys.size();
     if (kept_ != nullptr) held.came = arrival{what.what, what.bytes};
     hold(std::move(held), *std::move(loaded));
-    link_.post([id, keys](sync::router_link& link, time_point) { link.checked(id, keys); });
+    link_.post([this, id, keys, is_forced = what.what.force](sync::router_link& link, time_point) {
+      link.checked(id, keys);
+      if (is_forced) run([this, all = link.contents().quarantined()] { keep_quarantine(all); });
+    });
   } catch (const std::bad_alloc&) {
     refuse({wire::refusal_code::no_memory, "there is not enough memory to build it"});
   }

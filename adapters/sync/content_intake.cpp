@@ -113,6 +113,7 @@ void content_intake::take(const wire::config_begin& said) {
     supersede(receiving_->what);
     receiving_.reset();
   }
+  if (said.force) std::erase_if(quarantined_, [&said](const auto& q) { return q.sum == said.content.sum; });
   if (holds(said.content.sum)) {  // by its digest: under whatever number
     transfer_ = said.transfer;
     if (!activating_) tell_prepared(said.content);

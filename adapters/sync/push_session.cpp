@@ -13,6 +13,10 @@ bool is_final(const wire::ack& said) {
   return !code || wire::is_lasting(*code);
 }
 
+std::uint64_t milliseconds(duration d) {
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(d).count());
+}
+
 }  // namespace
 
 std::string_view to_string(session_state state) {
@@ -84,6 +88,7 @@ void push_session::publish(const publication& what, time_point now) {
   if (is_other) {
     attempts_ = 0;
     trust_ = trust::names;
+    is_forced_ = false;
     talk_.reset();
     beat(now);
   }
@@ -231,6 +236,7 @@ void push_session::begin(artifact_use::counted& what, time_point now) {
   wire::config_begin said = announce(a);
   said.transfer = transfer_->number;
   said.chunks = chunks;
+  said.force = is_forced_;
   orders_.emplace_back(std::move(said));
   talk_.reset();
   needs_all_ = false;
@@ -304,6 +310,13 @@ void push_session::failed(const wire::ack& said, time_point now) {
   decide(now);
 }
 
+void push_session::forget_refusals() {
+  refused_.clear();
+  attempts_ = 0;
+  trust_ = trust::names;
+  is_forced_ = true;
+}
+
 void push_session::refuse(const wire::digest& sum) {
   if (has_refused(sum)) return;
   constexpr std::size_t refused_max = 64;
@@ -362,11 +375,13 @@ void push_session::end(std::string code, std::string message) {
 }
 
 void push_session::goaway(std::string reason, duration after, duration spread) {
-  const auto milliseconds = [](duration d) {
-    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(d).count());
-  };
   std::string why = "goaway: " + reason;
   end_with(wire::goaway{std::move(reason), milliseconds(after), milliseconds(spread)}, std::move(why));
+}
+
+void push_session::turn_away(duration after) {
+  end_with(wire::session_error{"busy", "too many routers come at once", false, milliseconds(after + 1ms - 1ns)},
+           "busy: too many routers come at once");
 }
 
 void push_session::end_with(wire::message last, std::string why) {

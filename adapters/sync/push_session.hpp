@@ -101,8 +101,8 @@ class push_session {
   /// Contents that this router refused before, as its owner remembers. Before `hello`.
   void remember_refusals(std::vector<wire::digest> sums) { refused_ = std::move(sums); }
   [[nodiscard]] const std::vector<wire::digest>& refused() const { return refused_; }
-  /// A further try for every content that was refused.
-  void forget_refusals() { refused_.clear(); }
+  /// A further try for every content that was refused, by the router's memory, too, until there is another target.
+  void forget_refusals();
 
   /// What to send next; nothing is said twice. Call again once it has gone to the network.
   [[nodiscard]] std::optional<push_output> next_output();
@@ -111,6 +111,8 @@ class push_session {
   void end(std::string code, std::string message);
   /// The same, for a router that is to come again, elsewhere or later: `after`, and then within `spread`.
   void goaway(std::string reason, duration after, duration spread);
+  /// The same, for one that comes while too many do.
+  void turn_away(duration after);
   /// Why it ended; empty while it has not.
   [[nodiscard]] const std::string& why() const { return why_; }
 
@@ -175,6 +177,7 @@ class push_session {
   enum class trust : std::uint8_t { names, rows, nothing } trust_ = trust::names;
   std::unique_ptr<repair_talk> talk_;  // few have one
   bool needs_all_ = false;
+  bool is_forced_ = false;  ///< what the router refused is offered to it again
   time_point heard_;
   time_point progress_;
   time_point next_beat_;

@@ -25,8 +25,9 @@ struct link_settings {
   duration base_ping = 5s;
   int dead_after = 3;  ///< beats that did not come
   backoff_policy wait{};
-  duration unauthorized_wait = 30s;  ///< at least, after 401 or 403: nothing that we do mends it
-  duration stable_after = 60s;       ///< of a session: the next wait is a first one again
+  /// At least, after 401 or 403, and where another process has our id: nothing that we do mends it.
+  duration unauthorized_wait = 30s;
+  duration stable_after = 60s;  ///< of a session: the next wait is a first one again
 };
 
 /// Who says hello.

@@ -99,6 +99,7 @@ void describe(V& v, is_a<config_begin> auto& m) {
   v.must("keys", m.keys);
   v.must("chunks", m.chunks);
   v.must("comp", m.compression);
+  v.may("force", m.force);
 }
 template <class V>
 void describe(V& v, is_a<config_abort> auto& m) {

@@ -115,6 +115,7 @@ struct config_begin {
   std::uint64_t keys = 0;
   std::uint32_t chunks = 0;
   std::string compression{};  ///< `none` or `zstd`
+  bool force = false;         ///< an operator wants it tried, though it was refused before
   friend bool operator==(const config_begin&, const config_begin&) = default;
 };
 

@@ -189,6 +189,18 @@ TEST_CASE("content intake: what was refused for what it is stays refused; what m
   CHECK(r.begin(r.offer(c3)) == "next 0");
 }
 
+TEST_CASE("content intake: what an operator wants tried again is not refused for what it was refused for before") {
+  router r({.held = {}, .quarantined = {{sum_of('z'), "crash_loop"}, {a1.sum, "schema"}}});
+  CHECK(r.begin(r.offer(a1)) == "tell content_refused, rejected 1a schema");
+  wire::config_begin said = r.offer(a1);
+  said.force = true;
+  CHECK(r.begin(said) == "next 0");
+  CHECK((r.intake.quarantined() == std::vector{wire::quarantined_content{sum_of('z'), "crash_loop"}}));
+  CHECK(r.chunk(0) == "next 1, check 1a");
+  CHECK(r.failed(a1, wire::refusal_code::schema) == "tell content_refused, rejected 1a schema");
+  CHECK(r.begin(r.offer(a1)) == "tell content_refused, rejected 1a schema");  // no word of force: as before
+}
+
 TEST_CASE("content intake: the list of what stays refused is there to be kept, bounded, the latest last") {
   const wire::quarantined_content old{sum_of('z'), "crash_loop"};
   router r({.held = {}, .quarantined = {old}});

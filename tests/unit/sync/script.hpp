@@ -40,7 +40,8 @@ struct in_words {
   std::string operator()(const wire::hello_ack& m) const { return "hello_ack " + std::to_string(m.session); }
   std::string operator()(const wire::config_begin& m) const {
     const std::string_view kinds[] = {"snapshot", "delta", "repair"};
-    return "begin " + std::string(kinds[static_cast<std::size_t>(m.kind)]) + " " + name_of(m.content);
+    return "begin " + std::string(kinds[static_cast<std::size_t>(m.kind)]) + " " + name_of(m.content) +
+           (m.force ? " by force" : "");
   }
   std::string operator()(const wire::config_abort&) const { return "abort"; }
   std::string operator()(const wire::chunk_ack& m) const { return "next " + std::to_string(m.next); }

@@ -56,6 +56,9 @@ std::vector<message_case> message_cases() {
        R"({"type":"config_begin","transfer":9,"kind":"delta","base":")" + a1 + R"(","content":)" + c2 +
            R"(,"label":"spring","artifact":")" + a1 +
            R"(","bytes":100,"raw_bytes":200,"keys":3,"chunks":1,"comp":"zstd"})"},
+      {config_begin{9, transfer_kind::snapshot, {}, content(2), "", digest_of(1), 100, 200, 3, 1, "none", true},
+       R"({"type":"config_begin","transfer":9,"kind":"snapshot","content":)" + c2 + R"(,"artifact":")" + a1 +
+           R"(","bytes":100,"raw_bytes":200,"keys":3,"chunks":1,"comp":"none","force":true})"},
       {config_abort{9, "superseded"}, R"({"type":"config_abort","transfer":9,"reason":"superseded"})"},
       {chunk_ack{9, 4}, R"({"type":"chunk_ack","transfer":9,"next":4})"},
       {ack{ack_status::applied, content(1), 5, 9, true, false, 12, 3, "", ""},
