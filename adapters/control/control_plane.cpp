@@ -58,6 +58,7 @@ std::string output_of(const wire::access_output& output) {
 sync::hub_settings hub_settings_of(const push_settings& push, std::uint64_t salt) {
   sync::hub_settings made;
   made.push.salt = salt;
+  made.seed = salt;
   made.push.ping = std::min(push.ping, native_ping_max);
   made.push.dead_after = static_cast<int>(push.dead_after);
   made.base.ping = push.ping;
@@ -245,7 +246,8 @@ void control_plane::on_session_ended(const push_session_facts& session, std::str
 
 void control_plane::on_hub_event(const sync::hub_event& said) {
   const bool is_refused = said.kind == sync::hub_event_kind::refused;
-  const bool is_bad = is_refused || said.kind == sync::hub_event_kind::duplicate;
+  const bool is_bad =
+      is_refused || said.kind == sync::hub_event_kind::duplicate || said.kind == sync::hub_event_kind::corrupted;
   router_refusals_ += is_refused ? 1 : 0;
   if (said.kind != sync::hub_event_kind::left) publisher_->look();
   const bool is_usual = said.kind == sync::hub_event_kind::applied;  // of thousands at each change

@@ -7,6 +7,11 @@
 #include "adapters/control/base_text.hpp"
 
 namespace cellroute::control {
+namespace {
+
+constexpr std::size_t repairs_max = 64;  // of one content; who needs another one gets all of it
+
+}  // namespace
 
 /// Makes an artifact: of all of a content, or of the change from another. What may change meanwhile is put aside.
 class publisher::pack_job final : public job {
@@ -37,6 +42,37 @@ class publisher::pack_job final : public job {
   held& to_;
   held* from_;
   wire::content_id id_;
+  sync::artifact made_;
+};
+
+/// Makes what mends the content of some routers.
+class publisher::repair_job final : public job {
+ public:
+  repair_job(publisher& owner, held& to, sync::repair_need need)
+      : owner_(owner), to_(to), id_(to.what.id), need_(std::move(need)) {
+    made_.label = to.what.label;
+    ++to_.readers;
+  }
+  void work() override {
+    std::string label = std::move(made_.label);
+    const sync::content& to = to_.what.content;
+    made_ = sync::pack_repair(to, need_.buckets, need_.base, to.digest.salt(), id_);
+    made_.label = std::move(label);
+  }
+  void done() override {
+    --to_.readers;
+    owner_.told(*this);
+  }
+
+  [[nodiscard]] std::uint64_t version() const { return id_.version; }
+  [[nodiscard]] const sync::repair_need& need() const { return need_; }
+  [[nodiscard]] sync::artifact take() { return std::move(made_); }
+
+ private:
+  publisher& owner_;  // as the next, outlives this
+  held& to_;
+  wire::content_id id_;
+  sync::repair_need need_;
   sync::artifact made_;
 };
 
@@ -86,6 +122,7 @@ void publisher::publish(published_content what) {
 
 void publisher::on_tick(time_point now) {
   begin(now);
+  is_looking_ = server_.take_needs() || is_looking_;
   if (std::exchange(is_looking_, false) && current_ != nullptr) {
     add_ways();
     add_base_text();
@@ -129,6 +166,14 @@ void publisher::told(pack_job& made) {
   server_.publish(said_);
 }
 
+void publisher::told(repair_job& made) {
+  if (made.version() != current_->what.id.version) return;  // it was overtaken
+  auto& kept = artifacts_.emplace_back();
+  kept.what = made.take();
+  said_.repairs[made.need()] = &kept;
+  server_.publish(said_);
+}
+
 void publisher::told(base_job& made) {
   if (made.version() == current_->what.id.version) server_.publish_base(made.take());
 }
@@ -139,13 +184,17 @@ void publisher::announce() {
   const time_point now = reactor_.now();
   const duration made_ready_in = now - begun_;
   earliest_ = now + std::min(std::max(settings_.coalesce, made_ready_in), settings_.coalesce_max);
-  said_ = {{current_->what.id.epoch, current_->what.id.version, current_->what.id}, nullptr, {}};
+  said_ = {};
+  said_.target = {current_->what.id.epoch, current_->what.id.version, current_->what.id};
   being_made_.clear();
+  repairs_made_.clear();
   is_snapshot_made_ = false;
   is_base_made_ = false;
   server_.publish_base({});  // the text of the one before is no news any more
   observer_.on_published(current_->what, made_ready_in);
   forget_contents();
+  said_.rows = &current_->what.content.digest;
+  for (const held& h : contents_) said_.bases.insert(h.what.id.sum);
   is_looking_ = true;
 }
 
@@ -158,15 +207,20 @@ void publisher::add_ways() {
     const auto is_wanted = [&wanted](const wire::content_id& c) { return c.sum == wanted; };
     const bool has_refused = std::ranges::find(router.refused, wanted) != router.refused.end();
     if (has_refused || std::ranges::any_of(have, is_wanted)) continue;
+    if (router.needs) add_repair(*router.needs);
+    needs_snapshot = needs_snapshot || router.needs_all;
     held* base = nullptr;
     for (auto c = have.begin(); c != have.end() && base == nullptr; ++c) base = find(c->sum);
-    if (base == nullptr) {
-      needs_snapshot = needs_snapshot || router.session != 0;
-    } else if (being_made_.insert(base->what.id.sum).second) {
+    if (base != nullptr && being_made_.insert(base->what.id.sum).second) {
       make(*current_, base);
     }
   }
   if (needs_snapshot && !std::exchange(is_snapshot_made_, true)) make(*current_, nullptr);
+}
+
+void publisher::add_repair(const sync::repair_need& need) {
+  if (repairs_made_.size() >= repairs_max || !repairs_made_.insert(need).second) return;
+  thread_.add(std::make_unique<repair_job>(*this, *current_, need));
 }
 
 void publisher::add_base_text() {
@@ -194,8 +248,9 @@ void publisher::forget_contents() {
 
 void publisher::sweep_artifacts() {
   std::erase_if(artifacts_, [this](const sync::artifact_use::counted& a) {
-    const bool is_said =
-        said_.snapshot == &a || std::ranges::any_of(said_.deltas, [&a](const auto& d) { return d.second == &a; });
+    const bool is_said = said_.snapshot == &a ||
+                         std::ranges::any_of(said_.deltas, [&a](const auto& d) { return d.second == &a; }) ||
+                         std::ranges::any_of(said_.repairs, [&a](const auto& r) { return r.second == &a; });
     return !is_said && a.users == 0;
   });
 }

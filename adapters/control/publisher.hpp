@@ -73,14 +73,17 @@ class publisher final : private io::tick_listener {
     std::size_t readers = 0;
   };
   class pack_job;
+  class repair_job;
   class base_job;
 
   void on_tick(time_point now) override;
   void begin(time_point now);
   void announce();
   void told(pack_job& made);
+  void told(repair_job& made);
   void told(base_job& made);
   void add_ways();
+  void add_repair(const sync::repair_need& need);
   void add_base_text();
   void make(held& to, held* from);
   void forget_contents();
@@ -100,6 +103,7 @@ class publisher final : private io::tick_listener {
   sync::publication said_;
   std::list<sync::artifact_use::counted> artifacts_;  // those that `said_` names, and those that are still being sent
   std::set<wire::digest> being_made_;                 // or made: changes to the current content, by where they start
+  std::set<sync::repair_need> repairs_made_;          // or being made, to the current content
   bool is_snapshot_made_ = false;                     // or being made, as the next
   bool is_base_made_ = false;
   bool is_looking_ = false;

@@ -64,6 +64,7 @@ class push_server final : private io::tick_listener {
   void publish_base(sync::base_publication what);
   bool dismiss(const std::string& router_id, const std::string& reason, duration spread);
   bool resync(const std::string& router_id);
+  [[nodiscard]] bool take_needs() { return hub_.take_needs(); }
   /// Sends all routers away, in `spread`, and takes no more.
   void stop(const std::string& reason, duration spread);
 

@@ -346,6 +346,7 @@ void control_link::perform(sync::check_content& what) { handler_.check(std::move
 void control_link::perform(sync::check_base_content& what) { handler_.check(std::move(what)); }
 void control_link::perform(sync::activate_content& what) { handler_.activate(what.content); }
 void control_link::perform(sync::drop_content& what) { handler_.drop(what.content); }
+void control_link::perform(sync::sum_up_rows& what) { handler_.sum_up(std::move(what), link_.salt()); }
 void control_link::perform(sync::tell& what) { handler_.on_link_event(what.event, what.message); }
 
 }  // namespace cellroute::proxy

@@ -30,6 +30,7 @@ class content_handler {
   virtual void check(sync::check_base_content what) = 0;
   virtual void activate(const wire::content_id& content) = 0;
   virtual void drop(const wire::content_id& content) = 0;
+  virtual void sum_up(sync::sum_up_rows what, std::uint64_t salt) = 0;
   virtual void on_link_event(const std::string& event, const std::string& message) = 0;
 
  protected:
@@ -135,6 +136,7 @@ class control_link final : private io::tick_listener, private name_listener {
   void perform(sync::check_base_content& what);
   void perform(sync::activate_content& what);
   void perform(sync::drop_content& what);
+  void perform(sync::sum_up_rows& what);
   void perform(sync::tell& what);
   static sync::link_settings settings_of(const control_link_options& options);
 

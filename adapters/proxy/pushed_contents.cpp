@@ -137,6 +137,9 @@ void pushed_contents::drop(const wire::content_id& content) {
     if (prepared_ && prepared_->sum == sum) prepared_.reset();
   });
 }
+void pushed_contents::sum_up(sync::sum_up_rows what, std::uint64_t salt) {
+  run([this, what = std::move(what), salt] { sum_up_now(what, salt); });
+}
 void pushed_contents::on_link_event(const std::string& event, const std::string& message) {
   reactor_.post([this, event, message] { listener_.on_link_event(event, message); });
 }
@@ -161,11 +164,28 @@ void pushed_contents::check_now(const sync::check_content& what, std::uint64_t s
     const std::uint64_t keys = held.content.keys.size();
     if (kept_ != nullptr) held.came = arrival{what.what, what.bytes};
     hold(std::move(held), *std::move(loaded));
-    link_.post([id, keys](sync::router_link& link, time_point) { link.checked(id, keys); });
+    link_.post([this, id, keys, is_forced = what.what.force](sync::router_link& link, time_point) {
+      link.checked(id, keys);
+      if (is_forced) run([this, all = link.contents().quarantined()] { keep_quarantine(all); });
+    });
   } catch (const std::bad_alloc&) {
     refuse({wire::refusal_code::no_memory, "there is not enough memory to build it"});
   }
   process::give_back_memory();
+}
+
+void pushed_contents::sum_up_now(const sync::sum_up_rows& what, std::uint64_t salt) {
+  const auto held = held_.find(what.base.sum);
+  const auto before = std::exchange(summed_, std::nullopt);
+  std::vector<wire::digest> sums;
+  if (held != held_.end()) {
+    const bool is_there =
+        !what.asked.groups.empty() && before && before->sum == what.base.sum && before->digest.salt() == salt;
+    summed_.emplace(summed_rows{what.base.sum, is_there ? before->digest : sync::sum_up(held->second.content, salt)});
+    sums = sync::sums_of(summed_->digest, what.asked.groups);
+    if (!what.asked.groups.empty()) summed_.reset();
+  }
+  link_.post([what, sums = std::move(sums)](sync::router_link& link, time_point) { link.summed_up(what, sums); });
 }
 
 void pushed_contents::check_base_now(const sync::check_base_content& what) {

@@ -97,10 +97,16 @@ class pushed_contents final : private content_handler {
     wire::digest sum{};
     loaded_configuration loaded;
   };
+  /// Of a content, between the first question of a repair and the second one.
+  struct summed_rows {
+    wire::digest sum{};
+    key_digest digest;
+  };
   void check(sync::check_content what, std::uint64_t salt) override;
   void check(sync::check_base_content what) override;
   void activate(const wire::content_id& content) override;
   void drop(const wire::content_id& content) override;
+  void sum_up(sync::sum_up_rows what, std::uint64_t salt) override;
   void on_link_event(const std::string& event, const std::string& message) override;
 
   // All of these on the thread of the checks.
@@ -110,6 +116,7 @@ class pushed_contents final : private content_handler {
   }
   void check_now(const sync::check_content& what, std::uint64_t salt);
   void check_base_now(const sync::check_base_content& what);
+  void sum_up_now(const sync::sum_up_rows& what, std::uint64_t salt);
   void activate_now(const wire::content_id& id);
   void build_and_hand_over(const wire::content_id& id);
   void refuse_activation(const wire::content_id& id, sync::refusal why);
@@ -134,6 +141,7 @@ class pushed_contents final : private content_handler {
   local_part local_;
   std::map<wire::digest, held_content> held_;
   std::optional<prepared_content> prepared_;
+  std::optional<summed_rows> summed_;
   std::optional<wire::content_id> activating_;
   bool is_durable_ = false;  ///< `activating_`
   last_known_good* kept_;    ///< null: there is no folder of state

@@ -232,6 +232,7 @@ void router::start_control_plane() {
   link.who.router_id = router_id();
   link.who.boot_id = fmt::format("{:016x}", names());
   link.limits.can.compressions = {"zstd"};
+  link.limits.can.repair = true;
   link.limits.can.content_bytes_max = pushed_bytes_max;
   link.limits.can.keys_max = pushed_keys_max;
   pushed_listener& told = *this;

@@ -149,8 +149,10 @@ expected<content, refusal> repair_of(const content& base, parts given, const unp
   if (!some) return not_as_announced(fmt::format("its rows: {}", row_block::to_string(some.error())));
   const auto changes = changes_to_repair(base.keys, *some, how.salt);
   if (!changes) return not_as_announced("its rows are of other buckets");
+  // Nothing that was believed of the base counts any more: it may have changed in memory, or have come from another
+  // control plane, whose digests have another salt.
   return changed(base, std::move(given), *changes,
-                 [&](const key_table& now) { return base.digest.recomputed(now, some->buckets, sha256); });
+                 [&](const key_table& now) { return key_digest::of(now, how.salt, sha256); });
 }
 
 expected<content, refusal> unpack_by_kind(const wire::config_begin& what, parts given, const content* base,
@@ -286,6 +288,18 @@ artifact pack_repair(const content& to, std::span<const std::uint16_t> buckets, 
   artifact made = pack(wire::transfer_kind::repair, &to.document, rows, to, id);
   made.base = base;
   return made;
+}
+
+key_digest sum_up(const content& held, std::uint64_t salt) { return key_digest::of(held.keys, salt, sha256); }
+
+std::vector<wire::digest> sums_of(const key_digest& rows, std::span<const std::uint32_t> groups) {
+  if (groups.empty()) return {rows.groups().begin(), rows.groups().end()};
+  std::vector<wire::digest> sums;
+  for (const std::uint32_t group : groups) {
+    const auto some = rows.buckets(group);
+    sums.insert(sums.end(), some.begin(), some.end());
+  }
+  return sums;
 }
 
 expected<content, refusal> unpack(const wire::config_begin& what, std::span<const std::byte> bytes, const content* base,

@@ -5,6 +5,7 @@
 #include <memory_resource>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "adapters/sync/artifact.hpp"
 #include "adapters/sync/content_intake.hpp"
@@ -41,6 +42,13 @@ struct content {
 /// content has the sum `base`.
 [[nodiscard]] artifact pack_repair(const content& to, std::span<const std::uint16_t> buckets, const wire::digest& base,
                                    std::uint64_t salt, const wire::content_id& id);
+
+/// The digest of the rows as they are, whatever was believed of them. Cost: as `make_content`.
+[[nodiscard]] key_digest sum_up(const content& held, std::uint64_t salt);
+
+/// What of a digest a repair starts from: all groups; or the buckets of these groups, one after another.
+/// Range: groups below 64.
+[[nodiscard]] std::vector<wire::digest> sums_of(const key_digest& rows, std::span<const std::uint32_t> groups);
 
 /// Who unpacks.
 struct unpacking {

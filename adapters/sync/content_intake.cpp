@@ -36,6 +36,7 @@ void content_intake::introduce(wire::hello& said) const {
 void content_intake::session_closed() {
   session_ = 0;
   acked_rev_ = 0;
+  summing_up_.reset();
   // The next session counts its transfers anew: what goes on from here belongs to none of them.
   transfer_ = 0;
   if (receiving_) receiving_->what.transfer = 0;
@@ -112,6 +113,7 @@ void content_intake::take(const wire::config_begin& said) {
     supersede(receiving_->what);
     receiving_.reset();
   }
+  if (said.force) std::erase_if(quarantined_, [&said](const auto& q) { return q.sum == said.content.sum; });
   if (holds(said.content.sum)) {  // by its digest: under whatever number
     transfer_ = said.transfer;
     if (!activating_) tell_prepared(said.content);
@@ -159,6 +161,32 @@ bool content_intake::take(const wire::chunk& said) {
   send(wire::chunk_ack{said.transfer, to.next});
   if (is_last) check(std::exchange(receiving_, std::nullopt).value());
   return true;
+}
+
+bool content_intake::take(const wire::repair& said) {
+  const auto is_over = [](std::uint32_t group) { return group >= key_digest::group_count; };
+  const auto is_not_after = [](std::uint32_t a, std::uint32_t b) { return a >= b; };
+  if (std::ranges::any_of(said.groups, is_over) ||
+      std::ranges::adjacent_find(said.groups, is_not_after) != said.groups.end())
+    return false;
+  summing_up_.reset();  // of questions that come faster than they are answered the latest counts
+  if (!is_running_) {
+    send(wire::repair_request{said.content, std::nullopt, {}, {}});
+    return true;
+  }
+  summing_up_ = sum_up_rows{held_.front(), said};
+  actions_.emplace_back(*summing_up_);
+  return true;
+}
+
+void content_intake::summed_up(const sum_up_rows& what, std::vector<wire::digest> sums) {
+  if (!summing_up_ || summing_up_->asked != what.asked || session_ == 0) return;
+  summing_up_.reset();
+  if (sums.empty()) {
+    send(wire::repair_request{what.asked.content, std::nullopt, {}, {}});
+  } else {
+    send(wire::repair_request{what.asked.content, what.base.sum, what.asked.groups, std::move(sums)});
+  }
 }
 
 void content_intake::check(incoming whole) {

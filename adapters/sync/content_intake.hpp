@@ -28,12 +28,18 @@ struct activate_content {
 struct drop_content {
   wire::content_id content{};
 };
+/// The rows of a content that is held are to be summed up, away from requests: the digests of all groups, or those of
+/// the buckets of some.
+struct sum_up_rows {
+  wire::content_id base{};
+  wire::repair asked{};
+};
 /// Something that an operator should see: an event of the log.
 struct tell {
   std::string event{};
   std::string message{};
 };
-using intake_action = std::variant<wire::message, check_content, activate_content, drop_content, tell>;
+using intake_action = std::variant<wire::message, check_content, activate_content, drop_content, sum_up_rows, tell>;
 
 /// Why a content is refused.
 struct refusal {
@@ -82,6 +88,10 @@ class content_intake {
   void take(const wire::config_abort& said);
   /// False where it is no chunk that can come now: the session has lost its order, and must end.
   [[nodiscard]] bool take(const wire::chunk& said);
+  /// A question for the rows of what runs here. False where it asks for groups that there are not.
+  [[nodiscard]] bool take(const wire::repair& said);
+  /// What `sum_up_rows` came to; no digests where the content is not here any more.
+  void summed_up(const sum_up_rows& what, std::vector<wire::digest> sums);
 
   /// A content that came in another way than by chunks, whole and checked, is to run, whatever the targets say: until a
   /// session has targets again.
@@ -137,6 +147,7 @@ class content_intake {
   std::optional<incoming> receiving_;
   std::optional<wire::config_begin> checking_;
   std::optional<incoming> waiting_;  ///< whole, while another is checked; the latest wins
+  std::optional<sum_up_rows> summing_up_;
   std::optional<wire::content_id> activating_;
   std::uint64_t acked_rev_ = 0;  ///< of the targets
   // Of the content that was checked last: what its ack tells.

@@ -18,6 +18,8 @@ std::string_view to_string(hub_event_kind kind) {
       return "refused";
     case hub_event_kind::duplicate:
       return "duplicate";
+    case hub_event_kind::corrupted:
+      return "corrupted";
   }
   return {};
 }
@@ -27,6 +29,7 @@ std::optional<std::uint64_t> push_hub::open(bool is_native, time_point now) {
   const std::uint64_t number = ++numbers_;
   if (is_native) {
     session& made = sessions_.emplace(number, session{push_session(settings_.push, number, now)}).first->second;
+    made.ends_at = end_of_session(now);
     if (is_published_) std::get<push_session>(made.machine).publish(published_, now);
   } else {
     session& made = sessions_.emplace(number, session{base_session(settings_.base, now)}).first->second;
@@ -46,6 +49,8 @@ void push_hub::closed(std::uint64_t number, time_point now) {
     record->second.session = 0;
     record->second.state = session_state::ended;
     record->second.seen = now;
+    record->second.needs_all = false;
+    record->second.needs.reset();
     events_.push_back({hub_event_kind::left, at->second.router_id, {}, {}, number});
   }
   sessions_.erase(at);
@@ -81,14 +86,39 @@ void push_hub::take_base(std::uint64_t number, base_session& machine, std::strin
 void push_hub::take_native(std::uint64_t number, session& of, const wire::message& said, time_point now) {
   auto& machine = std::get<push_session>(of.machine);
   if (const auto* hello = std::get_if<wire::hello>(&said); hello != nullptr && of.router_id.empty()) {
-    if (hello->router_id.empty()) return machine.end("protocol", "router_id is empty");
+    if (!admit(machine, *hello, number, now)) return;
     join(number, of, *hello, now);
   }
   machine.take(said, now);
   const auto* done = std::get_if<wire::ack>(&said);
-  if (done != nullptr && done->status == wire::ack_status::rejected)
-    events_.push_back({hub_event_kind::refused, of.router_id, done->content, done->code + ": " + done->error, number});
+  if (done != nullptr && done->status == wire::ack_status::rejected) {
+    const std::string why = done->code + ": " + done->error;
+    events_.push_back({hub_event_kind::refused, of.router_id, done->content, why, number});
+    const bool is_given_up = std::ranges::find(machine.refused(), done->content.sum) != machine.refused().end();
+    const auto code = wire::parse_refusal_code(done->code);
+    if (is_given_up && (code == wire::refusal_code::digest_mismatch || code == wire::refusal_code::crc))
+      events_.push_back({hub_event_kind::corrupted, of.router_id, done->content, why, number});
+  }
   note(of, machine, now);
+}
+
+/// False: it has no session here, and is told why.
+bool push_hub::admit(push_session& machine, const wire::hello& said, std::uint64_t number, time_point now) {
+  if (said.router_id.empty()) {
+    machine.end("protocol", "router_id is empty");
+    return false;
+  }
+  if (const auto wait = gate_.admit(now)) {
+    ++turned_away_;
+    machine.turn_away(*wait);
+    return false;
+  }
+  const auto record = routers_.find(said.router_id);
+  if (record == routers_.end() || record->second.session == 0) return true;
+  if (std::ranges::find(record->second.older_boots, said.boot_id) == record->second.older_boots.end()) return true;
+  events_.push_back({hub_event_kind::duplicate, said.router_id, {}, {}, number});
+  machine.end("duplicate", "a newer process is here with this router_id");
+  return false;
 }
 
 /// The newest session of an id is the router's: the one before is dead and does not know it, or another process has the
@@ -100,11 +130,17 @@ void push_hub::join(std::uint64_t number, session& of, const wire::hello& said, 
   const auto before = sessions_.find(record.session);
   if (before != sessions_.end()) {
     const bool is_other = record.facts.boot_id != said.boot_id;
-    if (is_other) events_.push_back({hub_event_kind::duplicate, said.router_id, {}, {}, number});
+    if (is_other) {
+      events_.push_back({hub_event_kind::duplicate, said.router_id, {}, {}, number});
+      constexpr std::size_t boots_max = 8;
+      if (record.older_boots.size() == boots_max) record.older_boots.erase(record.older_boots.begin());
+      record.older_boots.push_back(record.facts.boot_id);
+    }
     std::get<push_session>(before->second.machine)
         .end(is_other ? "duplicate" : "replaced", "another connection has come with this router_id");
     look(before->first, before->second);
   }
+  std::erase(record.older_boots, said.boot_id);
   record.session = number;
   record.facts.running.reset();
   record.seen = now;
@@ -123,6 +159,10 @@ void push_hub::note(session& of, const push_session& machine, time_point now) {
   record.state = machine.state();
   record.refused = machine.refused();
   record.seen = now;
+  const repair_need* const needs = machine.needs_repair();
+  has_needs_ = has_needs_ || (machine.needs_all() && !record.needs_all) || (needs != nullptr && record.needs != *needs);
+  record.needs_all = machine.needs_all();
+  record.needs = needs != nullptr ? std::optional(*needs) : std::nullopt;
   if (!is_first && record.facts.running && record.facts.running != ran)
     events_.push_back({hub_event_kind::applied, of.router_id, record.facts.running, {}, machine.number()});
 }
@@ -198,12 +238,22 @@ bool push_hub::resync(const std::string& router_id, time_point now) {
 void push_hub::tick(time_point now) {
   for (auto& [number, of] : sessions_) {
     if (auto* machine = std::get_if<push_session>(&of.machine)) {
+      if (now >= of.ends_at) machine->goaway("its session is old", 0s, 1s);
+      const bool needed_all = machine->needs_all();
       machine->tick(now);
+      if (machine->needs_all() != needed_all) note(of, *machine, now);
     } else {
       std::get<base_session>(of.machine).tick(now);
     }
     look(number, of);
   }
+}
+
+time_point push_hub::end_of_session(time_point now) {
+  const auto fifth = settings_.session_age / 5;
+  if (fifth <= duration(0)) return time_point::max();
+  const auto more = rng_.below(static_cast<std::uint64_t>(2 * fifth.count()) + 1);
+  return now + settings_.session_age - fifth + duration(static_cast<std::int64_t>(more));
 }
 
 void push_hub::look(std::uint64_t number, session& of) {

@@ -13,7 +13,9 @@
 #include <vector>
 
 #include "adapters/sync/base_session.hpp"
+#include "adapters/sync/hello_gate.hpp"
 #include "adapters/sync/push_session.hpp"
+#include "cellroute/base/random.hpp"
 #include "cellroute/base/time.hpp"
 
 namespace cellroute::sync {
@@ -23,6 +25,9 @@ struct hub_settings {
   base_settings base;
   std::size_t sessions_max = 10'000;
   std::size_t records_max = 20'000;  ///< of routers that were ever here; those that left first are forgotten first
+  std::uint32_t hellos_per_second = 2'000;  ///< 0: any number; the others are told to come again
+  duration session_age = 6h;  ///< give or take a fifth; then a router is sent away to come again; 0: never
+  std::uint64_t seed = 1;     ///< of these ages, so that those that came together do not go together
 };
 
 /// A router by its id, while it is here and after.
@@ -32,6 +37,10 @@ struct router_record {
   std::uint64_t session = 0;  ///< 0: it is not here
   time_point seen{};          ///< last
   std::vector<wire::digest> refused{};
+  /// Processes with this id that were here before the one that is: they do not push it out again. The oldest first.
+  std::vector<std::string> older_boots{};
+  bool needs_all = false;              ///< nothing but all of what is published would help it on
+  std::optional<repair_need> needs{};  ///< this would
 };
 
 /// joined     a router has said hello
@@ -39,7 +48,8 @@ struct router_record {
 /// applied    it runs a content that it did not run before
 /// refused    it does not take one
 /// duplicate  another process has come with its id; the newer one is kept
-enum class hub_event_kind : std::uint8_t { joined, left, applied, refused, duplicate };
+/// corrupted  what it makes of all of a content is not that content: a mistake in a program, or in its memory
+enum class hub_event_kind : std::uint8_t { joined, left, applied, refused, duplicate, corrupted };
 [[nodiscard]] std::string_view to_string(hub_event_kind kind);
 
 struct hub_event {
@@ -58,7 +68,8 @@ struct hub_event {
 /// Time: passed in. Threads: one owner.
 class push_hub {
  public:
-  explicit push_hub(hub_settings settings) : settings_(std::move(settings)) {}
+  explicit push_hub(hub_settings settings)
+      : settings_(std::move(settings)), gate_(settings_.hellos_per_second), rng_(settings_.seed) {}
   push_hub(const push_hub&) = delete;
   push_hub& operator=(const push_hub&) = delete;
 
@@ -85,6 +96,9 @@ class push_hub {
 
   void tick(time_point now);
 
+  /// Whether a router has come to need another way to what is published (`router_record::needs`), since this was asked.
+  [[nodiscard]] bool take_needs() { return std::exchange(has_needs_, false); }
+
   /// Sessions that have something to send or have ended; each once.
   [[nodiscard]] std::vector<std::uint64_t> take_ready() { return std::exchange(ready_, {}); }
   using output = std::variant<wire::message, send_chunk, std::string, base_use>;
@@ -100,16 +114,21 @@ class push_hub {
   [[nodiscard]] std::vector<hub_event> take_events() { return std::exchange(events_, {}); }
   [[nodiscard]] const std::map<std::string, router_record>& routers() const { return routers_; }
   [[nodiscard]] std::size_t session_count() const { return sessions_.size(); }
+  /// Hellos that came too many.
+  [[nodiscard]] std::uint64_t turned_away() const { return turned_away_; }
 
  private:
   struct session {
     std::variant<push_session, base_session> machine;
     std::string router_id{};  ///< empty until it is known
     bool is_ready = false;
+    time_point ends_at = time_point::max();
   };
 
   void take_native(std::uint64_t number, session& of, const wire::message& said, time_point now);
+  [[nodiscard]] bool admit(push_session& machine, const wire::hello& said, std::uint64_t number, time_point now);
   void join(std::uint64_t number, session& of, const wire::hello& said, time_point now);
+  [[nodiscard]] time_point end_of_session(time_point now);
   void note(session& of, const push_session& machine, time_point now);
   void take_base(std::uint64_t number, base_session& machine, std::string_view text, time_point now);
   void look(std::uint64_t number, session& of);
@@ -124,6 +143,10 @@ class push_hub {
   std::size_t base_sessions_ = 0;
   std::unordered_map<std::uint64_t, session> sessions_;
   std::map<std::string, router_record> routers_;
+  hello_gate gate_;
+  random_numbers rng_;
+  std::uint64_t turned_away_ = 0;
+  bool has_needs_ = false;
   std::vector<std::uint64_t> ready_;
   std::vector<hub_event> events_;
 };

@@ -13,6 +13,10 @@ bool is_final(const wire::ack& said) {
   return !code || wire::is_lasting(*code);
 }
 
+std::uint64_t milliseconds(duration d) {
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(d).count());
+}
+
 }  // namespace
 
 std::string_view to_string(session_state state) {
@@ -83,7 +87,9 @@ void push_session::publish(const publication& what, time_point now) {
   if (state_ == session_state::waiting_hello || state_ == session_state::ended) return;
   if (is_other) {
     attempts_ = 0;
-    needs_snapshot_ = false;
+    trust_ = trust::names;
+    is_forced_ = false;
+    talk_.reset();
     beat(now);
   }
   decide(now);
@@ -110,6 +116,8 @@ void push_session::tick(time_point now) {
     late.error = "no ack came";
     failed(late, now);
   }
+  // Who does not say what it has, or what would mend it is not made in time, gets all of it.
+  if (talk_ && now - progress_ >= settings_.transfer_idle) stop_comparing(now);
   if (now >= next_beat_) beat(now);
 }
 
@@ -135,17 +143,63 @@ bool push_session::is_at_target() const {
   return published_ == nullptr || (router_.running && router_.running->sum == published_->target.run.sum);
 }
 
-artifact_use::counted* push_session::best_way() const {
-  if (!needs_snapshot_) {
-    for (const wire::content_id& here : router_.have) {
-      const auto at = published_->deltas.find(here.sum);
-      if (at != published_->deltas.end()) return at->second;
-    }
+artifact_use::counted* push_session::find_delta() const {
+  for (const wire::content_id& here : router_.have) {
+    const auto at = published_->deltas.find(here.sum);
+    if (at != published_->deltas.end()) return at->second;
   }
-  return published_->snapshot;
+  return nullptr;
+}
+
+bool push_session::may_compare() const {
+  return trust_ != trust::nothing && can_.repair && router_.running && published_->rows != nullptr &&
+         published_->rows->key_count() >= settings_.repair_keys_min;
+}
+
+/// The shortest way first: a change, where one of its contents is near; what differs, where that can be found out; all
+/// of it.
+void push_session::set_out(time_point now) {
+  if (trust_ == trust::names) {
+    if (artifact_use::counted* delta = find_delta()) return begin(*delta, now);
+    const auto is_base = [this](const wire::content_id& c) { return published_->bases.contains(c.sum); };
+    if (std::ranges::any_of(router_.have, is_base)) return;  // it is being made
+  }
+  if (may_compare()) return compare(now);
+  talk_.reset();
+  needs_all_ = true;
+  if (published_->snapshot != nullptr) begin(*published_->snapshot, now);
+}
+
+void push_session::compare(time_point now) {
+  if (!talk_) {
+    talk_ = std::make_unique<repair_talk>(published_->target.run);
+    orders_.emplace_back(talk_->question());
+    progress_ = now;
+  } else if (const repair_need* need = talk_->found()) {
+    const auto at = published_->repairs.find(*need);
+    if (at != published_->repairs.end()) begin(*at->second, now);
+  }
+}
+
+void push_session::stop_comparing(time_point now) {
+  talk_.reset();
+  trust_ = trust::nothing;
+  decide(now);
+}
+
+void push_session::on(const wire::repair_request& said, time_point now) {
+  if (!talk_ || published_->rows == nullptr) return;  // it was not needed in the end
+  const repair_step step = talk_->take(said, *published_->rows);
+  if (step == repair_step::broken) return end("protocol", "its digests are not those that were asked for");
+  if (step == repair_step::hopeless) return stop_comparing(now);
+  if (step == repair_step::ignored) return;
+  progress_ = now;
+  if (step == repair_step::asks) orders_.emplace_back(talk_->question());
+  if (step == repair_step::found) decide(now);
 }
 
 void push_session::decide(time_point now) {
+  needs_all_ = false;
   if (published_ == nullptr) {
     state_ = session_state::in_sync;
     return;
@@ -159,13 +213,17 @@ void push_session::decide(time_point now) {
   }
   if (is_at_target()) {
     state_ = session_state::in_sync;
+    talk_.reset();
     return;
   }
   state_ = session_state::behind;
   if (has_refused(wanted.sum)) {
     state_ = session_state::rejected;
-  } else if (!has(wanted.sum)) {  // else the beat is enough
-    if (artifact_use::counted* way = best_way()) begin(*way, now);
+    talk_.reset();
+  } else if (has(wanted.sum)) {  // the beat is enough
+    talk_.reset();
+  } else {
+    set_out(now);
   }
 }
 
@@ -178,7 +236,10 @@ void push_session::begin(artifact_use::counted& what, time_point now) {
   wire::config_begin said = announce(a);
   said.transfer = transfer_->number;
   said.chunks = chunks;
+  said.force = is_forced_;
   orders_.emplace_back(std::move(said));
+  talk_.reset();
+  needs_all_ = false;
   state_ = session_state::sending;
   progress_ = now;
 }
@@ -232,17 +293,28 @@ void push_session::on(const wire::ack& said, time_point now) {
   }
 }
 
-/// What may pass is tried again, first with the whole content; the rest is over until there is another target.
+/// What may pass is tried again, and what did not come out as announced in the next longer way: a delta, a repair, all
+/// of it. The rest is over until there is another target, and so is what all of it does not mend.
 void push_session::failed(const wire::ack& said, time_point now) {
   const auto code = wire::parse_refusal_code(said.code);
   const wire::content_id content = transfer_->what->content;
+  const wire::transfer_kind kind = transfer_->what->kind;
   transfer_.reset();
-  if (code == wire::refusal_code::base_mismatch || code == wire::refusal_code::digest_mismatch) {
-    needs_snapshot_ = true;
+  const bool is_damaged = code == wire::refusal_code::digest_mismatch || code == wire::refusal_code::crc;
+  if (is_damaged || code == wire::refusal_code::base_mismatch) {
+    trust_ = kind == wire::transfer_kind::delta ? trust::rows : trust::nothing;
     router_.have.clear();  // what it said of them cannot be believed
   }
-  if (is_final(said) || ++attempts_ >= settings_.attempts_max) refuse(content.sum);
+  const bool is_hopeless = is_damaged && kind == wire::transfer_kind::snapshot;
+  if (is_final(said) || is_hopeless || ++attempts_ >= settings_.attempts_max) refuse(content.sum);
   decide(now);
+}
+
+void push_session::forget_refusals() {
+  refused_.clear();
+  attempts_ = 0;
+  trust_ = trust::names;
+  is_forced_ = true;
 }
 
 void push_session::refuse(const wire::digest& sum) {
@@ -303,16 +375,20 @@ void push_session::end(std::string code, std::string message) {
 }
 
 void push_session::goaway(std::string reason, duration after, duration spread) {
-  const auto milliseconds = [](duration d) {
-    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(d).count());
-  };
   std::string why = "goaway: " + reason;
   end_with(wire::goaway{std::move(reason), milliseconds(after), milliseconds(spread)}, std::move(why));
+}
+
+void push_session::turn_away(duration after) {
+  end_with(wire::session_error{"busy", "too many routers come at once", false, milliseconds(after + 1ms - 1ns)},
+           "busy: too many routers come at once");
 }
 
 void push_session::end_with(wire::message last, std::string why) {
   if (state_ == session_state::ended) return;
   transfer_.reset();
+  talk_.reset();
+  needs_all_ = false;
   orders_.clear();
   orders_.emplace_back(std::move(last));
   why_ = std::move(why);

@@ -3,7 +3,9 @@
 #include <cstdint>
 #include <list>
 #include <map>
+#include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -11,6 +13,7 @@
 #include <vector>
 
 #include "adapters/sync/artifact.hpp"
+#include "adapters/sync/repair_talk.hpp"
 #include "cellroute/base/time.hpp"
 
 namespace cellroute::sync {
@@ -20,6 +23,11 @@ struct publication {
   wire::targets target{};
   artifact_use::counted* snapshot = nullptr;                ///< null while it is made
   std::map<wire::digest, artifact_use::counted*> deltas{};  ///< by the content that they start from
+  /// Contents that a delta may start from: where it is not there yet, it is being made.
+  std::set<wire::digest> bases{};
+  /// Of the target's rows; null: none is repaired. Outlives this.
+  const key_digest* rows = nullptr;
+  std::map<repair_need, artifact_use::counted*> repairs{};  ///< those that were asked for, and are made
 };
 
 struct push_settings {
@@ -33,6 +41,9 @@ struct push_settings {
   duration transfer_idle = 10s;  ///< without a `chunk_ack` while some is due
   duration ack_timeout = 60s;    ///< of a content that came in whole
   int attempts_max = 3;          ///< of one content, where it failed for what may pass
+  /// Tables with fewer keys are sent as a whole to who has none of what deltas start from: the digests of their rows
+  /// would be longer.
+  std::uint64_t repair_keys_min = 50'000;
 };
 
 /// waiting_hello  connected; who it is is not known
@@ -90,8 +101,8 @@ class push_session {
   /// Contents that this router refused before, as its owner remembers. Before `hello`.
   void remember_refusals(std::vector<wire::digest> sums) { refused_ = std::move(sums); }
   [[nodiscard]] const std::vector<wire::digest>& refused() const { return refused_; }
-  /// A further try for every content that was refused.
-  void forget_refusals() { refused_.clear(); }
+  /// A further try for every content that was refused, by the router's memory, too, until there is another target.
+  void forget_refusals();
 
   /// What to send next; nothing is said twice. Call again once it has gone to the network.
   [[nodiscard]] std::optional<push_output> next_output();
@@ -100,6 +111,8 @@ class push_session {
   void end(std::string code, std::string message);
   /// The same, for a router that is to come again, elsewhere or later: `after`, and then within `spread`.
   void goaway(std::string reason, duration after, duration spread);
+  /// The same, for one that comes while too many do.
+  void turn_away(duration after);
   /// Why it ended; empty while it has not.
   [[nodiscard]] const std::string& why() const { return why_; }
 
@@ -107,6 +120,10 @@ class push_session {
   [[nodiscard]] std::uint64_t number() const { return number_; }
   [[nodiscard]] const router_facts& router() const { return router_; }
   [[nodiscard]] std::uint64_t bytes_sent() const { return bytes_sent_; }  ///< of contents
+  /// Whether nothing but all of the target would help it on.
+  [[nodiscard]] bool needs_all() const { return needs_all_; }
+  /// What would, where that was found out; else null.
+  [[nodiscard]] const repair_need* needs_repair() const { return talk_ ? talk_->found() : nullptr; }
 
  private:
   struct transfer {  // initialized by its maker: Clang takes no defaults here, inside the class whose member it is
@@ -123,10 +140,14 @@ class push_session {
   void on(const wire::chunk_ack& said, time_point now);
   void on(const wire::ack& said, time_point now);
   void on(const wire::pong& said, time_point now);
+  void on(const wire::repair_request& said, time_point now);
   template <class Other>
   void on(const Other&, time_point) {}
 
   void decide(time_point now);
+  void set_out(time_point now);
+  void compare(time_point now);
+  void stop_comparing(time_point now);
   void begin(artifact_use::counted& what, time_point now);
   void give_up_transfer(std::string_view why);
   void beat(time_point now);
@@ -136,7 +157,8 @@ class push_session {
   void learn_running(const wire::content_id& content, time_point now);
   [[nodiscard]] bool has(const wire::digest& sum) const;
   [[nodiscard]] bool has_refused(const wire::digest& sum) const;
-  [[nodiscard]] artifact_use::counted* best_way() const;
+  [[nodiscard]] artifact_use::counted* find_delta() const;
+  [[nodiscard]] bool may_compare() const;
   [[nodiscard]] bool is_at_target() const;
 
   const push_settings& settings_;
@@ -151,7 +173,11 @@ class push_session {
   std::uint64_t transfer_count_ = 0;
   std::vector<wire::digest> refused_;  ///< in this session or before, the oldest first
   int attempts_ = 0;
-  bool needs_snapshot_ = false;  ///< its base was not what it said
+  /// What it has is believed by its names; by the digests of its rows alone; not at all: it gets all of it.
+  enum class trust : std::uint8_t { names, rows, nothing } trust_ = trust::names;
+  std::unique_ptr<repair_talk> talk_;  // few have one
+  bool needs_all_ = false;
+  bool is_forced_ = false;  ///< what the router refused is offered to it again
   time_point heard_;
   time_point progress_;
   time_point next_beat_;

@@ -83,13 +83,13 @@ void router_link::failed(open_failure why, duration retry_after, time_point now)
 
 void router_link::closed(time_point now) {
   if (state_ == link_state::idle) return;
-  const bool was_live = state_ == link_state::live || state_ == link_state::live_base;
-  if (was_live && now - live_since_ >= settings_.stable_after) wait_.reset();
   wait(duration(0), now);
 }
 
 /// The next try goes to the next address.
 void router_link::wait(duration at_least, time_point now) {
+  const bool was_live = state_ == link_state::live || state_ == link_state::live_base;
+  if (was_live && now - live_since_ >= settings_.stable_after) wait_.reset();
   intake_.session_closed();
   base_.reset();
   base_next_.reset();
@@ -212,6 +212,10 @@ void router_link::on(const wire::ping& said, time_point now) {
   actions_.emplace_back(wire::message(std::move(answer)));
 }
 
+void router_link::on(const wire::repair& said, time_point now) {
+  if (!intake_.take(said)) break_off("control_plane_lost", "it asks for groups of rows that there are not", now);
+}
+
 void router_link::on(const wire::goaway& said, time_point now) {
   pull();
   actions_.emplace_back(close_connection{});
@@ -225,7 +229,8 @@ void router_link::on(const wire::session_error& said, time_point now) {
   actions_.emplace_back(tell{"control_plane_error", fmt::format("{}: {}", said.code, said.message)});
   if (!said.fatal && said.code != "busy") return;
   actions_.emplace_back(close_connection{});
-  wait(std::chrono::milliseconds(static_cast<std::int64_t>(said.retry_after_ms)), now);
+  const duration asked = std::chrono::milliseconds(static_cast<std::int64_t>(said.retry_after_ms));
+  wait(std::max(asked, said.code == "duplicate" ? settings_.unauthorized_wait : duration(0)), now);
 }
 
 /// Brings the actions of the intake behind those that are here.

@@ -25,8 +25,9 @@ struct link_settings {
   duration base_ping = 5s;
   int dead_after = 3;  ///< beats that did not come
   backoff_policy wait{};
-  duration unauthorized_wait = 30s;  ///< at least, after 401 or 403: nothing that we do mends it
-  duration stable_after = 60s;       ///< of a session: the next wait is a first one again
+  /// At least, after 401 or 403, and where another process has our id: nothing that we do mends it.
+  duration unauthorized_wait = 30s;
+  duration stable_after = 60s;  ///< of a session: the next wait is a first one again
 };
 
 /// Who says hello.
@@ -63,7 +64,7 @@ struct check_base_content {
   std::string text;
 };
 using link_action = std::variant<open_connection, close_connection, wire::message, send_text, check_content,
-                                 check_base_content, activate_content, drop_content, tell>;
+                                 check_base_content, activate_content, drop_content, sum_up_rows, tell>;
 
 /// The router's connection to its control plane: opens it, says hello, answers beats, and opens it again.
 ///
@@ -94,6 +95,8 @@ class router_link {
   void activated(const wire::content_id& content, bool durable) { intake_.activated(content, durable); }
   void activated(const wire::content_id& content, refusal why) { intake_.activated(content, std::move(why)); }
 
+  void summed_up(const sum_up_rows& what, std::vector<wire::digest> sums) { intake_.summed_up(what, std::move(sums)); }
+
   /// What `check_base_content` came to: the digest of what it holds, and how many keys.
   void base_checked(const wire::digest& sum, std::uint64_t keys, time_point now);
   void base_checked(refusal why);
@@ -119,6 +122,7 @@ class router_link {
   void on(const wire::ping& said, time_point now);
   void on(const wire::config_begin& said, time_point) { intake_.take(said); }
   void on(const wire::config_abort& said, time_point) { intake_.take(said); }
+  void on(const wire::repair& said, time_point now);
   void on(const wire::goaway& said, time_point now);
   void on(const wire::session_error& said, time_point now);
   void on(const wire::unknown_message&, time_point) { ++unknown_messages_; }

@@ -50,6 +50,7 @@ void describe(V& v, is_a<capabilities> auto& m) {
   v.may("max_bytes", m.content_bytes_max);
   v.may("max_keys", m.keys_max);
   v.may("comp", m.compressions);
+  v.may("repair", m.repair);
 }
 template <class V>
 void describe(V& v, is_a<resume_point> auto& m) {
@@ -98,6 +99,7 @@ void describe(V& v, is_a<config_begin> auto& m) {
   v.must("keys", m.keys);
   v.must("chunks", m.chunks);
   v.must("comp", m.compression);
+  v.may("force", m.force);
 }
 template <class V>
 void describe(V& v, is_a<config_abort> auto& m) {
@@ -140,8 +142,9 @@ void describe(V& v, is_a<pong> auto& m) {
 template <class V>
 void describe(V& v, is_a<repair_request> auto& m) {
   v.must("content", m.content);
+  v.may("base", m.base);
   v.may("groups", m.groups);
-  v.must("digests", m.sums);
+  v.may("digests", m.sums);
 }
 template <class V>
 void describe(V& v, is_a<repair> auto& m) {

@@ -49,6 +49,7 @@ struct capabilities {
   std::uint64_t content_bytes_max = 0;
   std::uint64_t keys_max = 0;
   std::vector<std::string> compressions{};
+  bool repair = false;  ///< it says where its rows differ, when it is asked
   friend bool operator==(const capabilities&, const capabilities&) = default;
 };
 
@@ -114,6 +115,7 @@ struct config_begin {
   std::uint64_t keys = 0;
   std::uint32_t chunks = 0;
   std::string compression{};  ///< `none` or `zstd`
+  bool force = false;         ///< an operator wants it tried, though it was refused before
   friend bool operator==(const config_begin&, const config_begin&) = default;
 };
 
@@ -176,21 +178,23 @@ struct pong {
   friend bool operator==(const pong&, const pong&) = default;
 };
 
-/// Router: what it holds differs from what it should be. First with the digests of all groups, then with those of the
-/// buckets of each group that the answer named.
+/// Router: what rows it has, in digests. First those of all groups, then those of the buckets of each group that was
+/// asked for.
 struct repair_request {
   static constexpr std::string_view type = "repair_req";
-  content_id content{};                 ///< what it wants to have
-  std::vector<std::uint32_t> groups{};  /// whose buckets follow; none in the first request
+  content_id content{};                 ///< what it should have
+  std::optional<digest> base{};         ///< of the content that has these rows; none: it has none that could be mended
+  std::vector<std::uint32_t> groups{};  ///< whose buckets follow; none in the first answer
   std::vector<digest> sums{};
   friend bool operator==(const repair_request&, const repair_request&) = default;
 };
 
-/// Control plane: the groups that differ. Their buckets are asked for next.
+/// Control plane: a question for digests of the rows that the router has. First for those of all groups, then for those
+/// of the buckets in the groups that differ.
 struct repair {
   static constexpr std::string_view type = "repair";
-  content_id content{};
-  std::vector<std::uint32_t> groups{};
+  content_id content{};                 ///< what it should have
+  std::vector<std::uint32_t> groups{};  ///< that differ, ascending; none in the first question
   friend bool operator==(const repair&, const repair&) = default;
 };
 

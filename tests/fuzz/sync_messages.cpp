@@ -9,6 +9,7 @@
 #include <string_view>
 #include <variant>
 
+#include "adapters/sync/content.hpp"
 #include "adapters/sync/push_session.hpp"
 #include "adapters/sync/router_link.hpp"
 #include "adapters/wire/chunk_frame.hpp"
@@ -28,6 +29,7 @@ void feed_router(std::string_view lines) {
   sync::intake_limits limits;
   limits.can.content_bytes_max = 1 << 20;
   limits.can.keys_max = 1'000;
+  limits.can.repair = true;
   sync::router_link link({}, {"r", "b", "", {}, ""}, limits, {}, 1);
   link.tick(now);
   link.opened(true, now);
@@ -41,6 +43,10 @@ void feed_router(std::string_view lines) {
     link.take_text(line, now);
     for (sync::link_action& action : link.take_actions()) {
       if (const auto* check = std::get_if<sync::check_content>(&action)) link.checked(check->what.content, 1);
+      if (const auto* rows = std::get_if<sync::sum_up_rows>(&action)) {
+        const std::size_t groups = rows->asked.groups.size();
+        link.summed_up(*rows, std::vector<wire::digest>(groups == 0 ? 64 : 64 * groups));
+      }
       if (const auto* run = std::get_if<sync::activate_content>(&action)) link.activated(run->content, true);
     }
     require(link.contents().held().size() <= 3);
@@ -50,13 +56,16 @@ void feed_router(std::string_view lines) {
 /// A control plane with one content, and a router that says these lines.
 void feed_control(std::string_view lines) {
   const time_point now(1h);
-  const sync::push_settings settings;
+  static const sync::content whole = sync::make_content("{}", key_table(), 0);
+  sync::push_settings settings;
+  settings.repair_keys_min = 0;
   sync::artifact_use::counted snapshot;
   snapshot.what.content.version = 1;
   snapshot.what.bytes.resize(100'000);
   sync::publication published;
   published.target = {0, 1, snapshot.what.content};
   published.snapshot = &snapshot;
+  published.rows = &whole.digest;
   sync::push_session session(settings, 1, now);
   session.publish(published, now);
   while (!lines.empty()) {

@@ -92,6 +92,10 @@ TEST_CASE("control API: a router that refused is offered it once more, or is sen
   const std::size_t offered = router.seen().transfers.size();
   CHECK(put(control, "/v1/routers/rt-1:resync", "", "", "POST").status() == 202);
   CHECK(eventually([&] { return router.seen().transfers.size() == offered + 1; }));
+  REQUIRE(eventually([&] { return ctl(control, {"routers"}).has("rejected"); }));
+  router.refuse(false);
+  CHECK(put(control, "/v1/routers/rt-1:resync", "", "", "POST").status() == 202);
+  CHECK(router.runs(2));
   CHECK(put(control, "/v1/routers/rt-1:goaway", "", "", "POST").status() == 202);
   CHECK(eventually([&] {
     const auto events = router.seen().events;

@@ -169,6 +169,22 @@ TEST_CASE("control push: killed and started again, it sends no content to whom h
   REQUIRE(router.runs(4));
 }
 
+TEST_CASE("control push: a router of many keys whose content is not known any more gets the rows that differ") {
+  control_process control({.routes = many_keys(60'000), .routes_name = "routes.json"});
+  native_double router(control.port(), "rt-1");
+  REQUIRE(router.runs(1, 30s));
+  const std::uint64_t whole = router.seen().content_bytes;
+  control.kill();
+  control.write_routes(many_keys(60'000, "b"));  // while nobody looks
+  control.start();
+  REQUIRE(router.runs(2, 30s));
+  CHECK((router.seen().transfers == names{"snapshot", "repair"}));
+  CHECK(router.seen().wrong.empty());
+  const std::uint64_t repair = router.seen().content_bytes - whole;
+  MESSAGE(whole << " bytes at first, " << repair << " for what differs");
+  CHECK(100 * repair < whole);
+}
+
 TEST_CASE("control push: two processes with one id: the newer one is kept, and it is an event") {
   control_process control({.routes = routes_with("acme: a")});
   websocket_double first(control.port());

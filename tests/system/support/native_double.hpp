@@ -75,6 +75,7 @@ class native_double {
     limits.can.content_bytes_max = std::uint64_t{1} << 30;
     limits.can.keys_max = 10'000'000;
     limits.can.compressions = {"zstd"};
+    limits.can.repair = true;
     sync::router_link link(settings, {id_, "boot-1", "double", {{"zone", "z1"}}, "state"}, limits, {}, 7);
     std::optional<websocket_double> socket;
     while (!stop_) {
@@ -143,6 +144,11 @@ class native_double {
           r.keys = contents_.at(next->content.sum).keys.size();
         });
         link.activated(next->content, true);
+      } else if (const auto* rows = std::get_if<sync::sum_up_rows>(&action)) {
+        const auto here = contents_.find(rows->base.sum);
+        std::vector<wire::digest> sums;
+        if (here != contents_.end()) sums = sync::sums_of(sync::sum_up(here->second, salt_), rows->asked.groups);
+        link.summed_up(*rows, std::move(sums));
       } else if (const auto* gone = std::get_if<sync::drop_content>(&action)) {
         contents_.erase(gone->content.sum);
       }

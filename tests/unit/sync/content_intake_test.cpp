@@ -189,6 +189,18 @@ TEST_CASE("content intake: what was refused for what it is stays refused; what m
   CHECK(r.begin(r.offer(c3)) == "next 0");
 }
 
+TEST_CASE("content intake: what an operator wants tried again is not refused for what it was refused for before") {
+  router r({.held = {}, .quarantined = {{sum_of('z'), "crash_loop"}, {a1.sum, "schema"}}});
+  CHECK(r.begin(r.offer(a1)) == "tell content_refused, rejected 1a schema");
+  wire::config_begin said = r.offer(a1);
+  said.force = true;
+  CHECK(r.begin(said) == "next 0");
+  CHECK((r.intake.quarantined() == std::vector{wire::quarantined_content{sum_of('z'), "crash_loop"}}));
+  CHECK(r.chunk(0) == "next 1, check 1a");
+  CHECK(r.failed(a1, wire::refusal_code::schema) == "tell content_refused, rejected 1a schema");
+  CHECK(r.begin(r.offer(a1)) == "tell content_refused, rejected 1a schema");  // no word of force: as before
+}
+
 TEST_CASE("content intake: the list of what stays refused is there to be kept, bounded, the latest last") {
   const wire::quarantined_content old{sum_of('z'), "crash_loop"};
   router r({.held = {}, .quarantined = {old}});
@@ -280,6 +292,37 @@ TEST_CASE("content intake: a transfer is given up by its end, and by another one
   CHECK(r.done().empty());
   (void)r.begin(r.offer(a1, 3));
   CHECK(r.begin(r.offer(b2, 3)) == "superseded 1a, next 0");
+}
+
+TEST_CASE("content intake: what rows run here is said when it is asked for, and only the latest question is answered") {
+  router r({.held = {a1}, .quarantined = {}});
+  const auto ask = [&r](std::vector<std::uint32_t> groups) {
+    return r.intake.take(wire::repair{b2, std::move(groups)}) ? r.done() : "out of order";
+  };
+  const auto answer = [&r](std::vector<std::uint32_t> groups, std::size_t sums) {
+    r.intake.summed_up({a1, {b2, std::move(groups)}}, std::vector<wire::digest>(sums));
+    return r.done();
+  };
+  CHECK(ask({}) == "sum up 1a");
+  CHECK(answer({}, 64) == "repair_req a 64 digests");
+  CHECK(answer({}, 64).empty());  // nobody asks any more
+  CHECK(ask({0, 63}) == "sum up 1a 0 63");
+  CHECK(ask({5}) == "sum up 1a 5");
+  CHECK(answer({0, 63}, 128).empty());
+  CHECK(answer({5}, 64) == "repair_req a 5 64 digests");
+  CHECK(ask({7}) == "sum up 1a 7");
+  CHECK(answer({7}, 0) == "repair_req 0 digests");  // it was dropped meanwhile
+  CHECK(ask({64}) == "out of order");
+  CHECK(ask({3, 3}) == "out of order");
+  CHECK(ask({4, 3}) == "out of order");
+  CHECK(ask({}) == "sum up 1a");
+  r.intake.session_closed();
+  r.intake.session_opened(10);
+  CHECK(answer({}, 64).empty());  // of the session before
+
+  router empty;
+  CHECK(empty.intake.take(wire::repair{b2, {}}));
+  CHECK(empty.done() == "repair_req 0 digests");
 }
 
 TEST_CASE("content intake: three contents are held, and those that are needed never go") {

@@ -123,6 +123,84 @@ TEST_CASE("push hub: the newest connection of a router is the router's; another 
   c.hello(c.open(), "r1", "b2");
   CHECK(c.said() == "2: error duplicate end | 3: hello_ack 3 ping");
   CHECK(c.events() == "duplicate r1, joined r1");
+  c.hub.closed(two, c.now);
+  const std::uint64_t four = c.open();
+  c.hello(four, "r1", "b1");  // the older process comes again: the newer one stays
+  CHECK(c.said() == "4: error duplicate end");
+  CHECK(c.events() == "duplicate r1");
+  CHECK(c.hub.routers().at("r1").session == 3);
+  c.hub.closed(four, c.now);
+  c.hub.closed(3, c.now);
+  c.hello(c.open(), "r1", "b1");  // once that has gone, it is the router
+  CHECK(c.said() == "5: hello_ack 5 ping");
+  c.hello(c.open(), "r1", "b2");
+  CHECK(c.said() == "5: error duplicate end | 6: hello_ack 6 ping");
+}
+
+TEST_CASE("push hub: hellos beyond a second's worth are turned away, each with a turn of its own") {
+  hub_settings few;
+  few.hellos_per_second = 4;
+  control c(few);
+  for (int i = 0; i < 4; ++i) {
+    c.hello(c.open(), "r" + std::to_string(i));
+  }
+  CHECK(c.said().find("error") == std::string::npos);
+  for (const std::uint64_t wait : {250u, 500u, 750u}) {
+    const std::uint64_t session = c.open();
+    c.hello(session, "late-" + std::to_string(wait));
+    const auto out = c.hub.next_output(session, c.now);
+    REQUIRE(out);
+    CHECK((std::get<wire::message>(*out) ==
+           wire::message(wire::session_error{"busy", "too many routers come at once", false, wait})));
+    CHECK(c.hub.has_ended(session));
+    CHECK_FALSE(c.hub.next_output(session, c.now));
+  }
+  CHECK(c.hub.turned_away() == 3);
+  CHECK_FALSE(c.hub.routers().contains("late-250"));
+  (void)c.said();
+  c.now += 250ms - 1ns;
+  c.hello(c.open(), "early");
+  CHECK(c.said() == "8: error busy end");
+  c.now += 1ns;
+  c.hello(c.open(), "late-250");
+  CHECK(c.said() == "9: hello_ack 9 ping");
+  c.now += 1h;
+  for (int i = 0; i < 5; ++i) c.hello(c.open(), "again-" + std::to_string(i));
+  CHECK(c.hub.turned_away() == 5);  // one of five: it does not save up for more than a second
+}
+
+TEST_CASE("push hub: a session of six hours, give or take a fifth, is sent away; those that came together go apart") {
+  hub_settings settings;
+  settings.hellos_per_second = 0;
+  settings.push.ping = 100h;  // none is dead
+  control c(settings);
+  constexpr int count = 200;
+  for (int i = 0; i < count; ++i) c.hello(c.open(), "r" + std::to_string(i));
+  const auto ended = [&c] {
+    c.hub.tick(c.now);
+    int ends = 0;
+    for (std::uint64_t session = 1; session <= count; ++session) ends += c.hub.has_ended(session) ? 1 : 0;
+    return ends;
+  };
+  const time_point began = c.now;
+  c.now = began + 288min - 1ns;
+  CHECK(ended() == 0);
+  for (int part = 1; part < 4; ++part) {
+    c.now = began + 288min + part * 36min;
+    CHECK(ended() > part * count / 4 - 25);
+    CHECK(ended() < part * count / 4 + 25);
+  }
+  c.now = began + 432min;
+  CHECK(ended() == count);
+  CHECK(c.hub.why_ended(1) == "goaway: its session is old");
+  hub_settings never;
+  never.session_age = 0s;
+  never.push.ping = 1000h;
+  control d(never);
+  d.hello(d.open(), "r");
+  d.now += 100h;
+  d.hub.tick(d.now);
+  CHECK_FALSE(d.hub.has_ended(1));
 }
 
 TEST_CASE("push hub: what a router refused is not sent to it in the next session, whatever that says") {
@@ -139,6 +217,31 @@ TEST_CASE("push hub: what a router refused is not sent to it in the next session
   CHECK(c.hub.routers().at("r1").state == session_state::rejected);
   c.hello(c.open(), "r2");
   CHECK(c.said() == "3: hello_ack 3 ping 1a begin snapshot 1a chunk 0");
+}
+
+TEST_CASE("push hub: that a router needs all of it is known, and asked for once") {
+  control c;
+  CHECK_FALSE(c.hub.take_needs());
+  c.hello(c.open(), "r1");
+  CHECK_FALSE(c.hub.take_needs());  // there is nothing yet
+  publication what;
+  what.target = {1, 1, a1};
+  c.hub.publish(what, c.now);
+  CHECK(c.hub.take_needs());
+  CHECK_FALSE(c.hub.take_needs());
+  CHECK(c.hub.routers().at("r1").needs_all);
+  c.publish(a1);
+  CHECK_FALSE(c.hub.routers().at("r1").needs_all);
+}
+
+TEST_CASE("push hub: a router for which a whole content does not come out as it was sent is told of as damaged") {
+  control c;
+  c.publish(a1);
+  const std::uint64_t one = c.open();
+  c.hello(one, "r1");
+  c.ack(one, wire::ack_status::rejected, a1, "digest_mismatch");
+  CHECK(c.events() == "joined r1, refused r1 1a digest_mismatch: , corrupted r1 1a digest_mismatch: ");
+  CHECK(c.hub.routers().at("r1").state == session_state::rejected);
 }
 
 TEST_CASE("push hub: one session too many is not opened, and one record too many forgets who left first") {

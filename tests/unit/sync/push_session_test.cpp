@@ -152,8 +152,19 @@ TEST_CASE("push session: what it refuses for what it is is not sent again") {
   CHECK(c.publish(b2) == "ping 2b, begin snapshot 2b, chunk 0, chunk 1");
   CHECK(c.publish(content_of(3, 'a')) == "ping 3a, abort");
   CHECK(c.state() == "rejected");
+}
+
+TEST_CASE("push session: an operator has what was refused sent again, by force, until there is another target") {
+  control c;
+  (void)c.publish(a1);
+  (void)c.hello();
+  (void)c.ack(ack_status::rejected, a1, 1, "schema");
   c.session.forget_refusals();
-  CHECK(c.publish(content_of(4, 'a')) == "ping 4a, begin snapshot 4a, chunk 0, chunk 1");
+  c.session.publish(c.published, c.now);
+  CHECK(c.said() == "begin snapshot 1a by force, chunk 0, chunk 1");
+  CHECK(c.ack(ack_status::rejected, a1, 2, "schema").empty());
+  CHECK(c.state() == "rejected");
+  CHECK(c.publish(b2) == "ping 2b, begin snapshot 2b, chunk 0, chunk 1");
 }
 
 TEST_CASE("push session: what it refused in an earlier session is not sent either") {

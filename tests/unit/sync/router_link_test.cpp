@@ -108,8 +108,11 @@ TEST_CASE("router link: what ends a session") {
       {"a damaged chunk", [](router& r) { r.link.take_binary(std::as_bytes(std::span("CRC")), r.now); },
        "tell control_plane_lost, close"},
       {"goaway", [](router& r) { r.link.take_text(wire::write_message(wire::goaway{}), r.now); }, "close"},
+      {"a question for groups that there are not",
+       [](router& r) { r.link.take_text(wire::write_message(wire::repair{a1, {64}}), r.now); },
+       "tell control_plane_lost, close"},
       {"a fatal error",
-       [](router& r) { r.link.take_text(R"({"type":"error","code":"duplicate","fatal":true})", r.now); },
+       [](router& r) { r.link.take_text(R"({"type":"error","code":"protocol","fatal":true})", r.now); },
        "tell control_plane_error, close"},
   };
   for (const end_case& row : rows) {
@@ -124,6 +127,35 @@ TEST_CASE("router link: what ends a session") {
     r.now = r.link.next_tick();
     CHECK(r.tick() == "open 0");
   }
+}
+
+TEST_CASE("router link: how long it waits, where its session is taken away") {
+  struct away_case {
+    std::string_view says;
+    std::string_view text;
+    duration at_least;
+    duration at_most;
+  };
+  const away_case rows[] = {
+      {"too many come", R"({"type":"error","code":"busy","retry_after_ms":1500})", 1500ms, 1750ms},
+      {"another process has its id: no haste mends it", R"({"type":"error","code":"duplicate","fatal":true})", 30s,
+       31s},
+      {"it is to come later, with others", R"({"type":"goaway","after_ms":1000,"spread_ms":2000})", 1s, 3250ms},
+  };
+  for (const away_case& row : rows) {
+    CAPTURE(row.says);
+    router r;
+    r.live();
+    (void)r.told_text(row.text);
+    CHECK(r.state() == "idle");
+    CHECK(r.link.next_tick() >= r.now + row.at_least);
+    CHECK(r.link.next_tick() <= r.now + row.at_most);
+  }
+  router early;
+  (void)early.tick();
+  (void)early.opened();
+  CHECK(early.told_text(rows[0].text) == "tell control_plane_error, close");  // in place of hello_ack
+  CHECK(early.link.next_tick() >= early.now + 1500ms);
 }
 
 TEST_CASE("router link: what does not end a session") {
@@ -199,7 +231,7 @@ TEST_CASE("router link: tries grow apart, and a session that lasted makes the ne
     r.now += 5s;
     (void)r.told(wire::ping{1, std::nullopt});
   }
-  r.link.closed(r.now);
+  (void)r.told(wire::goaway{});  // however it ends
   CHECK(r.link.next_tick() - r.now <= 250ms);
 }
 

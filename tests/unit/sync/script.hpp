@@ -22,6 +22,12 @@ inline wire::content_id content_of(std::uint64_t version, char name, std::uint64
 inline std::string name_of(const wire::digest& sum) { return std::string(1, static_cast<char>(sum.front())); }
 inline std::string name_of(const wire::content_id& c) { return std::to_string(c.version) + name_of(c.sum); }
 
+inline std::string groups_of(const std::vector<std::uint32_t>& groups) {
+  std::string text;
+  for (const std::uint32_t group : groups) text += " " + std::to_string(group);
+  return text;
+}
+
 /// What a machine does, in a few words a piece: rows of tests compare these.
 struct in_words {
   std::string operator()(const wire::hello& m) const {
@@ -34,7 +40,8 @@ struct in_words {
   std::string operator()(const wire::hello_ack& m) const { return "hello_ack " + std::to_string(m.session); }
   std::string operator()(const wire::config_begin& m) const {
     const std::string_view kinds[] = {"snapshot", "delta", "repair"};
-    return "begin " + std::string(kinds[static_cast<std::size_t>(m.kind)]) + " " + name_of(m.content);
+    return "begin " + std::string(kinds[static_cast<std::size_t>(m.kind)]) + " " + name_of(m.content) +
+           (m.force ? " by force" : "");
   }
   std::string operator()(const wire::config_abort&) const { return "abort"; }
   std::string operator()(const wire::chunk_ack& m) const { return "next " + std::to_string(m.next); }
@@ -49,8 +56,11 @@ struct in_words {
   std::string operator()(const wire::pong& m) const {
     return "pong" + (m.running ? " " + name_of(*m.running) : std::string());
   }
-  std::string operator()(const wire::repair_request&) const { return "repair_req"; }
-  std::string operator()(const wire::repair&) const { return "repair"; }
+  std::string operator()(const wire::repair_request& m) const {
+    return "repair_req" + (m.base ? " " + name_of(*m.base) : std::string()) + groups_of(m.groups) + " " +
+           std::to_string(m.sums.size()) + " digests";
+  }
+  std::string operator()(const wire::repair& m) const { return "repair " + name_of(m.content) + groups_of(m.groups); }
   std::string operator()(const wire::goaway&) const { return "goaway"; }
   std::string operator()(const wire::session_error& m) const { return "error " + m.code; }
   std::string operator()(const wire::unknown_message&) const { return "?"; }
@@ -58,6 +68,7 @@ struct in_words {
   std::string operator()(const send_chunk& c) const { return "chunk " + std::to_string(c.seq); }
   std::string operator()(const check_content& c) const { return "check " + name_of(c.what.content); }
   std::string operator()(const activate_content& a) const { return "activate " + name_of(a.content); }
+  std::string operator()(const sum_up_rows& s) const { return "sum up " + name_of(s.base) + groups_of(s.asked.groups); }
   std::string operator()(const drop_content& d) const { return "drop " + name_of(d.content); }
   std::string operator()(const tell& t) const { return "tell " + t.event; }
   std::string operator()(const open_connection& o) const { return "open " + std::to_string(o.address); }

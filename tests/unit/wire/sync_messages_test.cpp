@@ -35,7 +35,7 @@ std::vector<message_case> message_cases() {
   whole.labels = {{"zone", "a \"1\""}, {"fleet", "edge"}};
   whole.have = {content(1), content(2)};
   whole.source = "state";
-  whole.can = {32'768, 4, 1 << 30, 10'000'000, {"zstd"}};
+  whole.can = {32'768, 4, 1 << 30, 10'000'000, {"zstd"}, true};
   whole.resume = resume_point{digest_of(1), 9};
   whole.quarantined = {{digest_of(2), "crash_loop"}};
   const std::string c1 = R"({"epoch":3,"version":1,"digest":")" + a1 + R"("})";
@@ -45,7 +45,7 @@ std::vector<message_case> message_cases() {
               R"("labels":{"zone":"a \"1\"","fleet":"edge"},"have":[)" +
                   c1 + "," + c2 +
                   R"(],"source":"state","caps":{"chunk":32768,"window":4,"max_bytes":1073741824,"max_keys":10000000,)"
-                  R"("comp":["zstd"]},"resume":{"artifact":")" +
+                  R"("comp":["zstd"],"repair":true},"resume":{"artifact":")" +
                   a1 + R"(","next":9},"quarantined":[{"digest":")" + a2 + R"(","code":"crash_loop"}]})"},
       {hello{.router_id = "r", .boot_id = "b"},
        R"({"type":"hello","proto":1,"router_id":"r","boot_id":"b","caps":{"chunk":32768,"window":4}})"},
@@ -56,6 +56,9 @@ std::vector<message_case> message_cases() {
        R"({"type":"config_begin","transfer":9,"kind":"delta","base":")" + a1 + R"(","content":)" + c2 +
            R"(,"label":"spring","artifact":")" + a1 +
            R"(","bytes":100,"raw_bytes":200,"keys":3,"chunks":1,"comp":"zstd"})"},
+      {config_begin{9, transfer_kind::snapshot, {}, content(2), "", digest_of(1), 100, 200, 3, 1, "none", true},
+       R"({"type":"config_begin","transfer":9,"kind":"snapshot","content":)" + c2 + R"(,"artifact":")" + a1 +
+           R"(","bytes":100,"raw_bytes":200,"keys":3,"chunks":1,"comp":"none","force":true})"},
       {config_abort{9, "superseded"}, R"({"type":"config_abort","transfer":9,"reason":"superseded"})"},
       {chunk_ack{9, 4}, R"({"type":"chunk_ack","transfer":9,"next":4})"},
       {ack{ack_status::applied, content(1), 5, 9, true, false, 12, 3, "", ""},
@@ -74,8 +77,11 @@ std::vector<message_case> message_cases() {
       {pong{8, content(2), "push", 60, 1, 1'000, 2},
        R"({"type":"pong","seq":8,"running":)" + c2 +
            R"(,"source":"push","uptime_s":60,"boots":1,"requests":1000,"errors":2})"},
-      {repair_request{content(2), {0, 63}, {digest_of(1), digest_of(2)}},
-       R"({"type":"repair_req","content":)" + c2 + R"(,"groups":[0,63],"digests":[")" + a1 + R"(",")" + a2 + R"("]})"},
+      {repair_request{content(2), digest_of(1), {0, 63}, {digest_of(1), digest_of(2)}},
+       R"({"type":"repair_req","content":)" + c2 + R"(,"base":")" + a1 + R"(","groups":[0,63],"digests":[")" + a1 +
+           R"(",")" + a2 + R"("]})"},
+      {repair_request{content(2), std::nullopt, {}, {}}, R"({"type":"repair_req","content":)" + c2 + "}"},
+      {repair{content(2), {}}, R"({"type":"repair","content":)" + c2 + "}"},
       {repair{content(2), {17}}, R"({"type":"repair","content":)" + c2 + R"(,"groups":[17]})"},
       {goaway{"restart", 100, 5'000}, R"({"type":"goaway","reason":"restart","after_ms":100,"spread_ms":5000})"},
       {session_error{"duplicate", "another router has this id", true, 0},
