@@ -274,7 +274,7 @@ void push_session::on(const wire::ack& said, time_point now) {
       break;
     case wire::ack_status::prepared:
       if (is_of_transfer) transfer_.reset();
-      if (!has(said.content.sum)) router_.have.push_back(said.content);
+      note_held(said.content, router_.running ? 1 : 0);
       decide(now);
       break;
     case wire::ack_status::superseded:
@@ -283,10 +283,13 @@ void push_session::on(const wire::ack& said, time_point now) {
       break;
     case wire::ack_status::rejected:
       router_.last_refusal = said;
+      std::erase_if(router_.have, [&said](const wire::content_id& c) { return c.sum == said.content.sum; });
       if (is_of_transfer) {
         failed(said, now);
-      } else if (is_final(said)) {  // of a content that was given up meanwhile: it may be published again
-        refuse(said.content.sum);
+      } else {
+        // Of a content that was given up meanwhile, which may be published again; or that could not be activated.
+        const bool is_wanted = published_ != nullptr && published_->target.run.sum == said.content.sum;
+        if (is_final(said) || (is_wanted && ++attempts_ >= settings_.attempts_max)) refuse(said.content.sum);
         decide(now);
       }
       break;
@@ -333,11 +336,18 @@ void push_session::learn_running(const wire::content_id& content, time_point now
   // What runs has come, even where the word of it was lost.
   if (transfer_ && transfer_->what->content.sum == content.sum) transfer_.reset();
   router_.running = content;
-  std::erase_if(router_.have, [&content](const wire::content_id& c) { return c.sum == content.sum; });
-  router_.have.insert(router_.have.begin(), content);
-  constexpr std::size_t have_max = 16;
-  if (router_.have.size() > have_max) router_.have.pop_back();
+  note_held(content, 0);
   decide(now);
+}
+
+/// As a router keeps them: what was checked goes behind what runs, and the oldest goes. Who were believed to have more
+/// than it has would wait for ever for what it let go.
+void push_session::note_held(const wire::content_id& content, std::size_t place) {
+  constexpr std::size_t held_max = 3;  // of every router, at least
+  auto& have = router_.have;
+  std::erase_if(have, [&content](const wire::content_id& c) { return c.sum == content.sum; });
+  have.insert(have.begin() + static_cast<std::ptrdiff_t>(std::min(place, have.size())), content);
+  if (have.size() > held_max) have.resize(held_max);
 }
 
 bool push_session::has_output() const {

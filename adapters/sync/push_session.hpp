@@ -155,6 +155,7 @@ class push_session {
   void refuse(const wire::digest& sum);
   void end_with(wire::message last, std::string why);
   void learn_running(const wire::content_id& content, time_point now);
+  void note_held(const wire::content_id& content, std::size_t place);
   [[nodiscard]] bool has(const wire::digest& sum) const;
   [[nodiscard]] bool has_refused(const wire::digest& sum) const;
   [[nodiscard]] artifact_use::counted* find_delta() const;

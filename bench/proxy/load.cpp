@@ -3,7 +3,7 @@
 /// Three ways to load: closed loop (each connection sends as soon as it was answered), fixed rate (`--rate`; latency
 /// counts from the instant at which a request was due, so a stalled proxy cannot hide), idle (`--idle`; connections
 /// that were answered once and stay). At the end it drains: some proxies take a client that leaves amid a request for a
-/// failed upstream.
+/// failed upstream. SIGTERM ends the counting, as the end of its time does.
 ///
 /// The CPU time of the processes named by `--cpu-of` is read when the counting starts and when it ends, by this
 /// process, so that requests and CPU time belong to exactly the same window.
@@ -17,6 +17,7 @@
 #include <deque>
 #include <filesystem>
 #include <fstream>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,8 @@ namespace {
 constexpr std::size_t answer_head_limit_bytes = 64U * 1024;
 constexpr std::size_t failures_max = 1'000;      // past that the run says nothing, and would only spin
 constexpr std::size_t samples_max = 10'000'000;  // latencies kept; more requests are counted, but not ranked
+
+volatile std::sig_atomic_t is_asked_to_stop = 0;
 
 std::int64_t now_ns() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
@@ -63,9 +66,11 @@ struct tally {
   std::uint64_t reconnects = 0;
   std::uint64_t undrained = 0;
   std::vector<std::uint32_t> latencies_us_x16;  ///< sixteenths of a microsecond
+  std::vector<timed_answer> each;               ///< where they are recorded
 
-  void sample(std::int64_t latency_ns) {
+  void sample(std::int64_t due_ns, std::int64_t latency_ns, bool is_recorded) {
     constexpr std::int64_t most = 0xffff'ffff;
+    if (is_recorded && each.size() < samples_max) each.push_back({due_ns, latency_ns});
     if (latencies_us_x16.size() < samples_max)
       latencies_us_x16.push_back(static_cast<std::uint32_t>(std::clamp<std::int64_t>(latency_ns * 2 / 125, 0, most)));
   }
@@ -114,7 +119,8 @@ class generator {
     for (;;) {
       const std::int64_t now = now_ns();
       if (stage_ == stage::warming && now >= count_at_ns) start_counting(now);
-      if (stage_ != stage::draining && (now >= stop_at_ns || is_done())) stop_counting(now);
+      const bool is_over = now >= stop_at_ns || is_asked_to_stop != 0 || is_done();
+      if (stage_ != stage::draining && is_over) stop_counting(now);
       if (stage_ == stage::draining && (now >= counted_to_ns_ + to_ns(with_.drain_seconds) || is_quiet())) break;
       if (with_.rate > 0) ask_what_is_due(now);
       for (const epoll_event& event : events_.wait(pause_ns(now, count_at_ns, stop_at_ns)))
@@ -133,6 +139,15 @@ class generator {
                 result_.percentile_us(0.99), own_cpu_seconds_);
     for (std::size_t at = 0; at < cpu_seconds_.size(); ++at) std::printf("%s%.6f", at > 0 ? "," : "", cpu_seconds_[at]);
     std::printf("]}\n");
+  }
+
+  /// Writes each answer that was counted, as `timed_answer` lies in memory.
+  void record() const {
+    std::ofstream out(with_.record, std::ios::binary);
+    const auto bytes = std::as_bytes(std::span(result_.each));
+    out.write(static_cast<const char*>(static_cast<const void*>(bytes.data())),
+              static_cast<std::streamsize>(bytes.size()));
+    if (!out.flush()) die("cannot write " + with_.record);
   }
 
   [[nodiscard]] bool is_clean() const { return result_.failed + result_.wrong + result_.undrained == 0; }
@@ -352,7 +367,7 @@ class generator {
     const std::int64_t now = now_ns();
     if (stage_ == stage::counting) ++result_.completed;
     const bool is_sampled = with_.rate > 0 ? by.due_ns >= counted_from_ns_ : stage_ == stage::counting;
-    if (is_sampled && stage_ != stage::warming) result_.sample(now - by.due_ns);
+    if (is_sampled && stage_ != stage::warming) result_.sample(by.due_ns, now - by.due_ns, !with_.record.empty());
   }
 
   const options& with_;
@@ -465,16 +480,19 @@ int main(int argc, char** argv) {
   app.add_flag("--direct", with.direct, "the port is an upstream's: no decision to verify");
   app.add_flag("--verify", with.verify, "each answer must name its key's cell, and come from it");
   app.add_option("--idle", with.idle, "hold so many idle connections, step by step: 1000,5000")->delimiter(',');
+  app.add_option("--record", with.record, "a file for the instant and the latency of each answer that was counted");
   app.add_option("--cpu-of", with.cpu_of, "process ids, comma-separated, whose CPU time to sum; may be repeated")
       ->take_all();
   CLI11_PARSE(app, argc, argv);
 
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // never outlive the runner
+  std::signal(SIGTERM, [](int) { is_asked_to_stop = 1; });
   raise_descriptor_limit();
   key_list keys(with.keys_file);
   if (!with.idle.empty()) return idler(with, keys).run() ? 0 : 1;
   generator load(with, keys);
   load.run();
+  if (!with.record.empty()) load.record();
   load.print();
   return load.is_clean() ? 0 : 1;
 }

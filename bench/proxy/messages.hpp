@@ -13,6 +13,12 @@
 /// What the generator is told, what it sends, and what it reads in an answer.
 namespace cellroute::bench {
 
+/// One line of `--record`: when the request was due, by the steady clock, and how long it took.
+struct timed_answer {
+  std::int64_t due_ns = 0;
+  std::int64_t latency_ns = 0;
+};
+
 /// The generator's command line.
 struct options {
   std::uint16_t port = 0;
@@ -30,6 +36,7 @@ struct options {
   bool verify = false;
   std::vector<std::size_t> idle;
   std::vector<std::string> cpu_of;
+  std::string record;
 };
 
 /// The keys of a file with lines `key<TAB>cell`, kept as one text: a million of them is a normal input.

@@ -144,7 +144,7 @@ bucket_rows rows_in_buckets(const key_table&&, std::span<const std::uint16_t>, s
 
 /// What makes `from` the same rows as `to`. Placements are compared by name.
 ///
-/// Cost: one look-up for each key of each table.
+/// Cost: one look-up for each key of `to`, and where a row was removed for each of `from`.
 [[nodiscard]] inline row_changes changes_between(const key_table& from, const key_table& to) {
   const outcome_list names(to.outcomes());
   std::vector<std::optional<std::uint16_t>> number;  // of an outcome of `from`, in `to`
@@ -152,13 +152,17 @@ bucket_rows rows_in_buckets(const key_table&&, std::span<const std::uint16_t>, s
   std::vector<std::uint16_t> first;  // of the outcomes of `to` that have one text
   for (const std::string_view name : to.outcomes()) first.push_back(*names.find(name));
   std::vector<key_change> changes;
+  std::size_t kept = 0;  // keys of both
   to.for_each([&](std::string_view key, std::uint16_t outcome) {
     const std::optional<std::uint16_t> before = from.find(key);
+    kept += before ? 1 : 0;
     if (!before || number[*before] != first[outcome]) changes.push_back({key, outcome});
   });
-  from.for_each([&](std::string_view key, std::uint16_t) {
-    if (!to.find(key)) changes.push_back({key, std::nullopt});
-  });
+  if (kept != from.size()) {
+    from.for_each([&](std::string_view key, std::uint16_t) {
+      if (!to.find(key)) changes.push_back({key, std::nullopt});
+    });
+  }
   return changes_of({to.outcomes().begin(), to.outcomes().end()}, std::move(changes));
 }
 row_changes changes_between(const key_table&&, const key_table&) = delete;

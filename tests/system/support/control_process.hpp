@@ -20,6 +20,7 @@ struct control_setup {
   std::string settings{};                      ///< further sections of the settings
   std::string listener{};                      ///< further keys of the listener, each with a comma before it
   std::vector<std::pair<std::string, std::string>> files{};  ///< beside them, for the owner alone: name and content
+  std::vector<std::string> environment{};                    ///< NAME=VALUE
 };
 
 /// `cellroute-control` as a user runs it: follows `routes` in a folder of its own, and keeps its store there.
@@ -48,7 +49,7 @@ class control_process {
 
   void start() {
     const std::vector<std::string> command{control_path(), "--config", (folder_.path() / "control.yaml").string()};
-    process_.emplace(command, std::vector<std::string>{}, 0);
+    process_.emplace(command, setup_.environment, 0);
     if (!process_->wait_line(R"("event":"listening")")) FAIL("it did not start:\n" << process_->output());
   }
   /// Ends it without a word.

@@ -117,6 +117,40 @@ TEST_CASE("push session: who has the content already is sent none") {
   CHECK(c.state() == "behind");
 }
 
+TEST_CASE("push session: a router keeps three contents; what it let go is sent again") {
+  control c;
+  (void)c.publish(a1);
+  (void)c.hello({a1});
+  for (const wire::content_id& next : {b2, c3, content_of(4, 'd')}) {
+    (void)c.publish(next);
+    (void)c.ack(ack_status::applied, next, next.version - 1);
+  }
+  CHECK(c.publish(content_of(5, 'b')) == "ping 5b");  // d, c and b are there
+  (void)c.ack(ack_status::applied, content_of(5, 'b'), 0);
+  CHECK(c.publish(content_of(6, 'a')) == "ping 6a, begin snapshot 6a, chunk 0, chunk 1");
+  CHECK(c.ack(ack_status::prepared, content_of(6, 'a'), 4).empty());
+  CHECK(c.ack(ack_status::applied, content_of(6, 'a'), 0).empty());
+  // What was checked and did not run is behind what runs, and let the oldest go.
+  (void)c.publish(content_of(7, 'e'));
+  (void)c.ack(ack_status::prepared, content_of(7, 'e'), 5);
+  CHECK(c.publish(content_of(8, 'b')) == "ping 8b");
+  CHECK(c.publish(content_of(9, 'd')) == "ping 9d, begin snapshot 9d, chunk 0, chunk 1");
+}
+
+TEST_CASE("push session: what was checked and could not be activated is not there any more, and is tried again") {
+  control c;
+  (void)c.publish(a1);
+  (void)c.hello({a1});
+  (void)c.publish(b2);
+  for (std::uint64_t transfer = 1; transfer < 3; ++transfer) {
+    CHECK(c.ack(ack_status::prepared, b2, transfer).empty());
+    CHECK(c.ack(ack_status::rejected, b2, 0, "no_memory") == "begin snapshot 2b, chunk 0, chunk 1");
+  }
+  CHECK(c.ack(ack_status::prepared, b2, 3).empty());
+  CHECK(c.ack(ack_status::rejected, b2, 0, "no_memory").empty());
+  CHECK(c.state() == "rejected");
+}
+
 TEST_CASE("push session: from what it has by a delta, else by a snapshot, and by nothing while none is made") {
   control c;
   (void)c.hello({a1});
