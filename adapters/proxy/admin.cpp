@@ -48,6 +48,8 @@ std::string_view to_string(readiness state) {
       return "starting";
     case readiness::unconfigured:
       return "unconfigured";
+    case readiness::stale:
+      return "stale";
     case readiness::ready:
       return "ready";
     case readiness::draining:

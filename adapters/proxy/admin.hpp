@@ -22,6 +22,7 @@ namespace cellroute::proxy {
 enum class readiness : std::uint8_t {
   starting,
   unconfigured,  ///< nothing has come from the control plane yet, and the file has no routing
+  stale,         ///< what runs was not confirmed for `process.max_config_age`; it serves on
   ready,
   draining,
 };

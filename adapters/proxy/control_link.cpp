@@ -77,6 +77,7 @@ control_link::~control_link() {
 sync::link_settings control_link::settings_of(const control_link_options& options) {
   sync::link_settings made;
   made.addresses = options.urls.size();
+  if (options.backoff) made.wait = made.base_wait = *options.backoff;
   return made;
 }
 

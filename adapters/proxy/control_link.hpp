@@ -39,8 +39,9 @@ class content_handler {
 
 struct control_link_options {
   std::vector<wire::control_plane_url> urls{};
-  std::string token_file{};      ///< as the process opens it; empty: none
-  io::tls_client_options tls{};  ///< of urls with `wss`; files as the process opens them
+  std::string token_file{};                       ///< as the process opens it; empty: none
+  io::tls_client_options tls{};                   ///< of urls with `wss`; files as the process opens them
+  std::optional<sync::backoff_policy> backoff{};  ///< none: as the protocol that is spoken asks for
   sync::router_identity who{};
   sync::intake_limits limits{};
   sync::intake_memory memory{};

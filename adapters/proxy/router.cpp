@@ -513,6 +513,13 @@ void router::sample_rate(time_point now) {
   rate_.sample(finished, now);
 }
 
+readiness router::ready() const {
+  const readiness state = state_.load(std::memory_order_relaxed);
+  const std::optional<duration>& age_max = configuration_.local.process.config_age_max;
+  if (state != readiness::ready || !pushed_ || !age_max) return state;
+  return facts_of_control_plane().confirmed_age > *age_max ? readiness::stale : state;
+}
+
 control_plane_facts router::facts_of_control_plane() const {
   const control_link& link = pushed_->link();
   io::loop_clock clock;

@@ -88,7 +88,7 @@ class router final : private admin_source,
   [[nodiscard]] static start_error log_failed(const process::log_open_error& error);
   [[nodiscard]] static http1::head_limits limits_of(const wire::http_settings& http);
 
-  [[nodiscard]] readiness ready() const override { return state_.load(std::memory_order_relaxed); }
+  [[nodiscard]] readiness ready() const override;
   [[nodiscard]] std::string_view config_origin() const override { return to_string(origin_); }
   [[nodiscard]] std::string config_file() const override { return configuration_.file; }
   [[nodiscard]] wall_time config_applied_at() const override { return applied_at_; }

@@ -225,6 +225,8 @@ void router::start_control_plane() {
   link.tls.ca_file = file(wished.tls.ca_file);
   link.tls.cert_file = file(wished.tls.cert_file);
   link.tls.key_file = file(wished.tls.key_file);
+  if (wished.backoff) link.backoff = {wished.backoff->min, wished.backoff->max};
+  if (!wished.ring.empty()) link.who.labels.push_back({"ring", wished.ring});
   link.seed = options_.seed;
   link.who.build = options_.version;
   link.who.source = to_string(origin_);

@@ -30,6 +30,12 @@ class backoff {
     bound_ = std::min(2 * bound_, policy_.longest);
     return duration(static_cast<std::int64_t>(rng.below(range)));
   }
+  /// From now on by other bounds; how often it has failed is kept where they are the same.
+  void use(backoff_policy policy) {
+    if (policy == policy_) return;
+    policy_ = policy;
+    reset();
+  }
   /// What was tried has held: the next failure is a first one.
   void reset() { bound_ = policy_.first; }
   /// The longest that the next wait can be.

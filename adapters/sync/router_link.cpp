@@ -55,6 +55,7 @@ void router_link::tick(time_point now) {
 
 void router_link::opened(bool is_native, time_point now) {
   if (state_ != link_state::connecting) return;  // it was given up
+  wait_.use(is_native ? settings_.wait : settings_.base_wait);
   if (!is_native) {
     state_ = link_state::live_base;
     live_since_ = now;

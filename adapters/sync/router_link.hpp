@@ -23,8 +23,9 @@ struct link_settings {
   duration hello_timeout = 5s;
   duration ping = 2s;  ///< until the control plane says its own
   duration base_ping = 5s;
-  int dead_after = 3;  ///< beats that did not come
-  backoff_policy wait{};
+  int dead_after = 3;                 ///< beats that did not come
+  backoff_policy wait{};              ///< between tries, at a control plane that speaks `cellroute.v1`
+  backoff_policy base_wait{1s, 60s};  ///< and at one that speaks the base protocol
   /// At least, after 401 or 403, and where another process has our id: nothing that we do mends it.
   duration unauthorized_wait = 30s;
   duration stable_after = 60s;  ///< of a session: the next wait is a first one again

@@ -48,7 +48,8 @@ void add_ctl(CLI::App& app, ctl_request& asked) {
   ctl->add_option("--url", asked.url, "The control plane; http://127.0.0.1:8081 unless given")
       ->envname("CELLROUTE_CONTROL_URL");
   ctl->add_option("--token-file", asked.token_file, "A file with the token")->envname("CELLROUTE_TOKEN_FILE");
-  ctl->add_option("--ca-file", asked.ca_file, "Whom to believe that it is the control plane, for https");
+  ctl->add_option("--ca-file", asked.ca_file, "Whom to believe that it is the control plane, for https")
+      ->envname("CELLROUTE_CA_FILE");
   ctl->add_flag("--json", asked.as_json, "Print JSON");
   ctl->footer(
       "Examples:\n"

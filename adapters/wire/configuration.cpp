@@ -149,9 +149,31 @@ void control_plane_has_an_address(const configuration& c, violations& found) {
   found.push_back({"control_plane.urls", "must have at least one item"});
 }
 
-constexpr local_rule local_rules[] = {listeners_have_names_of_their_own, addresses_do_not_collide,
-                                      one_field_fits_into_a_head,        key_and_request_id_have_headers_of_their_own,
-                                      access_fields_are_of_their_preset, control_plane_has_an_address};
+void waits_grow(const configuration& c, violations& found) {
+  if (!c.local.control_plane || !c.local.control_plane->backoff) return;
+  const backoff_settings& backoff = *c.local.control_plane->backoff;
+  if (backoff.max >= backoff.min) return;
+  found.push_back({"control_plane.backoff.max",
+                   fmt::format("must not be shorter than min, which is {}", print_duration(backoff.min))});
+}
+
+/// As staged rollouts will choose by it.
+void ring_is_a_name(const configuration& c, violations& found) {
+  if (!c.local.control_plane) return;
+  const std::string& ring = c.local.control_plane->ring;
+  constexpr std::string_view allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+  if (ring.size() <= 64 && ring.find_first_not_of(allowed) == std::string::npos) return;
+  found.push_back({"control_plane.ring", "must be a name of at most 64 letters, digits, - _ and ."});
+}
+
+constexpr local_rule local_rules[] = {listeners_have_names_of_their_own,
+                                      addresses_do_not_collide,
+                                      one_field_fits_into_a_head,
+                                      key_and_request_id_have_headers_of_their_own,
+                                      access_fields_are_of_their_preset,
+                                      control_plane_has_an_address,
+                                      waits_grow,
+                                      ring_is_a_name};
 
 /// A field that could not be read leaves a gap that a rule would complain about again: the first complaint is enough.
 class first_complaints {

@@ -102,6 +102,10 @@ class printer {
     value ? map(name, *value) : put_off(name);
   }
   template <class T>
+  void map_or(std::string_view name, std::string_view word, std::optional<T>& value) {
+    value ? map(name, *value) : put(name, node_kind::plain, std::string(word));
+  }
+  template <class T>
   void maps(std::string_view name, std::vector<T>& values) {
     std::vector<node> items;
     for (T& value : values) {

@@ -194,7 +194,8 @@ void describe(auto& v, process_settings& process) {
   v.map("drain", drain);
   v.parse("state_dir", process.state_dir, parse_folder_name);
   v.map_or_off("privileges", process.privileges);
-  v.later({"zone", "files_dir", "max_config_age"});
+  v.time_or_off("max_config_age", process.config_age_max, 1s);
+  v.later({"zone", "files_dir"});
 }
 
 void describe(auto& v, listener_limits& limits) {
@@ -304,6 +305,11 @@ void describe(auto& v, guard_settings& guard) {
   v.count("min_keys", guard.keys_min, range{0, 1'000'000'000});
 }
 
+void describe(auto& v, backoff_settings& backoff) {
+  v.time("min", backoff.min);
+  v.time("max", backoff.max);
+}
+
 void describe(auto& v, control_plane_settings& control_plane) {
   v.list("urls", control_plane.urls, parse_control_plane_url);
   v.text_if("token_file", control_plane.token_file);
@@ -311,7 +317,8 @@ void describe(auto& v, control_plane_settings& control_plane) {
   v.text_if("cert_file", control_plane.tls.cert_file);
   v.text_if("key_file", control_plane.tls.key_file);
   v.require("urls", "urls: [\"wss://control-plane:8081/connect\"]");
-  v.later({"ring", "backoff"});
+  v.text_if("ring", control_plane.ring);
+  v.map_or("backoff", "auto", control_plane.backoff);
 }
 
 void describe(auto& v, settings& local) {

@@ -232,10 +232,15 @@ class section {
   /// The same, or nothing of it.
   template <class T>
   void map_or_off(std::string_view name, std::optional<T>& out) {
+    map_or(name, "off", out);
+  }
+  /// The same, where `word` stands for nothing of it.
+  template <class T>
+  void map_or(std::string_view name, std::string_view word, std::optional<T>& out) {
     note(name, field_kind::map);
     const node* found = find(name);
     if (found == nullptr) return;
-    if (is_off(found->text)) return out.reset();
+    if (word == "off" ? is_off(found->text) : found->text == word) return out.reset();
     section inner(*found, path(name), mistakes_);
     describe(inner, out.emplace());
   }

@@ -62,10 +62,13 @@ struct privilege_settings {
 };
 
 struct process_settings {
-  std::string state_dir = "off";                 ///< the folder of what is kept for the next start; `off`: nothing is
-  std::uint32_t workers = 0;                     ///< reactors; 0 is one per core
-  duration drain_unready_for = 5s;               ///< readiness says no, everything else goes on
-  duration drain_timeout = 30s;                  ///< then what still runs is closed
+  std::string state_dir = "off";    ///< the folder of what is kept for the next start; `off`: nothing is
+  std::uint32_t workers = 0;        ///< reactors; 0 is one per core
+  duration drain_unready_for = 5s;  ///< readiness says no, everything else goes on
+  duration drain_timeout = 30s;     ///< then what still runs is closed
+  /// For so long a router that has a control plane calls itself ready without a word of it that what runs is what
+  /// should; it serves on all the same.
+  std::optional<duration> config_age_max;
   std::optional<privilege_settings> privileges;  ///< none: it stays who it is
   friend bool operator==(const process_settings&, const process_settings&) = default;
 };
@@ -168,10 +171,19 @@ struct control_plane_url {
 };
 
 /// From whom the fleet sections come, once anything has come: the file's own count until then.
+/// How long a router waits between two tries: by chance from nothing to a bound that doubles from `min` to `max`.
+struct backoff_settings {
+  duration min = 250ms;
+  duration max = 30s;
+  friend bool operator==(const backoff_settings&, const backoff_settings&) = default;
+};
+
 struct control_plane_settings {
-  std::vector<control_plane_url> urls;      ///< tried in turns
-  std::optional<std::string> token_file{};  ///< holds what this router shows them, in one line
-  link_tls_settings tls{};                  ///< of those with `wss`
+  std::vector<control_plane_url> urls;        ///< tried in turns
+  std::optional<std::string> token_file{};    ///< holds what this router shows them, in one line
+  link_tls_settings tls{};                    ///< of those with `wss`
+  std::string ring{};                         ///< a label of this router, for those who look at the fleet; empty: none
+  std::optional<backoff_settings> backoff{};  ///< none: as the protocol that is spoken asks for
   friend bool operator==(const control_plane_settings&, const control_plane_settings&) = default;
 };
 

@@ -168,8 +168,7 @@ TEST_CASE(
 TEST_CASE("control operator: ctl watch tells what happens, also after a restart, and ends when it is told") {
   control_process control({.routes_name = ""});
   program watching(
-      {tool_path(), "ctl", "--url", "http://127.0.0.1:" + std::to_string(control.port()), "watch", "--json"},
-      {}, 0);
+      {tool_path(), "ctl", "--url", "http://127.0.0.1:" + std::to_string(control.port()), "watch", "--json"}, {}, 0);
   const auto push = [&](std::string_view key, std::string_view to) {
     CHECK(ctl(control, {"keys", "set", std::string(key), std::string(to)}).code == 0);
   };

@@ -57,7 +57,9 @@ TEST_CASE("pushed routing: without any, a router answers 503 and is not ready; t
   CHECK(router.metric("gateway_control_plane_connected") == 0);
 
   control_process control({.routes = routes_of(one.port(), two.port(), "tier1")});
-  router_process other(told_by(control.port()));
+  router_config labelled = told_by(control.port());
+  labelled.whole.insert(labelled.whole.rfind('}'), ", ring: canary");
+  router_process other(labelled);
   CHECK(leads_to(other, "acme", "one"));
   CHECK(leads_to(other, "somebody", "two"));
   CHECK(other.admin("/ready").status() == 200);

@@ -68,6 +68,16 @@ std::string why_no_control_plane(field_run& run) {
   return line.find("it answers 200") != std::string::npos ? "no upgrade" : line;
 }
 
+std::string how_often_it_tries(field_run& run) {
+  const auto tries = [&run] {
+    const std::string text = run.process().output();
+    int found = 0;
+    for (std::size_t at = 0; (at = text.find("control_plane_unreachable", at)) != std::string::npos; ++at) ++found;
+    return found;
+  };
+  return eventually([&tries] { return tries() >= 4; }, look) ? "often" : "seldom";
+}
+
 constexpr std::string_view plain_control_plane = "control_plane: {urls: [\"ws://127.0.0.1:$closed\"]}";
 constexpr std::string_view secure_control_plane = "control_plane: {urls: [\"wss://127.0.0.1:$closed\"]}";
 
@@ -94,6 +104,13 @@ const field_case cases[] = {
     {"process.drain.unready_for", "0s", "20s", ends_within_look, "ended", "running"},
     {"process.drain.timeout", "50ms", "20s", ends_with_a_request, "ended", "running"},
 
+    {"process.max_config_age", "off", "1s",
+     [](field_run& run) {
+       const bool is_stale =
+           eventually([&run] { return run.admin("GET /ready").content.find("stale") != std::string::npos; }, 2 * look);
+       return std::string(is_stale ? "stale" : "ready");
+     },
+     "ready", "stale", plain_control_plane},
     {"process.state_dir", "off", "state",
      [](field_run& run) { return std::string(run.process().wait_line("\"keys_kept\"", look) ? "kept" : "nothing"); },
      "nothing", "kept", "routing: {keys: {files: [keys.tsv]}}"},
@@ -150,6 +167,10 @@ const field_case cases[] = {
     {"control_plane.ca_file", "", "no-such-file", why_no_control_plane, "refused", "ca_file", secure_control_plane},
     {"control_plane.cert_file", "", "no-such-file", why_no_control_plane, "refused", "key_file", secure_control_plane},
     {"control_plane.key_file", "", "no-such-file", why_no_control_plane, "refused", "cert_file", secure_control_plane},
+    {"control_plane.ring", "canary", "\"two words\"", nullptr, "", "must be a name of at most 64", plain_control_plane},
+    {"control_plane.backoff.min", "1ms", "1h", how_often_it_tries, "often", "seldom",
+     "control_plane: {urls: [\"ws://127.0.0.1:$closed\"], backoff: {max: 2h}}"},
+    {"control_plane.backoff.max", "1h", "1ms", nullptr, "", "must not be shorter than min", plain_control_plane},
     {"guard.min_keys", "0", "2", [](field_run& run) { return reload_of(run, "routing: {keys: {inline: {acme: }}}"); },
      "applied", "refused", nobody_watches},
 };

@@ -24,8 +24,7 @@ struct told {
 
 /// The tool with its words, against this control plane.
 [[nodiscard]] inline told ctl(const control_process& control, std::vector<std::string> words) {
-  std::vector<std::string> command{tool_path(), "ctl", "--url",
-                                   "http://127.0.0.1:" + std::to_string(control.port())};
+  std::vector<std::string> command{tool_path(), "ctl", "--url", "http://127.0.0.1:" + std::to_string(control.port())};
   command.insert(command.end(), words.begin(), words.end());
   program tool(command, {}, 0);
   const auto code = tool.wait_exit();

@@ -247,7 +247,7 @@ TEST_CASE("admin: a key of 256 bytes is explained, one of 257 is not") {
 
 TEST_CASE("admin: not ready before it has started, nor while it drains; alive all the time") {
   pages p;
-  for (const readiness state : {readiness::starting, readiness::draining}) {
+  for (const readiness state : {readiness::starting, readiness::unconfigured, readiness::stale, readiness::draining}) {
     p.source.state = state;
     fake_exchange ready("GET", "/ready");
     CHECK(p.ask(ready).status == 503);

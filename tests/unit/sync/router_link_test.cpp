@@ -235,6 +235,24 @@ TEST_CASE("router link: tries grow apart, and a session that lasted makes the ne
   CHECK(r.link.next_tick() - r.now <= 250ms);
 }
 
+TEST_CASE("router link: where the base protocol is spoken, its bounds count: from 1 s to 60 s") {
+  router r;
+  (void)r.tick();
+  r.link.opened(false, r.now);
+  r.link.closed(r.now);
+  duration first = r.link.next_tick() - r.now;
+  duration longest{};
+  for (int i = 0; i < 40; ++i) {
+    r.now = r.link.next_tick();
+    (void)r.tick();
+    r.link.failed(open_failure::unreachable, 0ns, r.now);
+    longest = std::max(longest, r.link.next_tick() - r.now);
+  }
+  CHECK(first <= 1s);
+  CHECK(longest > 30s);
+  CHECK(longest <= 60s);
+}
+
 TEST_CASE("router link: the next try goes to the next address; where the first goes is chance") {
   router r(3);
   std::set<std::string> tried;
