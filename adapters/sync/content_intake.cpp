@@ -69,7 +69,8 @@ void content_intake::take(const wire::ping& said) {
   const wire::targets& told = *said.target;
   const auto place_of = [](const wire::targets& t) { return std::pair(t.epoch, t.rev); };
   if (target_ && place_of(told) == place_of(*target_) && told != *target_) {
-    actions_.emplace_back(tell{"split_brain", "two control planes give different orders under one number"});
+    if (std::exchange(disputed_, told) != told)
+      actions_.emplace_back(tell{"split_brain", "two control planes give different orders under one number"});
     return;
   }
   if (target_ && place_of(told) < place_of(*target_)) return;

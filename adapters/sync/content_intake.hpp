@@ -149,7 +149,8 @@ class content_intake {
   std::optional<incoming> waiting_;  ///< whole, while another is checked; the latest wins
   std::optional<sum_up_rows> summing_up_;
   std::optional<wire::content_id> activating_;
-  std::uint64_t acked_rev_ = 0;  ///< of the targets
+  std::uint64_t acked_rev_ = 0;            ///< of the targets
+  std::optional<wire::targets> disputed_;  ///< told of once, not with each beat
   // Of the content that was checked last: what its ack tells.
   std::uint64_t transfer_ = 0;
   std::uint64_t keys_ = 0;

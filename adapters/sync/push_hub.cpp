@@ -20,6 +20,8 @@ std::string_view to_string(hub_event_kind kind) {
       return "duplicate";
     case hub_event_kind::corrupted:
       return "corrupted";
+    case hub_event_kind::conflict:
+      return "conflict";
   }
   return {};
 }
@@ -163,8 +165,16 @@ void push_hub::note(session& of, const push_session& machine, time_point now) {
   has_needs_ = has_needs_ || (machine.needs_all() && !record.needs_all) || (needs != nullptr && record.needs != *needs);
   record.needs_all = machine.needs_all();
   record.needs = needs != nullptr ? std::optional(*needs) : std::nullopt;
-  if (!is_first && record.facts.running && record.facts.running != ran)
-    events_.push_back({hub_event_kind::applied, of.router_id, record.facts.running, {}, machine.number()});
+  if (!record.facts.running || record.facts.running == ran) return;
+  if (!is_first) events_.push_back({hub_event_kind::applied, of.router_id, record.facts.running, {}, machine.number()});
+  if (is_conflict(*record.facts.running))
+    events_.push_back({hub_event_kind::conflict, of.router_id, record.facts.running,
+                       "another control plane gave it another content under this number", machine.number()});
+}
+
+bool push_hub::is_conflict(const wire::content_id& running) const {
+  const wire::content_id& mine = published_.target.run;
+  return is_published_ && running.epoch == mine.epoch && running.version == mine.version && running.sum != mine.sum;
 }
 
 /// Those that left first.

@@ -49,7 +49,8 @@ struct router_record {
 /// refused    it does not take one
 /// duplicate  another process has come with its id; the newer one is kept
 /// corrupted  what it makes of all of a content is not that content: a mistake in a program, or in its memory
-enum class hub_event_kind : std::uint8_t { joined, left, applied, refused, duplicate, corrupted };
+/// conflict   it runs another content under the number of what is published: another control plane gave it that
+enum class hub_event_kind : std::uint8_t { joined, left, applied, refused, duplicate, corrupted, conflict };
 [[nodiscard]] std::string_view to_string(hub_event_kind kind);
 
 struct hub_event {
@@ -130,6 +131,7 @@ class push_hub {
   void join(std::uint64_t number, session& of, const wire::hello& said, time_point now);
   [[nodiscard]] time_point end_of_session(time_point now);
   void note(session& of, const push_session& machine, time_point now);
+  [[nodiscard]] bool is_conflict(const wire::content_id& running) const;
   void take_base(std::uint64_t number, base_session& machine, std::string_view text, time_point now);
   void look(std::uint64_t number, session& of);
   [[nodiscard]] session* session_of(const std::string& router_id);

@@ -206,10 +206,12 @@ void router_link::on(const wire::ping& said, time_point now) {
   due_ = now + settings_.dead_after * beat_;
   intake_.take(said);
   pull();  // what follows from its orders is said before the answer
-  if (intake_.is_on_target() && said.target) confirmed_at_ = now;
+  // What it says itself counts: it may be another control plane than the one whose orders are followed.
+  const auto running = intake_.running();
+  if (running && said.target && said.target->run.sum == running->sum) confirmed_at_ = now;
   wire::pong answer = status_;
   answer.seq = said.seq;
-  answer.running = intake_.running();
+  answer.running = running;
   actions_.emplace_back(wire::message(std::move(answer)));
 }
 

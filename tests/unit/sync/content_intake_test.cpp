@@ -100,6 +100,7 @@ TEST_CASE("content intake: orders only go forward") {
   CHECK(r.order(4, b2).empty());
   CHECK(r.order(5, a1).empty());  // said again with each beat
   CHECK(r.order(5, b2) == "tell split_brain");
+  CHECK(r.order(5, b2).empty());  // said again with each beat, told once
   CHECK(r.order(1, b2, 0).empty());
   CHECK(r.order(6, b2) == "activate 2b");
   CHECK(r.order(1, a1, 2).empty());  // another epoch, later; while one is under way it waits

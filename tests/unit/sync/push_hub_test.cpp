@@ -14,6 +14,11 @@ namespace {
 const wire::content_id a1 = content_of(1, 'a');
 const wire::content_id b2 = content_of(2, 'b');
 
+std::string id_text(const wire::content_id& c) {
+  return R"({"epoch":)" + std::to_string(c.epoch) + R"(,"version":)" + std::to_string(c.version) + R"(,"digest":")" +
+         wire::to_hex(c.sum) + R"("})";
+}
+
 struct control {
   artifact_use::counted snapshot;  // before the hub, whose sessions use it
   push_hub hub;
@@ -242,6 +247,19 @@ TEST_CASE("push hub: a router for which a whole content does not come out as it 
   c.ack(one, wire::ack_status::rejected, a1, "digest_mismatch");
   CHECK(c.events() == "joined r1, refused r1 1a digest_mismatch: , corrupted r1 1a digest_mismatch: ");
   CHECK(c.hub.routers().at("r1").state == session_state::rejected);
+}
+
+TEST_CASE(
+    "push hub: a router with another content under the number of what is published shows a second control plane") {
+  control c;
+  c.publish(a1);
+  c.hello(c.open(), "r1", "b", {content_of(1, 'x')});
+  CHECK(c.events() == "joined r1, conflict r1 1x another control plane gave it another content under this number");
+  c.hub.take_text(1, R"({"type":"pong","seq":1,"running":)" + id_text(content_of(1, 'x')) + "}", c.now);
+  CHECK(c.events().empty());                              // once a session
+  c.hello(c.open(), "r2", "b", {content_of(1, 'x', 0)});  // of another epoch: what comes after a restore
+  c.hello(c.open(), "r3", "b", {content_of(2, 'x')});
+  CHECK(c.events() == "joined r2, joined r3");
 }
 
 TEST_CASE("push hub: one session too many is not opened, and one record too many forgets who left first") {

@@ -158,6 +158,31 @@ TEST_CASE("router link: how long it waits, where its session is taken away") {
   CHECK(early.link.next_tick() >= early.now + 1500ms);
 }
 
+TEST_CASE("router link: what it runs is confirmed with each beat; cut off, the age of that grows with the time") {
+  router r(1, {.held = {a1}, .quarantined = {}});
+  r.live();
+  for (std::uint64_t seq = 1; seq < 100; ++seq) {  // nothing changes for minutes
+    (void)r.told(wire::ping{seq, wire::targets{1, 1, a1}});
+    CHECK((r.link.confirmed_at() == r.now));
+    (void)r.wait(2s);
+  }
+  const time_point last = r.now - 2s;
+  for (int seconds = 0; seconds < 600; ++seconds) {
+    (void)r.wait(1s);
+    if (r.state() == "connecting") r.link.failed(open_failure::unreachable, 0s, r.now);
+    CHECK((r.link.confirmed_at() == last));
+  }
+  (void)r.wait(30s);
+  (void)r.opened();
+  wire::hello_ack m;
+  m.session = 4;
+  (void)r.told(m);
+  (void)r.told(wire::ping{1, wire::targets{1, 2, content_of(2, 'b')}});  // that it is connected says nothing
+  CHECK((r.link.confirmed_at() == last));
+  (void)r.told(wire::ping{2, wire::targets{1, 3, a1}});
+  CHECK((r.link.confirmed_at() == r.now));
+}
+
 TEST_CASE("router link: what does not end a session") {
   router r;
   r.live();
