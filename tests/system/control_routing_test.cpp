@@ -67,6 +67,7 @@ TEST_CASE("pushed routing: without any, a router answers 503 and is not ready; t
   CHECK(other.metric("gateway_config_generation", {"source=\"push\""}) == 2);
   CHECK(other.metric("gateway_config_apply_total", {"result=\"applied\"", "source=\"push\""}) == 1);
   CHECK(other.admin("/debug/config").content.find("\"source\":\"push\"") != std::string::npos);
+  CHECK(control.page("/v1/routers").content.find("\"ring\":\"canary\"") != std::string::npos);
 }
 
 TEST_CASE("pushed routing: a change reaches requests in a second, and none fails, whatever the control plane does") {
