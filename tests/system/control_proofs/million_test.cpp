@@ -39,7 +39,9 @@ struct change_times {
     return std::to_string(quantile(answered_ms, 1)) + " ms to the answer, " + std::to_string(quantile(applied_ms, 1)) +
            " ms from there until it is applied (longest of " + std::to_string(applied_ms.size()) + "; medians " +
            std::to_string(median(answered_ms)) + ", " + std::to_string(median(applied_ms)) + "), " +
-           std::to_string(static_cast<std::size_t>(median(sent_bytes))) + " bytes sent (median)";
+           std::to_string(static_cast<std::size_t>(median(sent_bytes))) + " bytes sent, processor time " +
+           std::to_string(median(control_ms)) + " ms of the control plane, " + std::to_string(median(router_ms)) +
+           " ms of the router (medians)";
   }
 };
 
