@@ -13,9 +13,10 @@ namespace {
 
 constexpr std::int64_t form = 0x63720001;  // of the tables, in `user_version`
 
-// Exclusive: another process with a store in the same folder must not write here, too.
+// Exclusive: another process with a store in the same folder must not write here, too; and it is not waited for long.
 constexpr const char* settings =
-    "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;"
+    "PRAGMA busy_timeout = 200; PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; PRAGMA synchronous = "
+    "OFF;"
     "PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY";
 
 constexpr const char* tables =

@@ -9,6 +9,7 @@
 #include <iterator>
 #include <string_view>
 
+#include "adapters/tool/ctl_text.hpp"
 #include "adapters/tool/ctl_watch.hpp"
 #include "adapters/tool/progress.hpp"
 #include "adapters/tool/verbs.hpp"
@@ -20,46 +21,6 @@ namespace {
 
 constexpr std::size_t page_max = 10'000;
 constexpr std::size_t file_bytes_max = std::size_t{256} << 20;  // what the API takes
-
-using rows = std::vector<std::vector<std::string>>;
-
-/// Columns, each as wide as what is in it. The first row is the heading.
-std::string table_of(const rows& all) {
-  std::vector<std::size_t> width;
-  for (const auto& row : all) {
-    width.resize(std::max(width.size(), row.size()));
-    for (std::size_t i = 0; i < row.size(); ++i) width[i] = std::max(width[i], row[i].size());
-  }
-  std::string out;
-  for (const auto& row : all) {
-    std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i) line += fmt::format("{:<{}}  ", row[i], width[i]);
-    line.erase(line.find_last_not_of(' ') + 1);
-    out += line + '\n';
-  }
-  return out;
-}
-
-/// The text of a member, by its path; empty where there is none.
-std::string text_at(const wire::node& of, std::initializer_list<std::string_view> path) {
-  const wire::node* at = &of;
-  for (const std::string_view name : path) {
-    at = at->find(name);
-    if (at == nullptr) return {};
-  }
-  return at->kind == wire::node_kind::null ? std::string() : at->text;
-}
-std::string text_at(const wire::node& of, std::string_view name) { return text_at(of, {name}); }
-
-const std::vector<wire::node>& items_of(const wire::node& of, std::string_view name) {
-  static const std::vector<wire::node> none;
-  const wire::node* const found = of.find(name);
-  return found != nullptr ? found->children : none;
-}
-
-std::string plural(const std::string& count, std::string_view what) {
-  return fmt::format("{} {}{}", count, what, count == "1" ? "" : "s");
-}
 
 outcome failure_of(int exit_code, std::string why) { return {exit_code, "", std::move(why) + "\n"}; }
 
@@ -175,32 +136,6 @@ class command final : private transfer_listener {
 
   static outcome json(const read_answer& of) {
     return {0, of.reply.body + (of.reply.body.ends_with('\n') ? "" : "\n"), ""};
-  }
-
-  static std::string radius_text(const wire::node& of) {
-    std::string out = fmt::format(
-        "keys        {} -> {}: {} added, {} moved ({} %), {} removed ({} %)\n", text_at(of, {"keys", "total"}),
-        text_at(of, {"keys", "total_after"}), text_at(of, {"keys", "added"}), text_at(of, {"keys", "moved"}),
-        text_at(of, {"keys", "moved_pct"}), text_at(of, {"keys", "removed"}), text_at(of, {"keys", "removed_pct"}));
-    if (const wire::node* const placements = of.find("placements")) {
-      for (const wire::node& kind : placements->children) {
-        if (kind.children.empty()) continue;
-        out += "placements";
-        for (const wire::node& name : kind.children) out += ' ' + name.text;
-        out += ' ' + kind.name + '\n';
-      }
-    }
-    rows matrix{{"FROM", "TO", "KEYS"}};
-    const auto named = [](const std::string& name) { return name.empty() ? std::string("-") : name; };
-    for (const wire::node& each : items_of(of, "matrix"))
-      matrix.push_back({named(text_at(each, "from")), named(text_at(each, "to")), text_at(each, "keys")});
-    if (matrix.size() > 1) out += table_of(matrix);
-    rows examples{{"KEY", "FROM", "TO"}};
-    for (const wire::node& each : items_of(of, "examples"))
-      examples.push_back({text_at(each, "key"), named(text_at(each, "from")), named(text_at(each, "to"))});
-    if (examples.size() > 1) out += "for example\n" + table_of(examples);
-    for (const wire::node& guard : items_of(of, "guards")) out += "guard       " + guard.text + '\n';
-    return out;
   }
 
   outcome status() {
@@ -409,9 +344,9 @@ class command final : private transfer_listener {
   }
 
   // How far it is, where somebody looks.
-  void on_sent(std::uint64_t done, std::uint64_t all) override { tell("sent", done, all); }
-  void on_received(std::uint64_t done, std::uint64_t all) override { tell("received", done, all); }
-  void tell(std::string_view what, std::uint64_t done, std::uint64_t all) {
+  void on_sent(std::uint64_t done, std::uint64_t all) override { tell(transfer::sent, done, all); }
+  void on_received(std::uint64_t done, std::uint64_t all) override { tell(transfer::received, done, all); }
+  void tell(transfer what, std::uint64_t done, std::uint64_t all) {
     if (const auto line = progress_.tell(what, done, all, console_.now())) console_.note(*line);
   }
   transfer_listener* listener() { return console_.shows_progress() && !asked_.as_json ? this : nullptr; }

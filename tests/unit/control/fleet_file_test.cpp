@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "adapters/control/fleet_memory.hpp"
+#include "adapters/io/reactor.hpp"
 #include "tests/support/scratch_folder.hpp"
 
 namespace cellroute::control {
@@ -82,6 +84,44 @@ TEST_CASE(
   std::ofstream(text) << "this is no database, but somebody needs it nevertheless; it is a text, and a long one, too\n";
   CHECK_FALSE(fleet_file::open(text, "c1"));
   CHECK_FALSE(fleet_file::open(folder.file("nowhere/fleet.db"), "c1"));
+}
+
+/// Hears why nothing is kept.
+class complaints final : public fleet_memory::listener {
+ public:
+  void on_fleet_not_kept(const std::string& why) override { heard.push_back(why); }
+  std::vector<std::string> heard{};
+};
+
+TEST_CASE("fleet memory: who was here before is missing until he comes, or is forgotten") {
+  const support::scratch_folder folder;
+  const std::string path = folder.file("fleet.db");
+  io::reactor reactor;
+  const wall_time wall = reactor.clock().wall;
+  const sync::push_hub hub({});
+  complaints hears;
+  {
+    fleet_file file = opened(path);
+    REQUIRE(file.write(std::vector{router("late", wall - 2h), router("r1", wall - 30min)}, wall - 24h));
+  }
+  {
+    fleet_memory memory(reactor, hub, 1h, hears);
+    memory.open(path, "c1");
+    CHECK(memory.missing().size() == 1);
+    CHECK(memory.missing().contains("r1"));
+    CHECK(memory.is_remembered(wall - 1h + 1s));
+    CHECK(!memory.is_remembered(wall - 1h));
+    memory.on_tick(reactor.now());
+    CHECK(memory.missing().size() == 1);
+    CHECK(hears.heard.empty());
+
+    fleet_memory beside(reactor, hub, 1h, hears);  // another process, which has its store in the same folder
+    beside.open(path, "c1");
+    CHECK(hears.heard.size() == 1);
+    CHECK(beside.missing().empty());
+  }
+  fleet_file file = opened(path);  // at the end what is over went from there, too
+  CHECK(all(file).size() == 1);
 }
 
 }  // namespace

@@ -1,0 +1,70 @@
+#include "adapters/tool/ctl_text.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace cellroute::tool {
+
+std::string table_of(const rows& all) {
+  std::vector<std::size_t> width;
+  for (const auto& row : all) {
+    width.resize(std::max(width.size(), row.size()));
+    for (std::size_t i = 0; i < row.size(); ++i) width[i] = std::max(width[i], row[i].size());
+  }
+  std::string out;
+  for (const auto& row : all) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) line += fmt::format("{:<{}}  ", row[i], width[i]);
+    line.erase(line.find_last_not_of(' ') + 1);
+    out += line + '\n';
+  }
+  return out;
+}
+
+std::string text_at(const wire::node& of, std::initializer_list<std::string_view> path) {
+  const wire::node* at = &of;
+  for (const std::string_view name : path) {
+    at = at->find(name);
+    if (at == nullptr) return {};
+  }
+  return at->kind == wire::node_kind::null ? std::string() : at->text;
+}
+
+const std::vector<wire::node>& items_of(const wire::node& of, std::string_view name) {
+  static const std::vector<wire::node> none;
+  const wire::node* const found = of.find(name);
+  return found != nullptr ? found->children : none;
+}
+
+std::string plural(const std::string& count, std::string_view what) {
+  return fmt::format("{} {}{}", count, what, count == "1" ? "" : "s");
+}
+
+std::string radius_text(const wire::node& of) {
+  std::string out = fmt::format(
+      "keys        {} -> {}: {} added, {} moved ({} %), {} removed ({} %)\n", text_at(of, {"keys", "total"}),
+      text_at(of, {"keys", "total_after"}), text_at(of, {"keys", "added"}), text_at(of, {"keys", "moved"}),
+      text_at(of, {"keys", "moved_pct"}), text_at(of, {"keys", "removed"}), text_at(of, {"keys", "removed_pct"}));
+  if (const wire::node* const placements = of.find("placements")) {
+    for (const wire::node& kind : placements->children) {
+      if (kind.children.empty()) continue;
+      out += "placements";
+      for (const wire::node& name : kind.children) out += ' ' + name.text;
+      out += ' ' + kind.name + '\n';
+    }
+  }
+  rows matrix{{"FROM", "TO", "KEYS"}};
+  const auto named = [](const std::string& name) { return name.empty() ? std::string("-") : name; };
+  for (const wire::node& each : items_of(of, "matrix"))
+    matrix.push_back({named(text_at(each, "from")), named(text_at(each, "to")), text_at(each, "keys")});
+  if (matrix.size() > 1) out += table_of(matrix);
+  rows examples{{"KEY", "FROM", "TO"}};
+  for (const wire::node& each : items_of(of, "examples"))
+    examples.push_back({text_at(each, "key"), named(text_at(each, "from")), named(text_at(each, "to"))});
+  if (examples.size() > 1) out += "for example\n" + table_of(examples);
+  for (const wire::node& guard : items_of(of, "guards")) out += "guard       " + guard.text + '\n';
+  return out;
+}
+
+}  // namespace cellroute::tool

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "adapters/wire/node.hpp"
+
+/// How answers of a control plane become texts for people.
+namespace cellroute::tool {
+
+using rows = std::vector<std::vector<std::string>>;
+
+/// Columns, each as wide as what is in it. The first row is the heading.
+[[nodiscard]] std::string table_of(const rows& all);
+
+/// The text of a member, by its path; empty where there is none.
+[[nodiscard]] std::string text_at(const wire::node& of, std::initializer_list<std::string_view> path);
+[[nodiscard]] inline std::string text_at(const wire::node& of, std::string_view name) { return text_at(of, {name}); }
+/// The items of a list; none where there is no such list.
+[[nodiscard]] const std::vector<wire::node>& items_of(const wire::node& of, std::string_view name);
+
+/// `1 key`, `2 keys`.
+[[nodiscard]] std::string plural(const std::string& count, std::string_view what);
+
+/// What a change does, as the API tells it.
+[[nodiscard]] std::string radius_text(const wire::node& of);
+
+}  // namespace cellroute::tool
