@@ -64,6 +64,8 @@ sync::hub_settings hub_settings_of(const push_settings& push, std::uint64_t salt
   made.base.ping = push.ping;
   made.base.dead_after = static_cast<int>(push.dead_after);
   made.sessions_max = push.routers_max;
+  made.hellos_per_second = push.hellos_per_second;
+  made.session_age = push.session_age_max.value_or(duration(0));
   made.records_max = records_a_router * std::size_t{push.routers_max};
   return made;
 }

@@ -73,6 +73,8 @@ void describe(auto& v, push_settings& push) {
   v.count("dead_after", push.dead_after, dead_after_allowed);
   v.count("max_routers", push.routers_max, routers_allowed);
   v.time("coalesce", push.coalesce, 0s);
+  v.count("hellos_per_second", push.hellos_per_second, routers_allowed);
+  v.time_or_off("max_session_age", push.session_age_max, 1s);
 }
 
 void describe(auto& v, api_rules& api) {

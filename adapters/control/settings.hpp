@@ -38,6 +38,8 @@ struct push_settings {
   std::uint32_t dead_after = 3;        ///< beats without an answer
   std::uint32_t routers_max = 10'000;  ///< sessions at once
   duration coalesce = 50ms;            ///< changes that come faster are published together
+  std::uint32_t hellos_per_second = 2'000;       ///< routers that are let in; the others are told when to come again
+  std::optional<duration> session_age_max = 6h;  ///< give or take a fifth; then a router is sent away to come again
   friend bool operator==(const push_settings&, const push_settings&) = default;
 };
 

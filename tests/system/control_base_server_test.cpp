@@ -121,6 +121,8 @@ TEST_CASE("base control plane: config_snapshot is answered by ack or nack, and b
   control.say(snapshot_of("2026-01-04.1"));
   (void)control.hear();
   CHECK(leads_to(router, "umbra", "tier1"));
+  control.say(R"({"type":"ping"})");
+  (void)control.hear();
   control.say(snapshot_of("2026-01-04.2", "nowhere"));
   (void)control.hear();
   CHECK(leads_to(router, "umbra", "tier1"));

@@ -106,6 +106,8 @@ TEST_CASE("control: a router of config_snapshot refuses by nack, and its version
   base_double router(control.port());
   (void)router.content();
   router.say(R"({"type":"ack","version":"1"})");
+  REQUIRE(router.beat());
+  router.say(R"({"type":"pong"})");
   control.write_routes(replaced(std::string(sample), "\"umbra\": \"tier1\"", "\"umbra\": \"mastera\""));
   (void)router.content();
   router.say(R"({"type":"nack","version":"2","error":"no placement mastera here"})");

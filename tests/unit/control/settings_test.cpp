@@ -70,9 +70,10 @@ const read_case read_cases[] = {
      })},
     {"an empty watch is none", "watch: \"\"\n", {}, made([](settings&) {})},
     {"how routers are served",
-     "push: {base_dialect: config_snapshot, ping: 1s, dead_after: 5, max_routers: 7, coalesce: 0s}\n",
+     "push: {base_dialect: config_snapshot, ping: 1s, dead_after: 5, max_routers: 7, coalesce: 0s, "
+     "hellos_per_second: 9, max_session_age: off}\n",
      {},
-     made([](settings& s) { s.push = {wire::base_dialect::config_snapshot, 1s, 5, 7, 0s}; })},
+     made([](settings& s) { s.push = {wire::base_dialect::config_snapshot, 1s, 5, 7, 0s, 9, std::nullopt}; })},
     {"the API, its guards, and the past",
      "api: {require_preconditions: false, max_body: 1MiB, idempotency_for: 1h, max_watchers: 2, version_interval: off, "
      "version_burst: 7}\nfleet: {forget_after: 1h}\n"
