@@ -10,6 +10,7 @@
 
 #include "adapters/wire/print.hpp"
 #include "tests/system/support/programs.hpp"
+#include "tests/system/support/websocket_double.hpp"
 
 namespace cellroute::system_test {
 namespace {
@@ -243,6 +244,12 @@ std::string field_run::access_field(std::string_view name, std::string_view key)
 void field_run::edit(std::string_view yaml) {
   lay_over(tree_, read_piece(with_ports(std::string(yaml))));
   std::ofstream(folder_.file("cellroute.yaml")) << with_ports(wire::write_yaml(tree_));
+}
+
+std::string field_run::hello() const {
+  websocket_double session(closed_.admit(patience));
+  (void)session.answer("cellroute.v1");
+  return session.read_text().value_or("nothing");
 }
 
 std::string field_run::applied_within_look() const {

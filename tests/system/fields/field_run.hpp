@@ -76,6 +76,8 @@ class field_run {
   [[nodiscard]] static std::string host_that_listens(std::uint16_t port);
   /// What comes of POST /v1/reload: `applied`, `unchanged` or `refused`.
   [[nodiscard]] std::string reload() const;
+  /// What the router says first to a control plane, which appears where none was before.
+  [[nodiscard]] std::string hello() const;
   [[nodiscard]] program& process() { return *process_; }
   [[nodiscard]] fake_cell<obedient>& first_cell() { return one_; }
   [[nodiscard]] std::uint16_t web() const { return web_; }

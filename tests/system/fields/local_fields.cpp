@@ -68,14 +68,21 @@ std::string why_no_control_plane(field_run& run) {
   return line.find("it answers 200") != std::string::npos ? "no upgrade" : line;
 }
 
-std::string how_often_it_tries(field_run& run) {
+/// Whether the router has looked for its control plane so often within a few looks.
+std::string has_tried(field_run& run, int times) {
   const auto tries = [&run] {
     const std::string text = run.process().output();
     int found = 0;
     for (std::size_t at = 0; (at = text.find("control_plane_unreachable", at)) != std::string::npos; ++at) ++found;
     return found;
   };
-  return eventually([&tries] { return tries() >= 4; }, look) ? "often" : "seldom";
+  return eventually([&] { return tries() >= times; }, 3 * look) ? "often" : "seldom";
+}
+
+std::string ring_in_hello(field_run& run) {
+  const std::string said = run.hello();
+  const std::size_t at = said.find("\"ring\":\"");
+  return at == std::string::npos ? said : said.substr(at + 8, said.find('"', at + 8) - at - 8);
 }
 
 constexpr std::string_view plain_control_plane = "control_plane: {urls: [\"ws://127.0.0.1:$closed\"]}";
@@ -167,10 +174,12 @@ const field_case cases[] = {
     {"control_plane.ca_file", "", "no-such-file", why_no_control_plane, "refused", "ca_file", secure_control_plane},
     {"control_plane.cert_file", "", "no-such-file", why_no_control_plane, "refused", "key_file", secure_control_plane},
     {"control_plane.key_file", "", "no-such-file", why_no_control_plane, "refused", "cert_file", secure_control_plane},
-    {"control_plane.ring", "canary", "\"two words\"", nullptr, "", "must be a name of at most 64", plain_control_plane},
-    {"control_plane.backoff.min", "1ms", "1h", how_often_it_tries, "often", "seldom",
+    {"control_plane.ring", "canary", "rest", ring_in_hello, "canary", "rest", plain_control_plane},
+    {"control_plane.backoff.min", "1ms", "1h", [](field_run& run) { return has_tried(run, 4); }, "often", "seldom",
      "control_plane: {urls: [\"ws://127.0.0.1:$closed\"], backoff: {max: 2h}}"},
-    {"control_plane.backoff.max", "1h", "1ms", nullptr, "", "must not be shorter than min", plain_control_plane},
+    // Waits that double are seconds after ten tries.
+    {"control_plane.backoff.max", "1ms", "1h", [](field_run& run) { return has_tried(run, 30); }, "often", "seldom",
+     "control_plane: {urls: [\"ws://127.0.0.1:$closed\"], backoff: {min: 1ms}}"},
     {"guard.min_keys", "0", "2", [](field_run& run) { return reload_of(run, "routing: {keys: {inline: {acme: }}}"); },
      "applied", "refused", nobody_watches},
 };

@@ -4,10 +4,12 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <cstring>
 #include <utility>
@@ -73,6 +75,13 @@ class closed_port {
     ::bind(socket_.get(), generic(address), sizeof address);
   }
   [[nodiscard]] std::uint16_t port() const { return port_of(socket_); }
+  /// Opens it, and waits for who comes next; nothing where nobody does.
+  [[nodiscard]] descriptor admit(std::chrono::milliseconds limit) const {
+    ::listen(socket_.get(), 16);
+    pollfd waiting{socket_.get(), POLLIN, 0};
+    if (::poll(&waiting, 1, static_cast<int>(limit.count())) != 1) return descriptor();
+    return descriptor(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  }
 
  private:
   descriptor socket_;
