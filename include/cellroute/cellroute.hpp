@@ -50,6 +50,7 @@
 #include "cellroute/table/routing_table.hpp"
 #include "cellroute/table/row_block.hpp"
 #include "cellroute/table/row_block_reader.hpp"
+#include "cellroute/table/row_pairs.hpp"
 #include "cellroute/table/rules.hpp"
 #include "cellroute/table/steering_rules.hpp"
 #include "cellroute/table/table_rows.hpp"

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "cellroute/table/routing_table.hpp"
+#include "cellroute/table/row_pairs.hpp"
 
 namespace cellroute {
 
@@ -43,8 +44,7 @@ struct table_diff {
 /// Compares where two tables lead each key that is assigned in either.
 ///
 /// Placements are compared by name: an edit of a placement moves no key.
-/// Cost:    one look-up for each key of `to`, and where a key was removed for each of `from`; memory for the pairs and
-///          for `examples_max` keys only.
+/// Cost:    as `for_each_row_pair`; memory for the pairs and for `examples_max` keys only.
 /// Threads: any, as many as like at once; it reads the tables only.
 [[nodiscard]] inline table_diff diff(const routing_table& from, const routing_table& to,
                                      std::size_t examples_max = 10) {
@@ -71,17 +71,7 @@ struct table_diff {
     examples.push_back({std::string(key), std::string(old_name), std::string(new_name)});
     std::push_heap(examples.begin(), examples.end(), by_key);
   };
-  std::size_t kept = 0;  // keys of both
-  to.keys().for_each([&](std::string_view key, std::uint16_t after) {
-    const outcome before = from.keys().find(key);
-    kept += before ? 1 : 0;
-    note(key, before, after);
-  });
-  if (kept != from.keys().size()) {
-    from.keys().for_each([&](std::string_view key, std::uint16_t before) {
-      if (!to.keys().find(key)) note(key, before, std::nullopt);
-    });
-  }
+  for_each_row_pair(from.keys(), to.keys(), note);
   std::sort_heap(found.examples.begin(), found.examples.end(), by_key);
   for (const auto& [names, count] : pairs) {
     found.changes.push_back({std::string(names.first), std::string(names.second), count});

@@ -148,6 +148,11 @@ class key_table {
   /// The seed of its hashes: that of the build, or a later one where that filled a bucket.
   [[nodiscard]] std::uint64_t seed() const { return header_.seed; }
 
+  /// All buckets, one behind the other, and how many there are: tables of one seed and one count have each key in the
+  /// same one.
+  [[nodiscard]] std::span<const std::byte> buckets() const { return {buckets_, header_.bucket_bytes}; }
+  [[nodiscard]] std::uint64_t bucket_count() const { return group_count_ * key_format::group_buckets; }
+
   /// The texts of the outcomes, as views into the table; empty where none were given.
   [[nodiscard]] std::span<const std::string_view> outcomes() const { return outcomes_; }
 

@@ -19,6 +19,7 @@
 #include "cellroute/table/key_rows.hpp"
 #include "cellroute/table/key_table.hpp"
 #include "cellroute/table/outcome_list.hpp"
+#include "cellroute/table/row_pairs.hpp"
 #include "cellroute/table/text_memory.hpp"
 
 /// Rows on their way from one table to another: all of them, changes of some, or those of a few buckets of a digest.
@@ -144,7 +145,7 @@ bucket_rows rows_in_buckets(const key_table&&, std::span<const std::uint16_t>, s
 
 /// What makes `from` the same rows as `to`. Placements are compared by name.
 ///
-/// Cost: one look-up for each key of `to`, and where a row was removed for each of `from`.
+/// Cost: as `for_each_row_pair`.
 [[nodiscard]] inline row_changes changes_between(const key_table& from, const key_table& to) {
   const outcome_list names(to.outcomes());
   std::vector<std::optional<std::uint16_t>> number;  // of an outcome of `from`, in `to`
@@ -152,17 +153,10 @@ bucket_rows rows_in_buckets(const key_table&&, std::span<const std::uint16_t>, s
   std::vector<std::uint16_t> first;  // of the outcomes of `to` that have one text
   for (const std::string_view name : to.outcomes()) first.push_back(*names.find(name));
   std::vector<key_change> changes;
-  std::size_t kept = 0;  // keys of both
-  to.for_each([&](std::string_view key, std::uint16_t outcome) {
-    const std::optional<std::uint16_t> before = from.find(key);
-    kept += before ? 1 : 0;
-    if (!before || number[*before] != first[outcome]) changes.push_back({key, outcome});
+  using outcome = std::optional<std::uint16_t>;
+  for_each_row_pair(from, to, [&](std::string_view key, outcome before, outcome after) {
+    if (!before || !after || number[*before] != first[*after]) changes.push_back({key, after});
   });
-  if (kept != from.size()) {
-    from.for_each([&](std::string_view key, std::uint16_t) {
-      if (!to.find(key)) changes.push_back({key, std::nullopt});
-    });
-  }
   return changes_of({to.outcomes().begin(), to.outcomes().end()}, std::move(changes));
 }
 row_changes changes_between(const key_table&&, const key_table&) = delete;

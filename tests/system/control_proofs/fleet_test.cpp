@@ -1,11 +1,9 @@
 // A fleet of routers, and how soon each of them runs what was published (control-plane.md section 12, T1 and T23).
 #include <doctest/doctest.h>
-#include <sys/resource.h>
 
 #include <string>
 #include <vector>
 
-#include "adapters/process/fd_limit.hpp"
 #include "tests/system/control_proofs/light_fleet.hpp"
 #include "tests/system/control_proofs/linked_fleet.hpp"
 #include "tests/system/control_proofs/plane.hpp"
@@ -16,23 +14,12 @@ namespace {
 
 constexpr std::size_t keys = 1'000;
 
-bool has_descriptors(std::size_t count) {
-  (void)process::raise_fd_limit();
-  rlimit limit{};
-  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur >= count;
-}
-
 /// Moves one key; returns the version that this made.
 std::uint64_t move_one(const control_process& control, std::size_t number) {
   const message answer = tell(control, "PUT", "/v1/keys/" + key_name(number % keys),
                               R"({"placement":")" + std::string(cell_in(number % keys, 1)) + "\"}");
   REQUIRE(answer.status() == 200);
   return version_of(answer);
-}
-
-bool all_on_target(const control_process& control, std::size_t count, steady::duration limit = 60s) {
-  return eventually([&] { return control.metric("cellroute_control_routers_on_target") == static_cast<double>(count); },
-                    limit);
 }
 
 TEST_CASE("fleet proof: the last of all routers acknowledges a small change within a second") {

@@ -1,6 +1,8 @@
-// The control plane is killed again and again, and no request notices (control-plane.md section 12, T2).
+// The control plane is killed again and again, or is gone for long, and no request notices (control-plane.md section
+// 12, T2 and T3).
 #include <doctest/doctest.h>
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,6 +14,13 @@ namespace cellroute::system_test {
 namespace {
 
 constexpr std::size_t keys = 1'000;
+
+/// What a load asks for: each key, and the cell that it should come to.
+std::string all_keys() {
+  std::string asked;
+  for (std::size_t i = 0; i < keys; ++i) asked += key_name(i) + "\t" + std::string(cell_in(i, 0)) + "\n";
+  return asked;
+}
 
 TEST_CASE("kills proof: under load the control plane is killed and started again, and no request fails") {
   const int rounds = sized(2, 10);
@@ -25,9 +34,7 @@ TEST_CASE("kills proof: under load the control plane is killed and started again
   config.arguments = {"--state-dir", (state.path() / "state").string()};
   router_process router(config);
   REQUIRE(eventually([&] { return router.admin("/ready").status() == 200; }));
-  std::string asked;
-  for (std::size_t i = 0; i < keys; ++i) asked += key_name(i) + "\t" + std::string(cell_in(i, 0)) + "\n";
-  steady_load load(router.port(), asked, 2'000);
+  steady_load load(router.port(), all_keys(), 2'000);
   std::this_thread::sleep_for(1s);
 
   using times = std::pair<steady::time_point, steady::time_point>;
@@ -64,6 +71,46 @@ TEST_CASE("kills proof: under load the control plane is killed and started again
   const message moved = tell(control, "PUT", "/v1/keys/" + key_name(1), R"({"placement":"tier1"})");
   REQUIRE(moved.status() == 200);
   CHECK(eventually([&] { return runs(control, router, version_of(moved)); }));
+}
+
+TEST_CASE("gone proof: without a control plane routers serve, and those that start anew serve the same") {
+  bench_cells cells({"tier1", "tier3"});
+  control_process control(written_by_api());
+  REQUIRE(tell(control, "PUT", "/v1/config", fleet_of(keys, 0, cells.port(0), cells.port(1))).status() / 100 == 2);
+  const scratch_folder state;
+  router_config config = told_by(control.port());
+  config.arguments = {"--state-dir", (state.path() / "state").string()};
+  router_process router(told_by(control.port()));
+  std::optional<router_process> restarted(std::in_place, config);
+  const auto is_ready = [](const router_process& r) {
+    return eventually([&r] { return r.admin("/ready").status() == 200; });
+  };
+  REQUIRE(is_ready(router));
+  REQUIRE(is_ready(*restarted));
+  steady_load load(router.port(), all_keys(), 200);
+  control.kill();
+  const stopwatch gone;
+  int starts = 0;
+  const double gone_ms = sized(5'000.0, 590'000.0);  // the load lasts ten minutes
+  while (gone.ms() < gone_ms) {
+    restarted.reset();
+    restarted.emplace(config);
+    ++starts;
+    REQUIRE(is_ready(*restarted));
+    for (std::size_t i = 0; i < 20; ++i) {
+      const message answer = ask(restarted->port(), request("GET /", "X-Routing-Key: " + key_name(i) + "\r\n"));
+      REQUIRE(answer.status() == 200);
+      REQUIRE(answer.head.value("X-Cell") == cell_in(i, 0));
+    }
+    std::this_thread::sleep_for(sized<steady::duration>(500ms, 10s));
+  }
+  CHECK(load.stop());
+  MESSAGE("without a control plane for " << gone.ms() / 1000 << " s: " << load.told() << "; " << starts
+                                         << " starts of another router, each with the same");
+  CHECK(router.metric("gateway_config_confirmed_age_seconds") >= gone_ms / 1000 - 5);
+  control.start();
+  CHECK(eventually([&] { return router.metric("gateway_control_plane_connected") == 1; }, 60s));
+  CHECK(eventually([&] { return router.metric("gateway_config_confirmed_age_seconds") < 5; }));
 }
 
 }  // namespace

@@ -30,7 +30,9 @@ namespace cellroute::system_test {
 /// they believe what they are sent without a look: what they cost is the control plane's cost, not theirs.
 class light_fleet {
  public:
-  light_fleet(std::uint16_t port, std::size_t count, std::string name) : port_(port), epoll_(::epoll_create1(0)) {
+  /// With `bytes_a_look` each reads no more than that 20 times a second, until `read_freely`.
+  light_fleet(std::uint16_t port, std::size_t count, std::string name, std::size_t bytes_a_look = 0)
+      : port_(port), epoll_(::epoll_create1(0)), bytes_a_look_(bytes_a_look) {
     for (std::size_t i = 0; i < count; ++i) clients_.emplace_back(name + "-" + std::to_string(i), i, masks_);
     thread_ = std::thread([this] { run(); });
   }
@@ -52,6 +54,9 @@ class light_fleet {
     return eventually([&] { return run_of(version).first == size(); }, limit);
   }
   [[nodiscard]] std::uint64_t lost() const { return lost_; }
+  /// Ends all connections at once; they come again by themselves.
+  void cut_all() { is_to_cut_ = true; }
+  void read_freely() { bytes_a_look_ = 0; }
 
  private:
   struct plain_masks final : websocket::mask_source {
@@ -91,11 +96,25 @@ class light_fleet {
       const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), 5);
       for (int i = 0; i < count; ++i) {
         client& c = clients_[events[static_cast<std::size_t>(i)].data.u64];
-        if (c.socket) receive(c);
+        if (c.socket && bytes_a_look_ == 0) receive(c);
         act(c);
       }
       if (steady::now() < next_look) continue;
       next_look = steady::now() + 50ms;
+      if (is_to_cut_.exchange(false)) {
+        for (client& c : clients_) {
+          if (c.socket) lose(c);
+        }
+      }
+      if (bytes_a_look_ > 0 || was_slow_) {
+        was_slow_ = bytes_a_look_ > 0;
+        for (client& c : clients_) {
+          if (!c.socket) continue;
+          receive(c);
+          act(c);
+          if (c.socket && !was_slow_) watch(c, EPOLL_CTL_MOD, wanted(c));
+        }
+      }
       for (client& c : clients_) {
         if (c.link.next_tick() > now()) continue;
         c.link.tick(now());
@@ -105,7 +124,8 @@ class light_fleet {
   }
 
   void receive(client& c) {
-    const ssize_t size = ::recv(c.socket.get(), block_.data(), block_.size(), MSG_DONTWAIT);
+    const std::size_t limit = bytes_a_look_ > 0 ? std::min(bytes_a_look_.load(), block_.size()) : block_.size();
+    const ssize_t size = ::recv(c.socket.get(), block_.data(), limit, MSG_DONTWAIT);
     if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (size <= 0) return lose(c);
     std::span<char> bytes(block_.data(), static_cast<std::size_t>(size));
@@ -192,7 +212,12 @@ class light_fleet {
         "GET /v1/connect HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
         "Sec-WebSocket-Protocol: cellroute.v1\r\n\r\n";
-    watch(c, EPOLL_CTL_ADD, EPOLLIN);
+    watch(c, EPOLL_CTL_ADD, wanted(c));
+  }
+
+  /// Who reads slowly is not told that there is something: he looks.
+  [[nodiscard]] std::uint32_t wanted(const client& c) const {
+    return (bytes_a_look_ > 0 ? 0U : std::uint32_t{EPOLLIN}) | (c.waits_to_write ? std::uint32_t{EPOLLOUT} : 0U);
   }
 
   void flush(client& c) {
@@ -203,7 +228,7 @@ class light_fleet {
     }
     if (!c.socket || c.waits_to_write != c.out.empty()) return;
     c.waits_to_write = !c.out.empty();
-    watch(c, EPOLL_CTL_MOD, c.waits_to_write ? EPOLLIN | EPOLLOUT : EPOLLIN);
+    watch(c, EPOLL_CTL_MOD, wanted(c));
   }
 
   void watch(client& c, int how, std::uint32_t what) {
@@ -215,6 +240,9 @@ class light_fleet {
 
   std::uint16_t port_;
   descriptor epoll_;
+  std::atomic<std::size_t> bytes_a_look_;  ///< 0: as many as there are
+  bool was_slow_ = false;
+  std::atomic<bool> is_to_cut_{false};
   plain_masks masks_;
   std::deque<client> clients_;
   std::array<char, 65536> block_{};

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <array>
@@ -8,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "adapters/process/fd_limit.hpp"
 #include "tests/system/support/control_process.hpp"
 #include "tests/system/support/router_process.hpp"
 
@@ -83,6 +85,19 @@ namespace cellroute::system_test {
   return page.find("\"connected\":true") != std::string::npos &&
          page.find("\"version\":" + std::to_string(version) + ",") != std::string::npos &&
          page.find("\"on_target\":true") != std::string::npos;
+}
+
+/// Whether this process and those that it starts may have so many descriptors.
+[[nodiscard]] inline bool has_descriptors(std::size_t count) {
+  (void)process::raise_fd_limit();
+  rlimit limit{};
+  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur >= count;
+}
+
+[[nodiscard]] inline bool all_on_target(const control_process& control, std::size_t count,
+                                        steady::duration limit = 60s) {
+  return eventually([&] { return control.metric("cellroute_control_routers_on_target") == static_cast<double>(count); },
+                    limit);
 }
 
 }  // namespace cellroute::system_test
