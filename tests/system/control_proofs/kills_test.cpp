@@ -22,17 +22,26 @@ std::string all_keys() {
   return asked;
 }
 
+/// Cells, a control plane that publishes them, and what a router of it is started with: it keeps what it was told.
+struct small_world {
+  bench_cells cells{{"tier1", "tier3"}};
+  control_process control{written_by_api()};
+  scratch_folder state;
+  router_config config = told_by(control.port());
+
+  small_world() {
+    REQUIRE(tell(control, "PUT", "/v1/config", fleet_of(keys, 0, cells.port(0), cells.port(1))).status() / 100 == 2);
+    config.arguments = {"--state-dir", (state.path() / "state").string()};
+  }
+};
+
 TEST_CASE("kills proof: under load the control plane is killed and started again, and no request fails") {
   const int rounds = sized(2, 10);
   const int kills_a_round = 2;
   const auto pause = sized<steady::duration>(2500ms, 3s);
-  bench_cells cells({"tier1", "tier3"});
-  control_process control(written_by_api());
-  REQUIRE(tell(control, "PUT", "/v1/config", fleet_of(keys, 0, cells.port(0), cells.port(1))).status() / 100 == 2);
-  const scratch_folder state;
-  router_config config = told_by(control.port());
-  config.arguments = {"--state-dir", (state.path() / "state").string()};
-  router_process router(config);
+  small_world world;
+  control_process& control = world.control;
+  router_process router(world.config);
   REQUIRE(eventually([&] { return router.admin("/ready").status() == 200; }));
   steady_load load(router.port(), all_keys(), 2'000);
   std::this_thread::sleep_for(1s);
@@ -74,14 +83,10 @@ TEST_CASE("kills proof: under load the control plane is killed and started again
 }
 
 TEST_CASE("gone proof: without a control plane routers serve, and those that start anew serve the same") {
-  bench_cells cells({"tier1", "tier3"});
-  control_process control(written_by_api());
-  REQUIRE(tell(control, "PUT", "/v1/config", fleet_of(keys, 0, cells.port(0), cells.port(1))).status() / 100 == 2);
-  const scratch_folder state;
-  router_config config = told_by(control.port());
-  config.arguments = {"--state-dir", (state.path() / "state").string()};
+  small_world world;
+  control_process& control = world.control;
   router_process router(told_by(control.port()));
-  std::optional<router_process> restarted(std::in_place, config);
+  std::optional<router_process> restarted(std::in_place, world.config);
   const auto is_ready = [](const router_process& r) {
     return eventually([&r] { return r.admin("/ready").status() == 200; });
   };
@@ -94,7 +99,7 @@ TEST_CASE("gone proof: without a control plane routers serve, and those that sta
   const double gone_ms = sized(5'000.0, 590'000.0);  // the load lasts ten minutes
   while (gone.ms() < gone_ms) {
     restarted.reset();
-    restarted.emplace(config);
+    restarted.emplace(world.config);
     ++starts;
     REQUIRE(is_ready(*restarted));
     for (std::size_t i = 0; i < 20; ++i) {
