@@ -108,7 +108,7 @@ active_content nothing(const store_head& head, std::uint64_t salt) {
 
 expected<routing_table, problem> table_around(const document& doc, std::uint64_t version, std::uint64_t seed,
                                               const key_table& keys) {
-  auto made = routing_table::compile(doc.spec, generation_number{version}, seed, copy_of(keys), wire::by_re2);
+  auto made = routing_table::compile(doc.spec, generation_number{version}, seed, keys.shared(), wire::by_re2);
   if (made) return *std::move(made);
   wire::diagnostics found;
   for (violation& each : made.error()) found.push_back({"document", 1, 1, std::move(each.path), std::move(each.what)});

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cassert>
 #include <iterator>
 #include <memory>
 #include <utility>
@@ -182,7 +181,7 @@ expected<whole_configuration, problem> whole_of(wire::configuration& loaded, std
   if (!table) return unexpected(problem_of(table.error()));
   made.quarantined = loaded.quarantined.size();
   auto leaner = without_idle_outcomes(table->keys());
-  made.keys = leaner ? *std::move(leaner) : copy_of(table->keys());
+  made.keys = leaner ? *std::move(leaner) : table->keys().shared();
   return made;
 }
 
@@ -200,12 +199,6 @@ expected<document, problem> read_document(std::string_view text) {
   document made = document_of(*c);
   made.text = text;  // as it was stored: its digest is known
   return made;
-}
-
-key_table copy_of(const key_table& table) {
-  auto copy = table.merged({});
-  assert(copy);  // it was a table before
-  return *std::move(copy);
 }
 
 }  // namespace cellroute::control

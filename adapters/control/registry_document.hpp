@@ -88,7 +88,4 @@ struct whole_configuration {
 inline constexpr std::string_view local_sections[] = {"process", "listeners", "http",   "decision", "log",
                                                       "metrics", "admin",     "reload", "guard",    "control_plane"};
 
-/// A copy. Tables cannot be copied by mistake: they are large.
-[[nodiscard]] key_table copy_of(const key_table& table);
-
 }  // namespace cellroute::control

@@ -17,7 +17,7 @@ constexpr std::uint64_t common_salt = 1;  // of those without a store: what did 
 /// What the publisher keeps is its own: the registry goes on meanwhile.
 published_content content_of(const active_content& now) {
   const sync::content& c = now.content;
-  return {{c.document, copy_of(c.keys), c.digest, c.sum}, now.id(), now.label};
+  return {{c.document, c.keys.shared(), c.digest, c.sum}, now.id(), now.label};
 }
 
 std::string name_of_cluster(std::uint64_t seed) { return "c" + std::to_string(mix(seed) & salt_max); }

@@ -236,9 +236,8 @@ expected<loaded_configuration, sync::refusal> compile_content(const sync::conten
   if (!read->key_files.empty() || !read->inline_keys.rows.empty()) {
     return unexpected(sync::refusal{wire::refusal_code::schema, "routing.keys: must come apart from the document"});
   }
-  auto keys = content.keys.merged({});  // a copy: this one is what the next delta starts from
-  if (!keys) return unexpected(sync::refusal{wire::refusal_code::internal, std::string(to_string(keys.error().what))});
-  auto table = routing_table::compile(read->spec, generation, seed, *std::move(keys), wire::by_re2);
+  // The keys are those that the next delta starts from, too.
+  auto table = routing_table::compile(read->spec, generation, seed, content.keys.shared(), wire::by_re2);
   if (!table) return unexpected(refusal_of(table.error()));
   loaded_configuration loaded{*std::move(read), *std::move(table), {}, false, {}};
   loaded.origin = fleet_source::push;

@@ -109,10 +109,8 @@ local_part router::local_part_of(const wire::configuration& c) { return {c.spec,
 
 loaded_configuration router::around_pushed(loaded_configuration file) {
   reader<active_configuration> current(*configurations_);
-  auto keys = current.current().value.table.keys().merged({});
-  if (!keys) return file;  // it was good when it was made
-  auto table = routing_table::compile(configuration_.spec, file.table.generation(), options_.seed, *std::move(keys),
-                                      wire::by_re2);
+  auto table = routing_table::compile(configuration_.spec, file.table.generation(), options_.seed,
+                                      current.current().value.table.keys().shared(), wire::by_re2);
   if (!table) return file;
   file.table = *std::move(table);
   file.moved = {};

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <memory_resource>
 #include <span>
 #include <utility>
@@ -21,7 +22,9 @@ class arena {
       : resource_(resource),
         capacity_bytes_((size_bytes + line_bytes - 1) / line_bytes * line_bytes),
         size_bytes_(size_bytes) {
-    if (capacity_bytes_ > 0) data_ = static_cast<std::byte*>(resource_->allocate(capacity_bytes_, line_bytes));
+    if (capacity_bytes_ == 0) return;
+    auto* const start = static_cast<std::byte*>(resource_->allocate(capacity_bytes_, line_bytes));
+    data_ = std::shared_ptr<std::byte>(start, giver_back{resource_, capacity_bytes_});
   }
 
   /// What was moved from has no bytes, and keeps its resource.
@@ -29,7 +32,7 @@ class arena {
       : resource_(other.resource_),
         capacity_bytes_(std::exchange(other.capacity_bytes_, 0)),
         size_bytes_(std::exchange(other.size_bytes_, 0)),
-        data_(std::exchange(other.data_, nullptr)) {}
+        data_(std::move(other.data_)) {}
 
   arena& operator=(arena&& other) noexcept {
     arena taken(std::move(other));
@@ -40,17 +43,19 @@ class arena {
     return *this;
   }
 
-  ~arena() {
-    if (capacity_bytes_ > 0) resource_->deallocate(data_, capacity_bytes_, line_bytes);
-  }
+  ~arena() = default;
+
+  /// A second owner of the same bytes, which nobody writes any more. They are given back by the last owner, in its
+  /// thread. Cost: none, whatever the size.
+  [[nodiscard]] arena shared() const { return arena(*this); }
 
   /// All bytes; what was never written has no defined value.
-  [[nodiscard]] std::span<std::byte> bytes() { return {data_, size_bytes_}; }
-  [[nodiscard]] std::span<const std::byte> bytes() const { return {data_, size_bytes_}; }
+  [[nodiscard]] std::span<std::byte> bytes() { return {data_.get(), size_bytes_}; }
+  [[nodiscard]] std::span<const std::byte> bytes() const { return {data_.get(), size_bytes_}; }
 
   /// Where the bytes start; null where there are none.
-  [[nodiscard]] std::byte* data() { return data_; }
-  [[nodiscard]] const std::byte* data() const { return data_; }
+  [[nodiscard]] std::byte* data() { return data_.get(); }
+  [[nodiscard]] const std::byte* data() const { return data_.get(); }
 
   /// Takes bytes off the end. The memory is given back with the rest.
   void shorten(std::size_t size_bytes) { size_bytes_ = size_bytes; }
@@ -64,10 +69,19 @@ class arena {
  private:
   static constexpr std::size_t line_bytes = 64;
 
+  struct giver_back {
+    std::pmr::memory_resource* resource;
+    std::size_t capacity_bytes;
+
+    void operator()(std::byte* start) const { resource->deallocate(start, capacity_bytes, line_bytes); }
+  };
+
+  arena(const arena&) = default;
+
   std::pmr::memory_resource* resource_ = std::pmr::get_default_resource();
   std::size_t capacity_bytes_ = 0;
   std::size_t size_bytes_ = 0;
-  std::byte* data_ = nullptr;
+  std::shared_ptr<std::byte> data_;
 };
 
 }  // namespace cellroute

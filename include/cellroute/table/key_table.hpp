@@ -68,6 +68,10 @@ class key_table {
     std::swap(outcomes_, other.outcomes_);
   }
 
+  /// The same table for a second owner: neither copies, and the bytes go with the last of them, in its thread.
+  /// Cost: that of the outcomes' views.
+  [[nodiscard]] key_table shared() const { return memory_.data() == nullptr ? key_table() : key_table(memory_.shared()); }
+
   /// Builds a table from rows in any order.
   ///
   /// `outcomes` are the texts behind the numbers; without any, every number is allowed and has no text. `seed` should

@@ -31,7 +31,7 @@ struct registry_here {
   void check() {
     auto turn = made->begin();
     must(turn.stored().reading().check_whole());
-    const auto fresh = sync::make_content(turn.base().content.document, copy_of(turn.base().content.keys), test_salt);
+    const auto fresh = sync::make_content(turn.base().content.document, turn.base().content.keys.shared(), test_salt);
     CHECK(fresh.sum == turn.base().content.sum);
     CHECK(fresh.digest == turn.base().content.digest);
   }

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "cellroute/base/random.hpp"
+#include "tests/support/counting_resource.hpp"
 #include "tests/support/slow_key_table.hpp"
 #include "tests/support/stored.hpp"
 
@@ -320,6 +321,28 @@ TEST_CASE("key table: a moved table is as good as before") {
   moved = table_of({{"b", 0}}, {"x"});
   CHECK(moved.find("a") == answer());
   CHECK(moved.find("b") == answer(0));
+}
+
+TEST_CASE("key table: two owners share the bytes, and the last of them gives them back") {
+  support::counting_resource memory;
+  {
+    auto built = key_table::build(rows{{"a", 0}, {"b", 1}}, 1, texts{"x", "y"}, &memory);
+    REQUIRE(built);
+    std::optional<key_table> first = *std::move(built);
+    const key_table second = first->shared();
+    REQUIRE(memory.held == 1);
+    CHECK(second.bytes().rest.data() == first->bytes().rest.data());
+    first.reset();
+    CHECK(memory.held == 1);
+    CHECK(second.find("b") == answer(1));
+    CHECK(second.outcomes()[1] == "y");
+    const auto changed = second.merged(changes{{"b", std::nullopt}});
+    REQUIRE(changed);
+    CHECK(changed->find("b") == answer());
+    CHECK(second.find("b") == answer(1));
+  }
+  CHECK(memory.held == 0);
+  CHECK(key_table().shared().find("a") == answer());
 }
 
 TEST_CASE("key table: merged: changes apply to the result and leave the table as it was") {

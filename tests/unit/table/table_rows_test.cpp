@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory_resource>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +12,7 @@
 
 #include "cellroute/base/hash.hpp"
 #include "cellroute/base/random.hpp"
+#include "tests/support/counting_resource.hpp"
 #include "tests/support/compiled_table.hpp"
 #include "tests/support/slow_key_digest.hpp"
 
@@ -118,22 +118,6 @@ std::string key_in(std::uint16_t bucket, int first = 0) {
 template <class Table>
 concept lends_rows = requires(Table&& table) { rows_of(std::forward<Table>(table)); };
 static_assert(lends_rows<const key_table&> && lends_rows<key_table&> && !lends_rows<key_table>);
-
-/// Counts what it gives out, and gets it from where all memory comes from.
-class counting_resource : public std::pmr::memory_resource {
- public:
-  std::size_t taken = 0;
-
- private:
-  void* do_allocate(std::size_t bytes, std::size_t alignment) override {
-    ++taken;
-    return std::pmr::get_default_resource()->allocate(bytes, alignment);
-  }
-  void do_deallocate(void* at, std::size_t bytes, std::size_t alignment) override {
-    std::pmr::get_default_resource()->deallocate(at, bytes, alignment);
-  }
-  [[nodiscard]] bool do_is_equal(const memory_resource& other) const noexcept override { return this == &other; }
-};
 
 }  // namespace
 
@@ -258,7 +242,7 @@ TEST_CASE("table rows: a table whose every name is in use takes no further one")
 }
 
 TEST_CASE("table rows: a packed table has its memory from where the other had it") {
-  counting_resource memory;
+  support::counting_resource memory;
   const names given = {"x", "idle"};
   const std::vector<key_row> rows = {{"a", 0}};
   const auto table = support::build_keys(rows, 1, given, &memory);
@@ -327,7 +311,7 @@ TEST_CASE("outcome list: those of a table keep their numbers, each new text gets
 }
 
 TEST_CASE("text memory: texts of any size stay where they are, moved or not") {
-  counting_resource resource;
+  support::counting_resource resource;
   text_memory memory(&resource);
   random_numbers random(4);
   std::vector<std::pair<std::string, std::string_view>> kept;
@@ -347,7 +331,7 @@ TEST_CASE("text memory: texts of any size stay where they are, moved or not") {
 TEST_CASE("text memory: a block is used to its last byte, and no further") {
   for (const std::size_t more : {std::size_t{0}, std::size_t{1}, std::size_t{2}}) {
     CAPTURE(more);
-    counting_resource resource;
+    support::counting_resource resource;
     text_memory memory(&resource);
     const std::string_view first = memory.keep("a");
     const std::size_t left = memory.memory_bytes() - first.size();
