@@ -5,6 +5,7 @@
 #include <system_error>
 #include <utility>
 
+#include "adapters/process/background_thread.hpp"
 #include "adapters/process/file_activity.hpp"
 #include "adapters/process/process_usage.hpp"
 
@@ -82,6 +83,7 @@ void file_follower::begin() {
   why_not_.clear();
   try {
     thread_ = std::thread([this] {
+      become_background_thread();
       try {
         reader_.read();
       } catch (const std::bad_alloc&) {

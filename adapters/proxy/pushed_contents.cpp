@@ -7,6 +7,7 @@
 #include <new>
 #include <utility>
 
+#include "adapters/process/background_thread.hpp"
 #include "adapters/process/process_usage.hpp"
 #include "adapters/wire/config_guard.hpp"
 #include "adapters/wire/fleet.hpp"
@@ -103,7 +104,10 @@ void pushed_contents::start(local_part local, std::optional<kept_content> runnin
     held_.emplace(sum, held_content{std::move(running->content), std::move(running->label)});
     begin_probation();
   }
-  thread_ = std::thread([this] { context_.run(); });
+  thread_ = std::thread([this] {
+    process::become_background_thread();
+    context_.run();
+  });
   const fleet_source source = held_.empty() ? fleet_source::file : fleet_source::state;
   link_.post([source](sync::router_link& link, time_point) { link.report(source_is(source)); });
   link_.start();

@@ -4,6 +4,7 @@
 #include <system_error>
 #include <utility>
 
+#include "adapters/process/background_thread.hpp"
 #include "adapters/wire/key_cache.hpp"
 
 namespace cellroute::proxy {
@@ -22,6 +23,7 @@ void table_keeper::keep(std::uint64_t content, bool is_kept) {
 
 void table_keeper::start(bool is_kept) {
   thread_ = std::thread([this, is_kept, contents = contents_] {
+    process::become_background_thread();
     std::string error;
     if (!is_kept) {
       reader<active_configuration> table(current_);

@@ -70,7 +70,9 @@ class key_table {
 
   /// The same table for a second owner: neither copies, and the bytes go with the last of them, in its thread.
   /// Cost: that of the outcomes' views.
-  [[nodiscard]] key_table shared() const { return memory_.data() == nullptr ? key_table() : key_table(memory_.shared()); }
+  [[nodiscard]] key_table shared() const {
+    return memory_.data() == nullptr ? key_table() : key_table(memory_.shared());
+  }
 
   /// Builds a table from rows in any order.
   ///

@@ -12,8 +12,8 @@
 
 #include "cellroute/base/hash.hpp"
 #include "cellroute/base/random.hpp"
-#include "tests/support/counting_resource.hpp"
 #include "tests/support/compiled_table.hpp"
+#include "tests/support/counting_resource.hpp"
 #include "tests/support/slow_key_digest.hpp"
 
 using namespace cellroute;
