@@ -11,8 +11,6 @@
 namespace cellroute::control {
 namespace {
 
-constexpr std::size_t piece_bytes = 60'000;
-
 /// A file that nobody else sees any more: it is gone from its folder, and from the disk with this.
 class file_stream final : public body_source {
  public:
@@ -22,7 +20,7 @@ class file_stream final : public body_source {
   ~file_stream() override { ::close(descriptor_); }
 
   bool next(std::string& piece) override {
-    piece.resize(piece_bytes);
+    piece.resize(answer_piece_bytes);
     ssize_t got = 0;
     do {
       got = ::read(descriptor_, piece.data(), piece.size());

@@ -23,10 +23,6 @@ bool is_passed_on(std::string_view name) {
   return std::ranges::any_of(names, [name](std::string_view each) { return equal_ignoring_case(each, name); });
 }
 
-bool has_field(std::span<const field> fields, std::string_view name) {
-  return std::ranges::any_of(fields, [name](const field& f) { return equal_ignoring_case(f.name, name); });
-}
-
 /// Its client's leaving ends it.
 class leaving final : public edge::leaving_watcher {
  public:

@@ -9,7 +9,6 @@
 namespace cellroute::control {
 namespace {
 
-constexpr std::size_t piece_bytes = 60'000;
 constexpr std::string_view base_type = "application/vnd.cellroute.base+json";
 
 /// What was current when somebody asked; it stays while this does.
@@ -43,7 +42,7 @@ class config_stream final : public body_source {
 
   bool next(std::string& piece) override {
     piece = std::exchange(head_, {});
-    for (; at_ < rows_.rows.size() && piece.size() < piece_bytes; ++at_) {
+    for (; at_ < rows_.rows.size() && piece.size() < answer_piece_bytes; ++at_) {
       piece += at_ == 0 ? "\n" : ",\n";
       process::append_json_string(piece, rows_.rows[at_].key);
       piece += ": ";

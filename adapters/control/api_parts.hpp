@@ -41,6 +41,9 @@ struct api_state {
 /// What a body of JSON may have that is neither a configuration nor rows: 10,000 rows of the longest keys.
 inline constexpr std::size_t json_body_max = std::size_t{8} << 20;
 
+/// Of an answer that is written piece by piece: about so much at once.
+inline constexpr std::size_t answer_piece_bytes = 60'000;
+
 /// Connections of the store that are kept for the next request.
 inline constexpr std::size_t idle_readers_max = 8;
 

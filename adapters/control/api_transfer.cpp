@@ -12,8 +12,6 @@
 namespace cellroute::control {
 namespace {
 
-constexpr std::size_t piece_bytes = 60'000;
-
 /// ndjson  {"key": "acme", "placement": "tier1"} a line
 /// csv     the first line is `key,placement`
 /// json    {"acme": "tier1"}
@@ -143,7 +141,7 @@ class row_stream final : public body_source {
       if (format_ == row_format::csv) piece += "key,placement\n";
       if (format_ == row_format::json) piece += "{";
     }
-    for (; at_ < rows_.rows.size() && piece.size() < piece_bytes; ++at_) write(piece, rows_.rows[at_]);
+    for (; at_ < rows_.rows.size() && piece.size() < answer_piece_bytes; ++at_) write(piece, rows_.rows[at_]);
     if (at_ == rows_.rows.size() && !has_ended_) {
       has_ended_ = true;
       if (format_ == row_format::json) piece += "\n}\n";

@@ -17,7 +17,7 @@
 namespace cellroute::control {
 namespace {
 
-constexpr std::size_t piece_bytes = 60'000;
+constexpr std::size_t text_piece_bytes = 60'000;
 
 /// The names of the parts of a message, in one dialect.
 struct dialect_words {
@@ -136,7 +136,7 @@ expected<base_message, std::string> base_message::open(const sync::content& cont
 bool base_message::next(std::string& to) {
   const std::size_t before = to.size();
   to += std::exchange(head_, {});
-  for (; at_ < rows_.rows.size() && to.size() - before < piece_bytes; ++at_)
+  for (; at_ < rows_.rows.size() && to.size() - before < text_piece_bytes; ++at_)
     append_member(to, rows_.rows[at_].key, rows_.names[rows_.rows[at_].outcome], at_ == 0);
   if (at_ == rows_.rows.size()) to += std::exchange(tail_, {});
   return to.size() > before;

@@ -9,8 +9,8 @@
 namespace cellroute::control {
 namespace {
 
-constexpr duration patience = 5s;
-constexpr auto look_period = std::chrono::milliseconds(50);
+constexpr duration answer_patience = 5s;
+constexpr auto answer_look_period = std::chrono::milliseconds(50);
 constexpr duration back_within = 2s;  // a router that is sent away
 
 bool is_wanted(const router_view& r, const router_directory::filter& asked) {
@@ -34,8 +34,8 @@ Answer fleet_directory::ask(Question question) {
   asio::post(reactor_.context(), [promise = std::move(promise), question = std::move(question)]() mutable {
     promise.set_value(question());
   });
-  for (duration waited{}; waited < patience && !is_closed_; waited += look_period) {
-    if (answer.wait_for(look_period) == std::future_status::ready) return answer.get();
+  for (duration waited{}; waited < answer_patience && !is_closed_; waited += answer_look_period) {
+    if (answer.wait_for(answer_look_period) == std::future_status::ready) return answer.get();
   }
   return {};
 }

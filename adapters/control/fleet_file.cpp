@@ -14,7 +14,7 @@ namespace {
 constexpr std::int64_t form = 0x63720001;  // of the tables, in `user_version`
 
 // Exclusive: another process with a store in the same folder must not write here, too; and it is not waited for long.
-constexpr const char* settings =
+constexpr const char* pragmas =
     "PRAGMA busy_timeout = 200; PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; PRAGMA synchronous = "
     "OFF;"
     "PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY";
@@ -65,7 +65,7 @@ stored<fleet_file> fleet_file::open(const std::string& path, std::string_view cl
   auto db = database::open(path, database_use::create);
   if (!db) return unexpected(db.error());
   (void)::chmod(path.c_str(), 0600);
-  if (auto done = db->run(settings); !done) return unexpected(done.error());
+  if (auto done = db->run(pragmas); !done) return unexpected(done.error());
   auto work = transaction::begin(*db, true);
   if (!work) return unexpected(work.error());
   const auto is_right = is_of(*db, cluster);

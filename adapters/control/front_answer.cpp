@@ -9,7 +9,7 @@
 namespace cellroute::control {
 namespace {
 
-constexpr duration answer_timeout = 10s;
+constexpr duration send_timeout = 10s;
 
 /// Lines as they stand in a head, `Name: value` each, as fields.
 void add_lines(std::vector<field>& to, std::string_view lines) {
@@ -62,7 +62,7 @@ io::task<void> answer_writer::send(edge::exchange& x, front_answer answer, std::
   body.data = answer.body.data();
   body.size_bytes = answer.body.size();
   body.end = true;
-  const edge::stream_fault sent = co_await x.send_head(head, body, edge::no_trailers, clock_.now + answer_timeout);
+  const edge::stream_fault sent = co_await x.send_head(head, body, edge::no_trailers, clock_.now + send_timeout);
   if (sent != edge::stream_fault::none) x.abort();
 }
 

@@ -60,10 +60,6 @@ bool is_for(door to, role who) {
   return false;
 }
 
-bool has_field(std::span<const field> fields, std::string_view name) {
-  return std::ranges::any_of(fields, [name](const field& f) { return equal_ignoring_case(f.name, name); });
-}
-
 }  // namespace
 
 bool is_loopback(const io::socket_address& peer) {

@@ -9,7 +9,7 @@
 namespace cellroute::control {
 namespace {
 
-constexpr duration answer_timeout = 10s;
+constexpr duration switch_timeout = 10s;
 constexpr std::size_t sessions_a_turn = 64;  // woken at once; then whoever else is there is served
 
 }  // namespace
@@ -35,7 +35,7 @@ io::task<bool> push_server::switch_protocol(edge::exchange& x, websocket::accept
   head.added = std::span<const field>(added).first(handshake.subprotocol.empty() ? 1 : 2);
   const edge::body_piece nothing;
   const edge::stream_fault sent =
-      co_await x.send_head(head, nothing, edge::no_trailers, reactor_.now() + answer_timeout);
+      co_await x.send_head(head, nothing, edge::no_trailers, reactor_.now() + switch_timeout);
   co_return sent == edge::stream_fault::none;
 }
 

@@ -11,7 +11,7 @@ namespace cellroute::http1 {
 namespace {
 
 // Not passed on: what concerns this connection, and what the writer makes anew from the values read here.
-constexpr name_set skipped = [] {
+constexpr name_set skipped_of_request = [] {
   name_set set = hop_by_hop;
   for (const field_name name : {field_name::content_length, field_name::host, field_name::expect}) {
     set.bits |= name_set::bit(name);
@@ -179,7 +179,7 @@ expected<void, head_error> parse_request_head(std::string_view head, const head_
   out.view.scheme = "http";
   if (const auto taken = take_target(start->target, out); !taken) return taken;
 
-  const auto lines = parse_field_lines(head.substr(start->size_bytes), limits, skipped, storage);
+  const auto lines = parse_field_lines(head.substr(start->size_bytes), limits, skipped_of_request, storage);
   if (!lines) return unexpected(lines.error());
   out.view.fields = lines->fields;
   out.view.raw = lines->raw;

@@ -6,7 +6,7 @@
 namespace cellroute::http1 {
 namespace {
 
-constexpr name_set skipped = [] {
+constexpr name_set skipped_of_response = [] {
   name_set set = hop_by_hop;
   set.bits |= name_set::bit(field_name::content_length);
   return set;
@@ -70,7 +70,7 @@ expected<void, head_error> parse_response_head(std::string_view head, bool reque
   if (!start_bytes) return unexpected(start_bytes.error());
   if (*start_bytes - 2 > limits.field_bytes_max) return unexpected(head_error::field_too_long);
 
-  const auto lines = parse_field_lines(head.substr(*start_bytes), limits, skipped, storage);
+  const auto lines = parse_field_lines(head.substr(*start_bytes), limits, skipped_of_response, storage);
   if (!lines) return unexpected(lines.error());
   out.view.fields = lines->fields;
   out.view.raw = lines->raw;

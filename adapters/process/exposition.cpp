@@ -25,12 +25,12 @@ std::string_view to_string(metric_type type) {
   return {};
 }
 
-constexpr bool is_plain(char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; }
+constexpr bool is_plain_in_label(char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; }
 
 /// A byte that belongs to no code point becomes U+FFFD: one bad name must not make the whole scrape unreadable.
 void append_label_value(std::string& out, std::string_view value) {
   while (!value.empty()) {
-    const auto* special = std::find_if_not(value.begin(), value.end(), is_plain);
+    const auto* special = std::find_if_not(value.begin(), value.end(), is_plain_in_label);
     out.append(value.begin(), special);
     value.remove_prefix(static_cast<std::size_t>(special - value.begin()));
     if (value.empty()) return;

@@ -14,7 +14,7 @@ namespace {
 constexpr std::uint64_t every_byte(std::uint64_t value) { return 0x0101010101010101u * value; }
 constexpr std::uint64_t any_zero_byte(std::uint64_t word) { return (word - every_byte(1)) & ~word & every_byte(0x80); }
 
-constexpr bool is_plain(char c) {
+constexpr bool is_plain_in_json(char c) {
   const auto byte = static_cast<unsigned char>(c);
   return byte >= 0x20 && byte < 0x7F && byte != '"' && byte != '\\';
 }
@@ -30,7 +30,7 @@ std::size_t plain_length(std::string_view text) {
                                 any_zero_byte(word ^ every_byte('\\')) | any_zero_byte(word ^ every_byte(0x7F));
     if (found != 0) break;
   }
-  while (length < text.size() && is_plain(text[length])) ++length;
+  while (length < text.size() && is_plain_in_json(text[length])) ++length;
   return length;
 }
 

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cstring>
 
+#include "adapters/http1/bytes.hpp"
+
 namespace cellroute::proxy {
 namespace {
 
@@ -12,12 +14,6 @@ char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 
 bool is_fit_id(std::string_view id) {
   return !id.empty() && id.size() <= request_id_bytes_max &&
          std::ranges::all_of(id, [](char c) { return c > ' ' && c < '\x7f'; });
-}
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
 }
 
 /// Whether a cell that turns `-` into `_`, as CGI does, reads the name as one of those by which it learns who is
@@ -159,7 +155,7 @@ std::string_view client_address(std::span<const field> fields, const io::socket_
       std::string_view rest = f->value;
       while (!rest.empty()) {
         const std::size_t comma = rest.rfind(',');
-        const std::string_view entry = trimmed(comma == std::string_view::npos ? rest : rest.substr(comma + 1));
+        const std::string_view entry = http1::trim_ows(comma == std::string_view::npos ? rest : rest.substr(comma + 1));
         rest = comma == std::string_view::npos ? std::string_view{} : rest.substr(0, comma);
         const auto address = io::parse_address(entry, 0);
         if (!address)

@@ -3,19 +3,14 @@
 #include <algorithm>
 
 #include "adapters/edge/reason_phrase.hpp"
+#include "adapters/http1/bytes.hpp"
 
 namespace cellroute::proxy {
 namespace {
 
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
 bool is_json_range(std::string_view range) {
   const std::size_t semicolon = range.find(';');
-  const std::string_view type = trimmed(range.substr(0, semicolon));
+  const std::string_view type = http1::trim_ows(range.substr(0, semicolon));
   const bool json =
       same_name(type, "application/json") || (type.size() > 5 && same_name(type.substr(type.size() - 5), "+json"));
   if (!json || semicolon == std::string_view::npos) return json;

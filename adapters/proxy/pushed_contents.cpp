@@ -19,7 +19,7 @@ namespace {
 
 constexpr int attempts_max = 5;  // where another change was faster
 
-time_point read_clock() {
+time_point steady_time() {
   io::loop_clock clock;
   clock.read();
   return clock.now;
@@ -251,7 +251,7 @@ expected<loaded_configuration, sync::refusal> compile_content(const sync::conten
 }
 
 expected<loaded_configuration, sync::refusal> pushed_contents::build(const held_content& held) const {
-  const time_point began = read_clock();
+  const time_point began = steady_time();
   auto made = compile_content(held.content, generation_number{current_.generation() + 1}, seed_);
   if (!made) return made;
   loaded_configuration loaded = *std::move(made);
@@ -265,7 +265,7 @@ expected<loaded_configuration, sync::refusal> pushed_contents::build(const held_
     return unexpected(sync::refusal{is_moved ? wire::refusal_code::guard_moved : wire::refusal_code::guard_removed,
                                     fmt::format("{}", fmt::join(broken, "; "))});
   }
-  loaded.elapsed = read_clock() - began;
+  loaded.elapsed = steady_time() - began;
   return loaded;
 }
 

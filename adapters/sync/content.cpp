@@ -25,7 +25,7 @@ using wire::refusal_code;
 
 // An artifact, before it is compressed: `CRA1`, the size of the document and one (0: it is that of the base), the
 // document, and the rows as row_block.hpp has them.
-constexpr std::string_view magic = "CRA1";
+constexpr std::string_view content_magic = "CRA1";
 constexpr int compression_level = 1;  // 16 ms a million keys; higher ones win a few per cent
 
 std::span<const std::byte> as_bytes(std::string_view text) {
@@ -34,9 +34,9 @@ std::span<const std::byte> as_bytes(std::string_view text) {
 
 bytes raw_of(const std::string* document, const bytes& rows) {
   const std::uint64_t size = document != nullptr ? document->size() + 1 : 0;
-  bytes raw(magic.size() + varint_size(size) + (document != nullptr ? document->size() : 0) + rows.size());
-  std::memcpy(raw.data(), magic.data(), magic.size());
-  std::byte* at = write_varint(raw.data() + magic.size(), size);
+  bytes raw(content_magic.size() + varint_size(size) + (document != nullptr ? document->size() : 0) + rows.size());
+  std::memcpy(raw.data(), content_magic.data(), content_magic.size());
+  std::byte* at = write_varint(raw.data() + content_magic.size(), size);
   if (document != nullptr && !document->empty()) {
     std::memcpy(at, document->data(), document->size());
     at += document->size();
@@ -88,8 +88,9 @@ struct parts {
 };
 
 std::optional<parts> parts_of(std::span<const std::byte> raw) {
-  if (raw.size() < magic.size() || std::memcmp(raw.data(), magic.data(), magic.size()) != 0) return std::nullopt;
-  raw = raw.subspan(magic.size());
+  if (raw.size() < content_magic.size() || std::memcmp(raw.data(), content_magic.data(), content_magic.size()) != 0)
+    return std::nullopt;
+  raw = raw.subspan(content_magic.size());
   const auto size = take_varint(raw);
   if (!size || (*size > 0 && *size - 1 > raw.size())) return std::nullopt;
   parts found;

@@ -15,7 +15,7 @@ namespace {
 using wire::get_number;
 using wire::put_number;
 
-constexpr std::string_view magic = "CRS1";
+constexpr std::string_view stored_magic = "CRS1";
 
 // Where the parts of a head stand.
 constexpr std::size_t at_announcement_size = 4;
@@ -72,7 +72,7 @@ expected<std::vector<std::byte>, stored_error> write_stored_head(const piece& on
   const auto text = std::as_bytes(std::span(announcement));
   made.insert(made.end(), text.begin(), text.end());
   const std::span<std::byte> head = std::span(made).first(head_bytes);
-  std::memcpy(head.data(), magic.data(), magic.size());
+  std::memcpy(head.data(), stored_magic.data(), stored_magic.size());
   put_number(head.subspan(at_announcement_size), static_cast<std::uint32_t>(announcement.size()));
   put_number(head.subspan(at_size), std::uint64_t{one.bytes.size()});
   put_number(head.subspan(at_salt), salt);
@@ -84,7 +84,7 @@ expected<std::vector<std::byte>, stored_error> write_stored_head(const piece& on
 expected<stored_artifact, stored_error> read_stored(std::span<const std::byte> bytes, const stored_limits& limits) {
   if (bytes.size() < head_bytes) return unexpected(stored_error::cut_off);
   const std::span<const std::byte> head = bytes.first(head_bytes);
-  if (!text_of(head).starts_with(magic)) return unexpected(stored_error::bad_magic);
+  if (!text_of(head).starts_with(stored_magic)) return unexpected(stored_error::bad_magic);
   const auto announcement_size = get_number<std::uint32_t>(head.subspan(at_announcement_size));
   const auto size = get_number<std::uint64_t>(head.subspan(at_size));
   const std::span<const std::byte> rest = bytes.subspan(head_bytes);

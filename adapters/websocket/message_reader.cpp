@@ -10,13 +10,13 @@ namespace {
 
 std::string_view view_of(std::span<const char> bytes) { return {bytes.data(), bytes.size()}; }
 
-std::uint8_t byte_at(std::string_view text, std::size_t i) { return static_cast<std::uint8_t>(text[i]); }
+std::uint8_t payload_byte(std::string_view text, std::size_t i) { return static_cast<std::uint8_t>(text[i]); }
 
 // The reason is a text like any other, and may end in a log (RFC 6455 section 5.5.1).
 read_event parse_close(std::string_view payload) {
   if (payload.empty()) return close{};
   if (payload.size() == 1) return protocol_error::bad_close_size;
-  const auto code = static_cast<close_code>(byte_at(payload, 0) << 8 | byte_at(payload, 1));
+  const auto code = static_cast<close_code>(payload_byte(payload, 0) << 8 | payload_byte(payload, 1));
   if (!may_be_sent(code)) return protocol_error::bad_close_code;
   const std::string_view reason = payload.substr(2);
   utf8_check check;

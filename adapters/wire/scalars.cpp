@@ -5,6 +5,7 @@
 #include <charconv>
 #include <optional>
 
+#include "adapters/wire/text_scan.hpp"
 #include "cellroute/match/routing_key.hpp"
 #include "cellroute/table/host_syntax.hpp"
 
@@ -13,7 +14,6 @@ namespace {
 
 unexpected<std::string_view> must_be(std::string_view what) { return unexpected(what); }
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_alpha(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
 char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }

@@ -9,7 +9,8 @@
 namespace cellroute::wire {
 namespace {
 
-constexpr std::string_view must_be = "must be an instant such as 2026-02-01T00:00:00Z, or with +01:00 for the Z";
+constexpr std::string_view must_be_instant =
+    "must be an instant such as 2026-02-01T00:00:00Z, or with +01:00 for the Z";
 
 /// Takes a text apart from its front.
 class scanner {
@@ -94,7 +95,7 @@ parsed<wall_time> parse_timestamp(std::string_view text) {
   const std::chrono::year_month_day date(std::chrono::year(static_cast<int>(year)), std::chrono::month(month),
                                          std::chrono::day(day));
   if (!in.is_done() || !date.ok() || hour > 23 || minute > 59 || second > 59) {
-    return unexpected(must_be);
+    return unexpected(must_be_instant);
   }
   constexpr std::string_view years = "must be from the years 1970 to 2261";
   if (year < 1970 || year > 2261) return unexpected(years);

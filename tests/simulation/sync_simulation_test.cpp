@@ -20,11 +20,11 @@ constexpr std::uint64_t lives = 20;  // of each kind: what a sanitizer sees, it 
 #else
 constexpr std::uint64_t lives = 200;
 #endif
-constexpr std::size_t routers = 50;
+constexpr std::size_t routers_of_world = 50;
 
 void live_under(std::uint64_t seed, const sync_faults& faults, int publishes) {
   random_numbers rng(mix(seed));
-  sync_world world(seed, routers, faults);
+  sync_world world(seed, routers_of_world, faults);
   for (int i = 0; i < publishes && world.broken().empty(); ++i) {
     const std::uint64_t kind = rng.below(10);
     if (kind == 0) {
@@ -42,7 +42,7 @@ void live_under(std::uint64_t seed, const sync_faults& faults, int publishes) {
   CAPTURE(seed);
   INFO(world.story());
   REQUIRE_MESSAGE(world.broken().empty(), world.broken());
-  REQUIRE(world.on_target() == routers);
+  REQUIRE(world.on_target() == routers_of_world);
   CHECK(world.requests() > 0);
 }
 
@@ -53,21 +53,21 @@ void many_lives(const sync_faults& faults) {
 }
 
 TEST_CASE("sync simulation: without faults each publish reaches every router within a second, and costs its changes") {
-  sync_world world(7, routers, {});
+  sync_world world(7, routers_of_world, {});
   REQUIRE(world.publish_change(150));
   world.run(2s);
-  REQUIRE(world.on_target() == routers);
+  REQUIRE(world.on_target() == routers_of_world);
   for (int i = 0; i < 20; ++i) {
     const std::uint64_t before = world.content_bytes();
     REQUIRE(world.publish_change(1));
     world.run(1s);
-    REQUIRE_MESSAGE(world.on_target() == routers, world.story());
-    CHECK(world.content_bytes() - before < routers * 64);
+    REQUIRE_MESSAGE(world.on_target() == routers_of_world, world.story());
+    CHECK(world.content_bytes() - before < routers_of_world * 64);
   }
 }
 
 TEST_CASE("sync simulation: a bad content runs nowhere, is sent once to each, and the next good one runs everywhere") {
-  sync_world world(7, routers, {});
+  sync_world world(7, routers_of_world, {});
   REQUIRE(world.publish_change(150));
   world.run(2s);
   REQUIRE(world.publish_change(10, true));
@@ -78,12 +78,12 @@ TEST_CASE("sync simulation: a bad content runs nowhere, is sent once to each, an
   CHECK(world.content_bytes() == before);
   REQUIRE(world.publish_change(1));
   world.run(2s);
-  CHECK(world.on_target() == routers);
+  CHECK(world.on_target() == routers_of_world);
   CHECK_MESSAGE(world.broken().empty(), world.broken());
 }
 
 TEST_CASE("sync simulation: going back to a content that routers still hold sends no bytes") {
-  sync_world world(7, routers, {});
+  sync_world world(7, routers_of_world, {});
   REQUIRE(world.publish_change(150));
   world.run(2s);
   REQUIRE(world.publish_change(5));
@@ -92,7 +92,7 @@ TEST_CASE("sync simulation: going back to a content that routers still hold send
   REQUIRE(world.publish_again());
   REQUIRE(world.publish_again());
   world.run(3s);
-  CHECK(world.on_target() == routers);
+  CHECK(world.on_target() == routers_of_world);
   CHECK(world.content_bytes() == before);
 }
 

@@ -202,18 +202,18 @@ const std::string_view further =
     R"("user_agent":"test \\"1\\"","referer":"http://ref\.example/","upstream_ms":\d+\.\d{3},"ttfb_ms":\d+\.\d{3},)"
     R"("queue_ms":null,"proxy_error":"","sampled":"ratio")";
 
-struct preset_case {
+struct golden_line {
   std::string preset;
   std::string line;
 };
 
-const preset_case preset_cases[] = {
+const golden_line golden_lines[] = {
     {"default", std::string(m1_line) + std::string(further) + "\\}"},
     {"m1", std::string(m1_line) + "\\}"},
 };
 
 TEST_CASE("admin: the access line, golden; its first ten fields are those of the first milestone") {
-  for (const preset_case& row : preset_cases) {
+  for (const golden_line& row : golden_lines) {
     CAPTURE(row.preset);
     fake_cell cell(echo_content{});
     router_process router({.placements = {{"tier1", "endpoints: [" + endpoint(cell.port(), ", id: a") + "]"}},

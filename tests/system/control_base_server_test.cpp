@@ -4,14 +4,13 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include <cstdlib>
-#include <fstream>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "tests/system/support/fake_cell.hpp"
 #include "tests/system/support/router_process.hpp"
+#include "tests/system/support/transcript.hpp"
 #include "tests/system/support/websocket_double.hpp"
 
 namespace cellroute::system_test {
@@ -76,13 +75,7 @@ router_config told_by(const base_control& control, std::string_view further = ""
   return config;
 }
 
-void compare_with(const std::string& name, const std::string& transcript) {
-  const std::string file = std::string(CELLROUTE_SOURCE_DIR) + "/tests/system/control/" + name;
-  if (std::getenv("CELLROUTE_REWRITE") != nullptr) std::ofstream(file) << transcript;
-  CHECK(transcript == read_text(file));
-}
-
-bool leads_to(const router_process& router, std::string_view key, std::string_view placement) {
+bool explains(const router_process& router, std::string_view key, std::string_view placement) {
   const std::string page = router.admin("/v1/explain?key=" + std::string(key)).content;
   return page.find("\"placement\":\"" + std::string(placement) + "\"") != std::string::npos;
 }
@@ -93,23 +86,23 @@ TEST_CASE("base control plane: config_update is applied, refused with the reason
   control.admit();
   control.say(update_of("42"));
   (void)control.hear();
-  CHECK(leads_to(router, "umbra", "tier1"));
-  CHECK(leads_to(router, "somebody", "tier3"));
+  CHECK(explains(router, "umbra", "tier1"));
+  CHECK(explains(router, "somebody", "tier3"));
   control.say(R"({"type":"ping"})");
   (void)control.hear();
   control.say(update_of("42"));  // again
   (void)control.hear();
   control.say(update_of("43", "nowhere"));
   (void)control.hear();
-  CHECK(leads_to(router, "umbra", "tier1"));
+  CHECK(explains(router, "umbra", "tier1"));
   control.say(R"({"type":"config_update","version":44,"config":{}})");
   (void)control.hear();
   control.say(update_of("45", "mastera"));
   (void)control.hear();
-  CHECK(leads_to(router, "umbra", "mastera"));
+  CHECK(explains(router, "umbra", "mastera"));
   control.say(update_of("44"));  // late
   (void)control.hear();
-  CHECK(leads_to(router, "umbra", "mastera"));
+  CHECK(explains(router, "umbra", "mastera"));
   compare_with("router_config_update.txt", control.transcript());
   CHECK(router.metric("gateway_config_apply_total", {"result=\"applied\"", "source=\"push\""}) == 2);
 }
@@ -120,15 +113,15 @@ TEST_CASE("base control plane: config_snapshot is answered by ack or nack, and b
   control.admit();
   control.say(snapshot_of("2026-01-04.1"));
   (void)control.hear();
-  CHECK(leads_to(router, "umbra", "tier1"));
+  CHECK(explains(router, "umbra", "tier1"));
   control.say(R"({"type":"ping"})");
   (void)control.hear();
   control.say(snapshot_of("2026-01-04.2", "nowhere"));
   (void)control.hear();
-  CHECK(leads_to(router, "umbra", "tier1"));
+  CHECK(explains(router, "umbra", "tier1"));
   control.say(snapshot_of("2026-01-04.3", "tier3"));
   (void)control.hear();
-  CHECK(leads_to(router, "umbra", "tier3"));
+  CHECK(explains(router, "umbra", "tier3"));
   compare_with("router_config_snapshot.txt", control.transcript());
 }
 
@@ -142,7 +135,7 @@ TEST_CASE("base control plane: one that starts anew may count anew") {
   control.admit();
   control.say(update_of("1", "mastera"));
   CHECK(control.hear() == R"({"type":"ack","version":1,"status":"applied"})");
-  CHECK(leads_to(router, "umbra", "mastera"));
+  CHECK(explains(router, "umbra", "mastera"));
 }
 
 TEST_CASE("base control plane: what three maps cannot say stays as the local file says it") {

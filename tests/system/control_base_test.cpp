@@ -2,13 +2,12 @@
 // sample of a push.
 #include <doctest/doctest.h>
 
-#include <cstdlib>
-#include <fstream>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "tests/system/support/control_process.hpp"
+#include "tests/system/support/transcript.hpp"
 #include "tests/system/support/websocket_double.hpp"
 
 namespace cellroute::system_test {
@@ -69,12 +68,6 @@ class base_double {
   websocket_double socket_;
   std::string transcript_;
 };
-
-void compare_with(const std::string& name, const std::string& transcript) {
-  const std::string file = std::string(CELLROUTE_SOURCE_DIR) + "/tests/system/control/" + name;
-  if (std::getenv("CELLROUTE_REWRITE") != nullptr) std::ofstream(file) << transcript;
-  CHECK(transcript == read_text(file));
-}
 
 control_setup setup_of(std::string_view dialect) {
   return {.routes = std::string(sample),

@@ -37,12 +37,6 @@ router_config told_through(const relay& between, std::string_view further = "") 
   return config;
 }
 
-bool leads_to(const router_process& router, std::string_view key, std::string_view cell) {
-  return eventually([&] {
-    return ask(router.port(), request("GET /", "X-Routing-Key: " + std::string(key) + "\r\n")).content == cell;
-  });
-}
-
 TEST_CASE("control relay: where only the base protocol passes, a router is told, changed, refuses, and is told again") {
   for (const std::string_view dialect : {"config_update", "config_snapshot"}) {
     CAPTURE(dialect);

@@ -35,14 +35,6 @@ router_config told_by(std::uint16_t control_port, std::string_view further = "")
   return config;
 }
 
-std::string cell_of(const router_process& router, std::string_view key) {
-  return ask(router.port(), request("GET /", "X-Routing-Key: " + std::string(key) + "\r\n")).content;
-}
-
-bool leads_to(const router_process& router, std::string_view key, std::string_view cell) {
-  return eventually([&] { return cell_of(router, key) == cell; });
-}
-
 TEST_CASE("pushed routing: without any, a router answers 503 and is not ready; then it serves what is pushed") {
   fake_cell one(says{"one"});
   fake_cell two(says{"two"});

@@ -168,14 +168,14 @@ TEST_CASE("privileges: a log file is opened again as that user, who may not be a
   CHECK(eventually([&] { return fs::exists(router.folder() / "denied/access.log"); }));
 }
 
-struct refusal_case {
+struct refused_privilege {
   std::string_view says;
   std::vector<std::string> under;
   std::string_view privileges;
   std::string_view printed;
 };
 
-const refusal_case refusal_cases[] = {
+const refused_privilege refused_privileges[] = {
     {"no such user",
      {},
      "user: nobody-of-that-name, group: nogroup",
@@ -190,7 +190,7 @@ const refusal_case refusal_cases[] = {
 
 TEST_CASE("privileges: what cannot be given up ends the start with exit code 1 and says why") {
   if (!is_root()) return;
-  for (const refusal_case& row : refusal_cases) {
+  for (const refused_privilege& row : refused_privileges) {
     CAPTURE(row.says);
     const scratch_folder folder;
     fs::permissions(folder.path(), fs::perms::all);

@@ -28,10 +28,6 @@ router_config config_of(std::uint16_t a, std::uint16_t b, std::string keys) {
   return {.placements = {{"tier1", at(a)}, {"tier3", at(b)}}, .keys = std::move(keys)};
 }
 
-std::string cell_of(const router_process& router, std::string_view key) {
-  return ask(router.port(), request("GET /", "X-Routing-Key: " + std::string(key) + "\r\n")).content;
-}
-
 message post(const router_process& router, std::string_view target, std::string_view fields = "") {
   return ask(router.admin_port(),
              request("POST " + std::string(target), "Content-Length: 0\r\n" + std::string(fields)));
@@ -216,14 +212,14 @@ TEST_CASE("reload: without either only those who ask have it read") {
 }
 
 /// A file that cannot be used.
-struct refusal_case {
+struct refused_file {
   std::string_view says;
   std::string_view find;     ///< in the good text
   std::string_view replace;  ///< by that
   std::string_view mistake;  ///< a part of what is said
 };
 
-const refusal_case refusal_cases[] = {
+const refused_file refused_files[] = {
     {"bad syntax", "routing:", "routing: {", "cellroute.yaml:"},
     {"an unknown key", "process:", "proces:", "proces: "},
     {"a placement that is none", "acme: tier1", "acme: tier9", "routing.keys.inline.acme: "},
@@ -236,7 +232,7 @@ TEST_CASE("reload: what cannot be used is refused with every mistake, and what r
   router_process router(config_of(one.port(), one.port(), "acme: tier1"));
   const std::string good = read_text(router.config_file());
   double refused = 0;
-  for (const refusal_case& row : refusal_cases) {
+  for (const refused_file& row : refused_files) {
     CAPTURE(row.says);
     std::string bad = good;
     if (row.find.empty()) {

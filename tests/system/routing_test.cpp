@@ -33,12 +33,6 @@ const key_case key_cases[] = {
     {"256 bytes are a key", longest_key, "cell-3", "tier3", "default"},
 };
 
-/// A cell that answers with its name.
-fake_cell<play> named_cell(std::string_view name) {
-  return fake_cell(
-      play{"HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(name.size()) + "\r\n\r\n" + std::string(name)});
-}
-
 TEST_CASE("routing: which cell a key reaches, and why") {
   auto visa = named_cell("cell-visa");
   auto one = named_cell("cell-1");

@@ -25,10 +25,6 @@ router_config config_of(std::uint16_t one, std::uint16_t two, const fs::path& st
   return config;
 }
 
-std::string cell_of(const router_process& router, std::string_view key) {
-  return ask(router.port(), request("GET /", "X-Routing-Key: " + std::string(key) + "\r\n")).content;
-}
-
 std::vector<fs::path> tables_in(const fs::path& folder) {
   std::vector<fs::path> found;
   for (const auto& entry : fs::directory_iterator(folder)) {

@@ -14,12 +14,6 @@
 namespace cellroute::system_test {
 namespace {
 
-/// A cell that answers with its name.
-fake_cell<play> named_cell(std::string_view name) {
-  return fake_cell(
-      play{"HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(name.size()) + "\r\n\r\n" + std::string(name)});
-}
-
 struct steered_case {
   std::string_view says;
   std::string_view key;

@@ -74,8 +74,7 @@ TEST_CASE("timeouts: response_header counts from the end of the request, not fro
 }
 
 TEST_CASE("timeouts: a stream that stands still is cut, and one that moves is not") {
-  gate go;
-  fake_cell cell([&go](cell_connection& c) {
+  fake_cell cell([](cell_connection& c) {
     message request;
     while (c.read_request(request)) {
       c.send("HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n");

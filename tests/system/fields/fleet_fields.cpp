@@ -10,7 +10,7 @@ namespace {
 
 std::string routed_to(field_run& run, std::string_view key) { return run.get_as(key).head.value("X-Routed-To"); }
 
-const field_case cases[] = {
+const field_case fleet_cases[] = {
     {"apiVersion", "cellroute/v1", "cellroute/v2", nullptr, "", "must be cellroute/v1, not \"cellroute/v2\""},
     {"version", "\"7\"", "\"8\"",
      [](field_run& run) { return log_line(run.admin("GET /debug/config").content)["version"]; }, "7", "8"},
@@ -97,6 +97,6 @@ const field_case cases[] = {
 
 }  // namespace
 
-std::span<const field_case> fleet_field_cases() { return cases; }
+std::span<const field_case> fleet_field_cases() { return fleet_cases; }
 
 }  // namespace cellroute::system_test

@@ -32,7 +32,7 @@ std::string with_a_field_of(field_run& run, std::size_t size_bytes, int count) {
   return run.status_of(keyed("GET /", fields));
 }
 
-const field_case cases[] = {
+const field_case listener_cases[] = {
     {"listeners[].name", "web", "front", [](field_run& run) { return run.access_field("listener"); }, "web", "front"},
     {"listeners[].address", "\"127.0.0.1:$web\"", "\"127.0.0.2:$web\"",
      [](field_run& run) { return field_run::host_that_listens(run.web()); }, "127.0.0.1", "127.0.0.2"},
@@ -88,6 +88,6 @@ const field_case cases[] = {
 
 }  // namespace
 
-std::span<const field_case> listener_field_cases() { return cases; }
+std::span<const field_case> listener_field_cases() { return listener_cases; }
 
 }  // namespace cellroute::system_test

@@ -106,7 +106,7 @@ constexpr std::string_view nobody_watches = "reload: {watch: false, poll: off}";
 constexpr std::string_view a_thousand_keys =
     "{reload: {watch: false, poll: off}, routing: {keys: {files: [thousand.tsv]}}}";
 
-const field_case cases[] = {
+const field_case local_cases[] = {
     {"process.workers", "1", "2", sockets_that_listen, "1", "2"},
     {"process.drain.unready_for", "0s", "20s", ends_within_look, "ended", "running"},
     {"process.drain.timeout", "50ms", "20s", ends_with_a_request, "ended", "running"},
@@ -196,7 +196,7 @@ const field_case cases_of_root[] = {
 
 }  // namespace
 
-std::span<const field_case> local_field_cases() { return cases; }
+std::span<const field_case> local_field_cases() { return local_cases; }
 std::span<const field_case> field_cases_of_root() {
   return ::getuid() == 0 ? std::span<const field_case>(cases_of_root) : std::span<const field_case>();
 }

@@ -21,7 +21,7 @@ std::string two_requests(field_run& run) {
   return statuses[0] + " " + statuses[1];
 }
 
-const field_case cases[] = {
+const field_case policy_cases[] = {
     {"policy.timeouts.connect", "100ms", "20s", [](field_run& run) { return run.status_of(keyed("GET /")); }, "504",
      "silence", R"(placements: {tier1: {endpoints: [{url: "http://127.0.0.1:$full"}]}})"},
     {"policy.timeouts.response_header", "100ms", "20s",
@@ -60,6 +60,6 @@ const field_case cases[] = {
 
 }  // namespace
 
-std::span<const field_case> policy_field_cases() { return cases; }
+std::span<const field_case> policy_field_cases() { return policy_cases; }
 
 }  // namespace cellroute::system_test

@@ -148,6 +148,12 @@ class fake_cell {
   std::thread acceptor_;
 };
 
+/// A cell that answers with its name.
+inline fake_cell<play> named_cell(std::string_view name) {
+  return fake_cell(
+      play{"HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(name.size()) + "\r\n\r\n" + std::string(name)});
+}
+
 /// What a cell does that answers with its name.
 struct says {
   std::string name;

@@ -160,4 +160,14 @@ class router_process {
   bool expects_failure_ = false;
 };
 
+/// What the cell answers to which a key goes.
+inline std::string cell_of(const router_process& router, std::string_view key) {
+  return ask(router.port(), request("GET /", "X-Routing-Key: " + std::string(key) + "\r\n")).content;
+}
+
+/// Whether a key goes, in time, to the cell that answers so.
+[[nodiscard]] inline bool leads_to(const router_process& router, std::string_view key, std::string_view cell) {
+  return eventually([&] { return cell_of(router, key) == cell; });
+}
+
 }  // namespace cellroute::system_test

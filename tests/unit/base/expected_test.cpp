@@ -50,7 +50,7 @@ TEST_CASE("expected: a value that can only be moved is moved out") {
 
 TEST_CASE("expected: success without a value") {
   const expected<void, fault> good;
-  const expected<void, fault> bad(unexpected(fault::large));
+  const expected<void, fault> bad = unexpected(fault::large);
   CHECK(good);
   CHECK_FALSE(bad);
   CHECK(bad.error() == fault::large);

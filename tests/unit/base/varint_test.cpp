@@ -18,7 +18,7 @@ using taken = expected<std::uint64_t, varint_error>;
 
 namespace {
 
-std::vector<std::byte> bytes_of(std::string_view text) {
+std::vector<std::byte> copied_bytes(std::string_view text) {
   const auto bytes = std::as_bytes(std::span(text));
   return {bytes.begin(), bytes.end()};
 }
@@ -74,7 +74,7 @@ const refused_case refused[] = {
 TEST_CASE("varint: a number has one form, and is read out of it") {
   for (const number_case& row : numbers) {
     CAPTURE(row.says);
-    const std::vector<std::byte> bytes = bytes_of(row.bytes);
+    const std::vector<std::byte> bytes = copied_bytes(row.bytes);
     CHECK((written(row.number) == bytes));
     CHECK(varint_size(row.number) == bytes.size());
     CHECK((read(bytes) == std::pair(taken(row.number), std::size_t{0})));
@@ -91,7 +91,7 @@ TEST_CASE("varint: a number has one form, and is read out of it") {
 TEST_CASE("varint: what is refused stays where it is") {
   for (const refused_case& row : refused) {
     CAPTURE(row.says);
-    const std::vector<std::byte> bytes = bytes_of(row.bytes);
+    const std::vector<std::byte> bytes = copied_bytes(row.bytes);
     CHECK((read(bytes) == std::pair(taken(unexpected(row.expected)), bytes.size())));
     CHECK_FALSE(to_string(row.expected).empty());
   }

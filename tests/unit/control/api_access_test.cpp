@@ -41,7 +41,7 @@ const door_case door_cases[] = {
     {"a role of a later release", false, {{"Authorization", "Bearer later"}}, 403, ""},
 };
 
-token_record token(std::string id, std::string_view secret, std::string role, duration left) {
+token_record made_token(std::string id, std::string_view secret, std::string role, duration left) {
   token_record made;
   made.id = std::move(id);
   made.hash = sync::sha256(bytes_of(secret));
@@ -51,8 +51,8 @@ token_record token(std::string id, std::string_view secret, std::string role, du
 }
 
 TEST_CASE("api access: who is let in") {
-  const std::vector<token_record> tokens{token("t1", "good", "viewer", 1ns), token("t2", "old", "viewer", 0ns),
-                                         token("t3", "later", "seer", 1h)};
+  const std::vector<token_record> tokens{made_token("t1", "good", "viewer", 1ns),
+                                         made_token("t2", "old", "viewer", 0ns), made_token("t3", "later", "seer", 1h)};
   api_settings settings;
   settings.admin_token = sync::sha256(bytes_of("admin-secret"));
   for (const door_case& row : door_cases) {

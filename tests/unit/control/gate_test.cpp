@@ -15,7 +15,7 @@ namespace {
 
 using support::scratch_folder;
 
-constexpr std::string_view token = "0123456789abcdef";
+constexpr std::string_view gate_token = "0123456789abcdef";
 
 std::string token_file(const scratch_folder& folder, std::string_view text, mode_t mode = 0600) {
   const std::string path = folder.file("token");
@@ -63,7 +63,7 @@ const gate_case gate_cases[] = {
 
 TEST_CASE("gate: who is let in") {
   const scratch_folder folder;
-  const std::string path = token_file(folder, std::string(token) + "\n");
+  const std::string path = token_file(folder, std::string(gate_token) + "\n");
   for (const gate_case& row : gate_cases) {
     CAPTURE(row.says);
     const auto made = gate::open({row.loopback_without_token, row.has_token ? path : "", {}});
@@ -84,7 +84,7 @@ TEST_CASE("gate: who is let in") {
 
 TEST_CASE("gate: two tokens are none") {
   const scratch_folder folder;
-  const auto made = gate::open({true, token_file(folder, token), {}});
+  const auto made = gate::open({true, token_file(folder, gate_token), {}});
   REQUIRE(made);
   std::vector<field> fields{{"Authorization", "Bearer 0123456789abcdef"}, {"authorization", "Bearer other"}};
   request_view request;
@@ -215,7 +215,7 @@ struct file_case {
 };
 
 const file_case file_cases[] = {
-    {"others may read it", token, 0644, ": others may read it; chmod 600 it"},
+    {"others may read it", gate_token, 0644, ": others may read it; chmod 600 it"},
     {"too short to be a secret", "0123456789abcde\n", 0600, ": must hold one word of at least 16 characters"},
     {"two words", "01234567 89abcdef", 0600, ": must hold one word of at least 16 characters"},
 };

@@ -22,14 +22,14 @@ struct read_case {
   settings expected;
 };
 
-const std::string token = "auth: {admin_token_file: cp.token}\n";
+const std::string token_section = "auth: {admin_token_file: cp.token}\n";
 
 const read_case read_cases[] = {
     {"nothing: the defaults, on an address that only this machine reaches",
      "apiVersion: cellroute-control/v1\n",
      {},
      made([](settings&) {})},
-    {"with a token the default address is every one", token, {}, made([](settings& s) {
+    {"with a token the default address is every one", token_section, {}, made([](settings& s) {
        s.listeners.front().address.host = "";
        s.auth.admin_token_file = "/etc/cp.token";
      })},
@@ -105,7 +105,7 @@ const read_case read_cases[] = {
        s.watch = "b.yaml";
        s.store = "sqlite:b.db";
      })},
-    {"with a token a flag may name any address", token, {":9", {}, {}}, made([](settings& s) {
+    {"with a token a flag may name any address", token_section, {":9", {}, {}}, made([](settings& s) {
        s.listeners = {{{"", 9}}};
        s.auth.admin_token_file = "/etc/cp.token";
      })},

@@ -23,12 +23,6 @@ struct plan {
   std::uint64_t stride = 1;      ///< 1: each call; else one of so many
 };
 
-rows many(int count, std::string_view placement) {
-  rows all;
-  for (int i = 0; i < count; ++i) all[fmt::format("tenant-{:06}", i)] = placement;
-  return all;
-}
-
 plan small_plan() {
   return {"small publishes",
           {{}, {{"a", "x"}, {"b", "x"}}, {{"a", "y"}, {"c", "x"}}, {{"a", "z"}, {"c", "x"}, {"d", "z"}}},

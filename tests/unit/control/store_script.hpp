@@ -1,6 +1,7 @@
 #pragma once
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <cstdint>
 #include <map>
@@ -27,6 +28,12 @@ T must(stored<T> got) {
   return *std::move(got);
 }
 inline void must(const stored<void>& got) { REQUIRE_MESSAGE(got, got.error().detail); }
+
+inline rows many(int count, std::string_view placement = "tier1") {
+  rows all;
+  for (int i = 0; i < count; ++i) all[fmt::format("tenant-{:06}", i)] = placement;
+  return all;
+}
 
 inline key_table table_of(const rows& all) {
   std::map<std::string_view, std::uint16_t> numbers;

@@ -17,12 +17,6 @@ namespace {
 
 using support::scratch_folder;
 
-rows many(int count, std::string_view placement = "tier1") {
-  rows all;
-  for (int i = 0; i < count; ++i) all[fmt::format("tenant-{:06}", i)] = placement;
-  return all;
-}
-
 /// What the fault of a file looks like, written past the store.
 void write_past(const std::string& path, const std::string& statements) {
   auto db = must(database::open(path, database_use::write));

@@ -8,14 +8,14 @@
 namespace cellroute::control {
 namespace {
 
-struct step {
+struct pace_step {
   std::string_view says;
   duration at;
   std::string_view who;
   duration wait;  ///< 0: at once
 };
 
-const step steps[] = {
+const pace_step pace_steps[] = {
     {"the first", 1s, "ann", 0ns},
     {"the second at once", 1s, "ann", 0ns},
     {"not a third", 1s, "ann", 50ms},
@@ -33,7 +33,7 @@ const step steps[] = {
 
 TEST_CASE("write pace: some versions at once, and then one an interval") {
   write_pace pace(50ms, 2);
-  for (const step& row : steps) {
+  for (const pace_step& row : pace_steps) {
     CAPTURE(row.says);
     CHECK(pace.take(row.who, wall_time(row.at)).value_or(0ns) == row.wait);
   }

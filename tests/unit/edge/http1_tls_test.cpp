@@ -52,7 +52,7 @@ io::tls_context server_context(io::client_auth clients = io::client_auth::off) {
 }
 
 /// Answers with what it was asked, how, and by whom; `/big` with a megabyte more, `/cut` stops in the middle.
-struct echo_handler final : exchange_handler {
+struct secure_echo final : exchange_handler {
   io::task<void> serve(exchange& x) override {
     seen += x.refused.status != 0 ? std::to_string(x.refused.status) + " " + std::string(x.refused.details)
                                   : std::string(x.request.method) + " " + std::string(x.request.target);
@@ -169,7 +169,7 @@ struct client_turn {
 
 told talk(const client_script& script, listener_options options) {
   io::reactor r;
-  echo_handler handler;
+  secure_echo handler;
   telling_observer observer(r);
   connection_count count;
   count.open = 1;

@@ -22,15 +22,15 @@ std::string status_of_response(const response_head& head) {
   return std::to_string(head.view.status) + " [" + std::string{head.view.reason} + "] 1." +
          std::to_string(head.version_minor);
 }
-std::string framing_of(const response_head& head) {
+std::string framing_of_response(const response_head& head) {
   return words(head.framing, head.view.body) + (head.view.body.has_body ? "" : ", no content");
 }
 std::string framing_and_reuse_of(const response_head& head) {
-  return framing_of(head) + (head.keep_alive ? ", keeps" : ", closes");
+  return framing_of_response(head) + (head.keep_alive ? ", keeps" : ", closes");
 }
-std::string keep_alive_of(const response_head& head) { return head.keep_alive ? "keeps" : "closes"; }
-std::string fields_of(const response_head& head) { return passed_on(head.view.fields); }
-std::string upgrade_of(const response_head& head) { return std::string{head.view.upgrade}; }
+std::string keep_alive_of_response(const response_head& head) { return head.keep_alive ? "keeps" : "closes"; }
+std::string fields_of_response(const response_head& head) { return passed_on(head.view.fields); }
+std::string upgrade_of_response(const response_head& head) { return std::string{head.view.upgrade}; }
 
 }  // namespace
 
@@ -117,7 +117,7 @@ TEST_CASE("http1 response: the answer to HEAD has no content, and says how long 
       {"both", ok_and("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n"),
        "502 both Content-Length and Transfer-Encoding"},
   };
-  check_responses(cases, framing_of, {.was_head = true});
+  check_responses(cases, framing_of_response, {.was_head = true});
 }
 
 TEST_CASE("http1 response: whether its connection may be used again (RFC 9112 section 9.3)") {
@@ -129,7 +129,7 @@ TEST_CASE("http1 response: whether its connection may be used again (RFC 9112 se
       {"unless it says keep-alive", ok_and_http10(length + "Connection: keep-alive\r\n"), "keeps"},
       {"close wins", ok_and_http10(length + "Connection: keep-alive, close\r\n"), "closes"},
   };
-  check_responses(cases, keep_alive_of);
+  check_responses(cases, keep_alive_of_response);
 }
 
 TEST_CASE("http1 response: 101 only where an upgrade was asked for (RFC 9110 section 15.2.2)") {
@@ -147,9 +147,9 @@ TEST_CASE("http1 response: 101 only where an upgrade was asked for (RFC 9110 sec
       {"to something else, too", with_status(101, "Upgrade: websocket, h2c\r\n"), "502 upgrade that nobody asked for"},
       {"twice", with_status(101, "Upgrade: websocket\r\nUpgrade: h2c\r\n"), "502 upgrade that nobody asked for"},
   };
-  check_responses(asked, upgrade_of, {.upgrade_asked = "websocket, chat/2"});
+  check_responses(asked, upgrade_of_response, {.upgrade_asked = "websocket, chat/2"});
   const head_case unasked[] = {{"a tunnel that nobody wants", upgraded, "502 upgrade that nobody asked for"}};
-  check_responses(unasked, upgrade_of);
+  check_responses(unasked, upgrade_of_response);
 }
 
 TEST_CASE("http1 response: fields, and what goes no further (RFC 9110 section 7.6.1)") {
@@ -173,7 +173,7 @@ TEST_CASE("http1 response: fields, and what goes no further (RFC 9110 section 7.
        }()),
        "502 too many fields"},
   };
-  check_responses(cases, fields_of);
+  check_responses(cases, fields_of_response);
 }
 
 TEST_CASE("http1 response: a head cut anywhere is refused by the parser by itself") {

@@ -12,30 +12,13 @@
 #include <vector>
 
 #include "tests/support/socket_pair.hpp"
+#include "tests/unit/io/words.hpp"
 
 namespace cellroute::io {
 namespace {
 
 using support::socket_pair;
 using support::started;
-
-std::string_view to_word(io_status status) {
-  switch (status) {
-    case io_status::ok:
-      return "ok";
-    case io_status::would_block:
-      return "would_block";
-    case io_status::end:
-      return "end";
-    case io_status::reset:
-      return "reset";
-    case io_status::timed_out:
-      return "timed_out";
-    case io_status::cancelled:
-      return "cancelled";
-  }
-  return {};
-}
 
 /// One read of at most `room` bytes: the status, or the text.
 std::string read_once(socket& from, std::size_t room = 64) {

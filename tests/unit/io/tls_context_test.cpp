@@ -13,19 +13,11 @@
 #include <string_view>
 #include <vector>
 
-#include "adapters/io/clock.hpp"
 #include "tests/support/certificates.hpp"
+#include "tests/unit/io/tls_conversation.hpp"
 
 namespace cellroute::io {
 namespace {
-
-using support::certificate_folder;
-
-wall_time today() {
-  loop_clock clock;
-  clock.read();
-  return clock.wall;
-}
 
 void write_text(const std::string& file, std::string_view text) { std::ofstream(file) << text; }
 
@@ -35,8 +27,8 @@ std::string text_of(const std::string& file) {
 }
 
 /// A folder with all kinds of files, good and bad.
-struct stocked_folder : certificate_folder {
-  stocked_folder() {
+struct mixed_folder : certificate_folder {
+  mixed_folder() {
     add("good", {.subject = "good", .alternative_names = "DNS:good.test,DNS:www.good.test"});
     add("other", {.subject = "other", .is_rsa = true});
     add("old", {.valid_from_s = -7200, .valid_until_s = -60});
@@ -122,7 +114,7 @@ TEST_CASE("tls context: files that cannot be used are refused by name, with the 
       {"an encrypted key", "good.pem", "encrypted.key",
        "certificates[0].key_file: encrypted.key: the key is encrypted; store it without a passphrase"},
   };
-  const stocked_folder folder;
+  const mixed_folder folder;
   write_text(folder.file("empty.key"), text_of(folder.certificate_file("good")));
   REQUIRE(::chmod(folder.file("empty.key").c_str(), 0600) == 0);
   for (const file_case& row : cases) {
@@ -144,7 +136,7 @@ TEST_CASE("tls context: files that cannot be used are refused by name, with the 
 }
 
 TEST_CASE("tls context: a key that the group may read is fine, one of another user is not") {
-  const stocked_folder folder;
+  const mixed_folder folder;
   REQUIRE(::chmod(folder.key_file("good").c_str(), 0640) == 0);
   CHECK(make_tls_server(folder.good_server(), today()).has_value());
   if (::geteuid() != 0) return;
@@ -157,7 +149,7 @@ TEST_CASE("tls context: a key that the group may read is fine, one of another us
 }
 
 TEST_CASE("tls context: options that contradict each other") {
-  const stocked_folder folder;
+  const mixed_folder folder;
   struct option_case {
     std::string_view says;
     client_auth clients;
@@ -192,7 +184,7 @@ TEST_CASE("tls context: options that contradict each other") {
 }
 
 TEST_CASE("tls context: a client's options") {
-  const stocked_folder folder;
+  const mixed_folder folder;
   CHECK(make_tls_client({}, today()).has_value());
   tls_client_options options;
   options.ca_file = folder.authority_file();
@@ -207,7 +199,7 @@ TEST_CASE("tls context: a client's options") {
 }
 
 TEST_CASE("tls context: mistakes of several certificates are told at once, each with its place") {
-  const stocked_folder folder;
+  const mixed_folder folder;
   tls_server_options options = folder.good_server();
   options.certificates.push_back({{}, folder.certificate_file("old"), folder.key_file("old")});
   options.certificates.push_back({{}, folder.certificate_file("good"), folder.file("none.key")});
@@ -244,7 +236,7 @@ TEST_CASE("tls context: a key that is too weak is refused, wherever it stands") 
 }
 
 TEST_CASE("tls context: knows its certificates, and the names that they are for") {
-  const stocked_folder folder;
+  const mixed_folder folder;
   tls_server_options options = folder.good_server();
   options.certificates.push_back({{"*.own.test"}, folder.certificate_file("good"), folder.key_file("good")});
   const auto made = make_tls_server(options, today());
@@ -278,7 +270,7 @@ TEST_CASE("tls context: tells when a file that it was made of is another one") {
   };
   for (const change_case& row : cases) {
     CAPTURE(row.says);
-    stocked_folder folder;
+    mixed_folder folder;
     tls_server_options options = folder.good_server();
     options.clients = client_auth::optional;
     options.client_ca_file = folder.authority_file();

@@ -16,6 +16,7 @@
 #include "tests/support/certificates.hpp"
 #include "tests/support/socket_pair.hpp"
 #include "tests/support/tls_peer.hpp"
+#include "tests/unit/io/words.hpp"
 
 namespace cellroute::io {
 
@@ -30,11 +31,6 @@ inline wall_time today() {
   loop_clock clock;
   clock.read();
   return clock.wall;
-}
-
-inline std::string_view to_word(io_status status) {
-  constexpr std::array<std::string_view, 6> words = {"ok", "would_block", "end", "reset", "timed_out", "cancelled"};
-  return words[static_cast<std::size_t>(status)];
 }
 
 /// All that can be read now: the text, and behind it what ended it.

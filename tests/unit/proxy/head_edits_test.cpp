@@ -21,7 +21,7 @@ std::vector<wire::network_prefix> networks(const std::vector<std::string_view>& 
 io::socket_address address(std::string_view host) { return *io::parse_address(host, 40000); }
 
 /// `Name: value` of what is passed on, in the order in which it is written.
-std::string printed(std::span<const field> fields, std::span<const field> added) {
+std::string printed_fields(std::span<const field> fields, std::span<const field> added) {
   std::string text;
   for (const std::span<const field> list : {fields, added}) {
     for (const field& f : list) {
@@ -84,7 +84,7 @@ TEST_CASE(
         CHECK(id.size() == 32);
         CHECK(id.find_first_not_of("0123456789abcdef") == std::string::npos);
       }
-      CHECK(printed(fields, {}) == "Accept: abc-123\n");
+      CHECK(printed_fields(fields, {}) == "Accept: abc-123\n");
     }
   }
 }
@@ -165,7 +165,7 @@ TEST_CASE("forwarded: who the client is, as far as the peer may be believed") {
     edit_texts texts;
     added_fields added;
     edit_forwarded(request, address("192.0.2.7"), 8080, row.trusted, texts, added);
-    CHECK(printed(request.fields, added.span()) == row.expected);
+    CHECK(printed_fields(request.fields, added.span()) == row.expected);
   }
 }
 
@@ -179,7 +179,7 @@ TEST_CASE("forwarded: a chain too long for one line gets a further line, and los
     edit_texts texts;
     added_fields added;
     edit_forwarded(request, address("192.0.2.7"), 80, true, texts, added);
-    const std::string seen = printed(request.fields, added.span());
+    const std::string seen = printed_fields(request.fields, added.span());
     const bool one_line = seen.find("X-Forwarded-For: " + chain + ", 192.0.2.7\n") != std::string::npos;
     const bool two_lines = seen.starts_with("X-Forwarded-For: " + chain + "\n") &&
                            seen.find("X-Forwarded-For: 192.0.2.7\n") != std::string::npos;
@@ -247,7 +247,7 @@ TEST_CASE("answers: a cell cannot speak in the router's name") {
     wire::request_id_settings settings;
     settings.header = usual ? "x-request-ID" : "X-Trace";
     remove_decision_fields(fields, request_id_rule(settings));
-    CHECK(printed(fields, {}) == (usual ? "x-trace: 1\nServer: cell\n" : "X-Request-Id: 1\nServer: cell\n"));
+    CHECK(printed_fields(fields, {}) == (usual ? "x-trace: 1\nServer: cell\n" : "X-Request-Id: 1\nServer: cell\n"));
   }
 }
 

@@ -110,14 +110,14 @@ TEST_CASE("kept notes: what makes no sense is none, with a sum that fits, too") 
 }
 
 /// What a process does with a counter, and how many starts make a crash loop then.
-struct counted {
+struct counting_case {
   std::string_view says;
   void (*does)(boot_counter& c);
   bool expected;
 };
 
 TEST_CASE("boot counter: what counts as a start that did not survive") {
-  const counted rows[] = {
+  const counting_case rows[] = {
       {"the process ends", [](boot_counter& c) { CHECK(c.begin(sum_of(1))); }, true},
       {"the content is given twice, the process ends once",
        [](boot_counter& c) { CHECK((c.begin(sum_of(1)) && c.begin(sum_of(1)))); }, true},
@@ -128,7 +128,7 @@ TEST_CASE("boot counter: what counts as a start that did not survive") {
        [](boot_counter& c) { CHECK((c.begin(sum_of(1)) && c.begin(sum_of(2)) && c.begin(sum_of(1)))); }, true},
       {"nothing was begun", [](boot_counter& c) { CHECK(c.survived()); }, false},
   };
-  for (const counted& row : rows) {
+  for (const counting_case& row : rows) {
     CAPTURE(row.says);
     support::simulated_disk disk;
     std::vector<std::string> told;

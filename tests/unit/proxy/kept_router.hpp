@@ -22,11 +22,11 @@ inline const pushed_history& history() {
 }
 
 /// A router, from its start on.
-struct router {
+struct kept_router {
   last_known_good kept;
   found_contents found;
 
-  explicit router(process::disk& on, log_limits limits = roomy) : kept(on, limits), found(kept.load(how)) {}
+  explicit kept_router(process::disk& on, log_limits limits = roomy) : kept(on, limits), found(kept.load(how)) {}
 
   [[nodiscard]] std::uint64_t version() const { return found.newest ? history().version_of(found.newest->content) : 0; }
   [[nodiscard]] std::string told() const {

@@ -14,39 +14,39 @@ using support::simulated_disk;
 
 TEST_CASE("last known good: a content that was begun three times and never survived is refused for the one before") {
   simulated_disk disk;
-  router first(disk);
+  kept_router first(disk);
   REQUIRE(first.snapshot(1));
   REQUIRE(first.delta(2));
   REQUIRE(first.begin(2));  // it comes, and the process ends: once
   for (int start = 1; start <= 2; ++start) {
-    router again(disk);
+    kept_router again(disk);
     CHECK(again.version() == 2);
     CHECK(again.told().empty());
     REQUIRE(again.begin(2));
   }
-  router third(disk);
+  kept_router third(disk);
   CHECK(third.version() == 1);
   CHECK(third.told().find("was begun 3 times and did not survive; it is refused") != std::string::npos);
   const std::vector<wire::quarantined_content> refused{{history().whole(2).sum, "crash_loop"}};
   CHECK((third.kept.quarantined() == refused));
   REQUIRE(third.begin(1));
   REQUIRE(third.kept.survived());
-  router fourth(disk);
+  kept_router fourth(disk);
   CHECK(fourth.version() == 1);
   CHECK((fourth.kept.quarantined() == refused));
   // What comes then goes on from the one that was taken.
   REQUIRE(fourth.kept.keep(history().whole(3), history().id(3), "label"));
-  CHECK(router(disk).version() == 3);
+  CHECK(kept_router(disk).version() == 3);
 }
 
 TEST_CASE("last known good: a content that has survived is never left, whatever ends the process") {
   simulated_disk disk;
-  router first(disk);
+  kept_router first(disk);
   REQUIRE(first.snapshot(1));
   REQUIRE(first.begin(1));
   REQUIRE(first.kept.survived());
   for (int start = 0; start < 10; ++start) {
-    router again(disk);
+    kept_router again(disk);
     CHECK(again.version() == 1);
     const std::size_t calls = disk.calls();
     REQUIRE(again.begin(1));
@@ -56,33 +56,33 @@ TEST_CASE("last known good: a content that has survived is never left, whatever 
 
 TEST_CASE("last known good: where every content ends the process, nothing is taken") {
   simulated_disk disk;
-  router first(disk);
+  kept_router first(disk);
   REQUIRE(first.snapshot(1));
-  for (int start = 0; start < 3; ++start) REQUIRE(router(disk).begin(1));
-  const router last(disk);
+  for (int start = 0; start < 3; ++start) REQUIRE(kept_router(disk).begin(1));
+  const kept_router last(disk);
   CHECK(last.version() == 0);
   CHECK(last.kept.quarantined().size() == 1);
 }
 
 TEST_CASE("last known good: a content that was refused is not taken at a start") {
   simulated_disk disk;
-  router first(disk);
+  kept_router first(disk);
   REQUIRE(first.snapshot(1));
   REQUIRE(first.snapshot(2));
   REQUIRE(first.kept.quarantine({{history().whole(2).sum, "guard_moved"}}));
-  const router next(disk);
+  const kept_router next(disk);
   CHECK(next.version() == 1);
   CHECK(next.told().find("was refused (guard_moved)") != std::string::npos);
 }
 
 TEST_CASE("last known good: a list that could not be kept is written when it is given again") {
   simulated_disk disk;
-  router first(disk);
+  kept_router first(disk);
   const std::vector<wire::quarantined_content> refused{{wire::digest{}, "schema"}};
   disk.fail_call(1, disk_fault::io_error);
   CHECK_FALSE(first.kept.quarantine(refused));
   CHECK(first.kept.quarantine(refused));
-  CHECK((router(disk).kept.quarantined() == refused));
+  CHECK((kept_router(disk).kept.quarantined() == refused));
   const std::size_t calls = disk.calls();
   CHECK(first.kept.quarantine(refused));
   CHECK(disk.calls() == calls);

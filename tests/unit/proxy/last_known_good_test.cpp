@@ -19,7 +19,7 @@ using support::simulated_disk;
 
 TEST_CASE("last known good: a folder without anything has nothing, and says nothing") {
   simulated_disk disk;
-  const router first(disk);
+  const kept_router first(disk);
   CHECK(first.version() == 0);
   CHECK(first.told().empty());
   CHECK(names_on(disk).empty());
@@ -27,8 +27,8 @@ TEST_CASE("last known good: a folder without anything has nothing, and says noth
 
 TEST_CASE("last known good: what was kept is there at the next start, with its number, its label and its salt") {
   simulated_disk disk;
-  REQUIRE(router(disk).snapshot(1));
-  const router next(disk);
+  REQUIRE(kept_router(disk).snapshot(1));
+  const kept_router next(disk);
   CHECK(next.version() == 1);
   CHECK(next.told().empty());
   CHECK((next.found.newest->id == history().id(1)));
@@ -45,17 +45,17 @@ TEST_CASE("last known good: on the disk of this machine, too, beside files of ot
   for (const char* name : {"lock", "keys-1-0123456789abcdef.ctab", "keys-1.ctab.7.tmp"}) {
     REQUIRE(process::append_to_file(*disk, name, {}));
   }
-  REQUIRE(router(*disk).snapshot(1));
-  router second(*disk);
+  REQUIRE(kept_router(*disk).snapshot(1));
+  kept_router second(*disk);
   REQUIRE(second.delta(2));
   REQUIRE(second.begin(2));
   REQUIRE(second.kept.survived());
   REQUIRE(second.kept.quarantine({{wire::digest{}, "schema"}}));
-  const router third(*disk);
+  const kept_router third(*disk);
   CHECK(third.version() == 2);
   CHECK(third.told().empty());
   CHECK((third.kept.quarantined() == std::vector<wire::quarantined_content>{{wire::digest{}, "schema"}}));
-  REQUIRE(router(*disk, tight).delta(3));
+  REQUIRE(kept_router(*disk, tight).delta(3));
   const auto names = disk->list();
   REQUIRE(names);
   CHECK(names->size() == 3 + 4 + 3);  // theirs; CURRENT, PREVIOUS, BOOT, QUARANTINE; two snapshots and a log
@@ -63,7 +63,7 @@ TEST_CASE("last known good: on the disk of this machine, too, beside files of ot
 
 TEST_CASE("last known good: deltas are records of one log, and a start joins them") {
   simulated_disk disk;
-  router first(disk);
+  kept_router first(disk);
   REQUIRE(first.snapshot(1));
   const std::size_t before = disk.calls();
   REQUIRE(first.delta(2));
@@ -72,10 +72,10 @@ TEST_CASE("last known good: deltas are records of one log, and a start joins the
   CHECK(second - before == 5);  // open, head, delta, sync; and the name of the log
   CHECK(disk.calls() - second == 4);
   for (std::uint64_t version = 4; version <= 12; ++version) {
-    CHECK(router(disk).version() == version - 1);
+    CHECK(kept_router(disk).version() == version - 1);
     REQUIRE(first.delta(version));
   }
-  const router next(disk);
+  const kept_router next(disk);
   CHECK(next.version() == 12);
   CHECK(next.told().empty());
   CHECK(count_of(names_on(disk), "snap-") == 1);
@@ -84,9 +84,9 @@ TEST_CASE("last known good: deltas are records of one log, and a start joins the
 
 TEST_CASE("last known good: a log goes on where an earlier process left it") {
   simulated_disk disk;
-  REQUIRE(router(disk).snapshot(1));
-  for (std::uint64_t version = 2; version <= 6; ++version) REQUIRE(router(disk).delta(version));
-  CHECK(router(disk).version() == 6);
+  REQUIRE(kept_router(disk).snapshot(1));
+  for (std::uint64_t version = 2; version <= 6; ++version) REQUIRE(kept_router(disk).delta(version));
+  CHECK(kept_router(disk).version() == 6);
   CHECK(count_of(names_on(disk), "snap-") == 1);
 }
 
@@ -118,40 +118,40 @@ TEST_CASE("last known good: a log over a quarter of its snapshot becomes a snaps
 
 struct other_way {
   std::string_view says;
-  void (*keep)(router& r);
+  void (*keep)(kept_router& r);
   std::size_t snapshots;
 };
 
 TEST_CASE("last known good: what is no delta on what was kept last is kept as a snapshot") {
   const other_way other_ways[] = {
-      {"a snapshot", [](router& r) { CHECK(r.snapshot(3)); }, 2},
-      {"a delta on another content", [](router& r) { CHECK(r.delta(3)); }, 2},
+      {"a snapshot", [](kept_router& r) { CHECK(r.snapshot(3)); }, 2},
+      {"a delta on another content", [](kept_router& r) { CHECK(r.delta(3)); }, 2},
       {"a repair",
-       [](router& r) {
+       [](kept_router& r) {
          const auto& [before, after] = std::pair(&history().whole(1), &history().whole(3));
          const auto buckets = differing_buckets(before->digest, after->digest);
          const sync::artifact a = sync::pack_repair(*after, buckets, before->sum, history_salt, history().id(3));
          CHECK(r.kept.keep(*after, sync::piece{announce(a), a.bytes}));
        },
        2},
-      {"a content without bytes", [](router& r) { CHECK(r.kept.keep(history().whole(3), history().id(3), "label")); },
-       2},
-      {"a delta on what was kept last is not", [](router& r) { CHECK((r.delta(2) && r.delta(3))); }, 1},
+      {"a content without bytes",
+       [](kept_router& r) { CHECK(r.kept.keep(history().whole(3), history().id(3), "label")); }, 2},
+      {"a delta on what was kept last is not", [](kept_router& r) { CHECK((r.delta(2) && r.delta(3))); }, 1},
   };
   for (const other_way& row : other_ways) {
     CAPTURE(row.says);
     simulated_disk disk;
-    router first(disk);
+    kept_router first(disk);
     REQUIRE(first.snapshot(1));
     row.keep(first);
-    CHECK(router(disk).version() == 3);
+    CHECK(kept_router(disk).version() == 3);
     CHECK(count_of(names_on(disk), "snap-") == row.snapshots);
   }
 }
 
 TEST_CASE("last known good: the same content is not written again, and another number for it is a small record") {
   simulated_disk disk;
-  router first(disk);
+  kept_router first(disk);
   REQUIRE(first.snapshot(1));
   const std::size_t before = disk.calls();
   CHECK(first.snapshot(1));
@@ -159,7 +159,7 @@ TEST_CASE("last known good: the same content is not written again, and another n
   CHECK(disk.calls() == before);
   const wire::content_id renamed{1, 9, history().whole(1).sum};
   CHECK(first.kept.keep(history().whole(1), renamed, "again"));
-  const router next(disk);
+  const kept_router next(disk);
   CHECK((next.found.newest->id == renamed));
   CHECK(next.found.newest->label == "again");
   CHECK(count_of(names_on(disk), "snap-") == 1);
@@ -167,17 +167,17 @@ TEST_CASE("last known good: the same content is not written again, and another n
 
 TEST_CASE("last known good: an earlier content that comes again gets files of its own") {
   simulated_disk disk;
-  router first(disk);
+  kept_router first(disk);
   REQUIRE(first.snapshot(1));
   REQUIRE(first.delta(2));
   REQUIRE(first.kept.keep(history().whole(1), history().id(1), "label"));  // with the very same number
   CHECK(count_of(names_on(disk), "snap-") == 2);
-  CHECK(router(disk).version() == 1);
+  CHECK(kept_router(disk).version() == 1);
 }
 
 TEST_CASE("last known good: a content that cannot be written down is told") {
   simulated_disk disk;
-  router first(disk);
+  kept_router first(disk);
   const auto kept = first.kept.keep(history().whole(1), history().id(1), "no \xff text");
   REQUIRE_FALSE(kept);
   CHECK(kept.error().ends_with("cannot be kept: bad_announcement"));
@@ -210,7 +210,7 @@ void cut(simulated_disk& disk, std::string_view part, std::size_t bytes) {
 
 /// Versions 1 to 3 in one chain, 4 to 6 in the next.
 void fill(simulated_disk& disk) {
-  router r(disk);
+  kept_router r(disk);
   REQUIRE(r.snapshot(1));
   REQUIRE(r.delta(2));
   REQUIRE(r.delta(3));
@@ -262,7 +262,7 @@ TEST_CASE("last known good: what is damaged is told, and the newest that is good
     simulated_disk disk;
     fill(disk);
     row.damage(disk);
-    router next(disk);
+    kept_router next(disk);
     CHECK(next.version() == row.expected);
     INFO(next.told());
     CHECK(next.told().find(row.told) != std::string::npos);
@@ -271,12 +271,12 @@ TEST_CASE("last known good: what is damaged is told, and the newest that is good
     REQUIRE(next.delta(7));
     REQUIRE(next.begin(7));
     REQUIRE(next.kept.quarantine(next.kept.quarantined()));
-    CHECK(router(disk).version() == 7);
-    CHECK(router(disk).told().empty());
+    CHECK(kept_router(disk).version() == 7);
+    CHECK(kept_router(disk).told().empty());
     CHECK(count_of(names_on(disk), "snap-") <= 2);
     if (row.expected == 0) continue;
     cut(disk, "CURRENT", 1);
-    CHECK(router(disk).version() == row.before);
+    CHECK(kept_router(disk).version() == row.before);
   }
 }
 
@@ -293,7 +293,7 @@ TEST_CASE("last known good: what is larger than it may be is not taken") {
 
 TEST_CASE("last known good: a disk that is full keeps what it has, and takes the next content when it is not") {
   simulated_disk disk;
-  router r(disk);
+  kept_router r(disk);
   REQUIRE(r.snapshot(1));
   REQUIRE(r.delta(2));
   disk.fail_call(1, disk_fault::no_space);
@@ -305,7 +305,7 @@ TEST_CASE("last known good: a disk that is full keeps what it has, and takes the
   CHECK(count_of(names_on(disk), "snap-") == 1);  // nothing is left that would keep the disk full
   disk.heal();
   CHECK(r.kept.keep(history().whole(5), history().id(5), "label"));  // the last one, when somebody asks again
-  CHECK(router(disk).version() == 5);
+  CHECK(kept_router(disk).version() == 5);
 }
 
 TEST_CASE("last known good: a disk that can only be read serves what it has") {
@@ -314,7 +314,7 @@ TEST_CASE("last known good: a disk that can only be read serves what it has") {
   const auto files = disk.content();
   disk.fail_call(1, disk_fault::read_only);
   (void)disk.sync_folder();
-  router r(disk);
+  kept_router r(disk);
   CHECK(r.version() == 6);
   CHECK(r.told().find("cannot be brought to the disk") != std::string::npos);
   CHECK_FALSE(r.begin(6));
@@ -322,7 +322,7 @@ TEST_CASE("last known good: a disk that can only be read serves what it has") {
   CHECK_FALSE(r.kept.survived());
   CHECK((disk.content() == files));
   disk.heal();
-  CHECK(router(disk).version() == 6);
+  CHECK(kept_router(disk).version() == 6);
 }
 
 }  // namespace

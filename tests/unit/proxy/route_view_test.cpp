@@ -13,34 +13,34 @@
 namespace cellroute::proxy {
 namespace {
 
-struct counted : locally_counted {
-  explicit counted(int& alive) : count(alive) { ++count; }
-  virtual ~counted() { --count; }
+struct counted_object : locally_counted {
+  explicit counted_object(int& alive) : count(alive) { ++count; }
+  virtual ~counted_object() { --count; }
   int& count;
 };
-struct derived final : counted {
-  using counted::counted;
+struct derived final : counted_object {
+  using counted_object::counted_object;
 };
 
 TEST_CASE("local_ref: the last reference ends the object, on every path by which one may go") {
   int alive = 0;
   {
     const local_ref<derived> first = make_local<derived>(alive);
-    local_ref<counted> second = first;  // as its base
-    const local_ref<counted> third = std::move(second);
+    local_ref<counted_object> second = first;  // as its base
+    const local_ref<counted_object> third = std::move(second);
     CHECK_FALSE(second);  // NOLINT: what a moved-from reference is, is the question
     CHECK(&*third == &*first);
-    local_ref<counted> other = make_local<counted>(alive);
+    local_ref<counted_object> other = make_local<counted_object>(alive);
     CHECK(alive == 2);
     other = third;
     CHECK(alive == 1);
-    const local_ref<counted>& same = other;
+    const local_ref<counted_object>& same = other;
     other = same;
     CHECK(alive == 1);
     CHECK(other);
   }
   CHECK(alive == 0);
-  CHECK_FALSE(local_ref<counted>());
+  CHECK_FALSE(local_ref<counted_object>());
 }
 
 struct fake_endpoint final : endpoint_state {
@@ -100,13 +100,13 @@ TEST_CASE("route view: names as log, metrics and requests need them") {
   CHECK(v.names.names(label_kind::cell)[view->placement_at(2).cells.front().state->label] == "visa");
 }
 
-struct reload_case {
+struct view_change {
   std::string_view says;
   void (*change)(table_spec&);
   std::string_view made;  // endpoints made anew
 };
 
-const reload_case reload_cases[] = {
+const view_change view_changes[] = {
     {"nothing changed", [](table_spec&) {}, ""},
     {"keys changed", [](table_spec& s) { s.assignments.push_back({"new", placement_id("tier3")}); }, ""},
     {"a weight changed", [](table_spec& s) { s.cells[0].endpoints[0].weight = 7; }, ""},
@@ -129,7 +129,7 @@ const reload_case reload_cases[] = {
 };
 
 TEST_CASE("route view: a new table keeps the connections that it leaves as they are, and no others") {
-  for (const reload_case& row : reload_cases) {
+  for (const view_change& row : view_changes) {
     CAPTURE(row.says);
     views v;
     local_ref<route_view> view = v.make(support::good_spec());

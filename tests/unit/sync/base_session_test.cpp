@@ -8,7 +8,7 @@
 namespace cellroute::sync {
 namespace {
 
-struct control {
+struct base_control {
   base_settings settings;
   base_use::counted published;  // before the session, which uses it
   time_point now{1h};
@@ -46,7 +46,7 @@ struct control {
 constexpr std::string_view beat = R"({"type":"ping"})";
 
 TEST_CASE("base session: the newest content goes at once, and the next when it is acknowledged: the latest of them") {
-  control c;
+  base_control c;
   CHECK(c.publish(0).empty());  // nothing is published yet
   CHECK(c.publish(1) == "content 1");
   CHECK(c.state() == "waiting_ack");
@@ -60,7 +60,7 @@ TEST_CASE("base session: the newest content goes at once, and the next when it i
 }
 
 TEST_CASE("base session: what is no news any more is not sent, and what follows it is") {
-  control c;
+  base_control c;
   c.published.what = {1, "content 1", ""};
   c.session.publish(c.published, c.now);
   CHECK(c.session.has_output());
@@ -69,7 +69,7 @@ TEST_CASE("base session: what is no news any more is not sent, and what follows 
 }
 
 TEST_CASE("base session: a refused content is not sent again; the next one is") {
-  control c;
+  base_control c;
   (void)c.publish(1);
   CHECK(c.rejected(std::uint64_t{1}, "no placement tier9").empty());
   CHECK(c.state() == "rejected");
@@ -79,7 +79,7 @@ TEST_CASE("base session: a refused content is not sent again; the next one is") 
 }
 
 TEST_CASE("base session: an answer counts by its version, in whatever way that is written") {
-  control c;
+  base_control c;
   (void)c.publish(7);
   CHECK(c.applied(std::uint64_t{6}).empty());  // a late one
   CHECK(c.state() == "waiting_ack");
@@ -92,7 +92,7 @@ TEST_CASE("base session: an answer counts by its version, in whatever way that i
 }
 
 TEST_CASE("base session: a router that acknowledges nothing is sent the next content after a time") {
-  control c;
+  base_control c;
   (void)c.publish(1);
   CHECK(c.publish(2).empty());
   CHECK(c.wait(10s - 1ns) == beat);
@@ -101,7 +101,7 @@ TEST_CASE("base session: a router that acknowledges nothing is sent the next con
 }
 
 TEST_CASE("base session: beats go, and who answered one once has to go on") {
-  control c;
+  base_control c;
   CHECK(c.wait(5s - 1ns).empty());
   CHECK(c.wait(1ns) == beat);
   CHECK(c.wait(1h) == beat);
@@ -115,7 +115,7 @@ TEST_CASE("base session: beats go, and who answered one once has to go on") {
 }
 
 TEST_CASE("base session: what does not go into three maps is not sent, and the session ends with the reason") {
-  control c;
+  base_control c;
   (void)c.publish(1);
   (void)c.applied(std::uint64_t{1});
   CHECK(c.publish(2, "placement tier1 has two endpoints").empty());

@@ -67,10 +67,6 @@ struct router {
   }
 };
 
-const wire::content_id a1 = content_of(1, 'a');
-const wire::content_id b2 = content_of(2, 'b');
-const wire::content_id c3 = content_of(3, 'c');
-
 TEST_CASE("content intake: a content is received, checked, and runs once the orders name it") {
   router r;
   CHECK(r.order(1, a1).empty());
@@ -118,12 +114,12 @@ TEST_CASE("content intake: an earlier content under a new number runs without a 
   CHECK((r.intake.running() == renamed));
 }
 
-struct refused_case {
+struct refused_offer {
   std::string_view says;
   void (*change)(wire::config_begin& said);
   std::string_view expected;
 };
-const refused_case refused_cases[] = {
+const refused_offer refused_offers[] = {
     {"another content under a number that is here", [](wire::config_begin& said) { said.content = content_of(2, 'x'); },
      "rejected 2x conflict"},
     {"an older number", [](wire::config_begin& said) { said.content = content_of(1, 'x'); },
@@ -154,7 +150,7 @@ const refused_case refused_cases[] = {
 };
 
 TEST_CASE("content intake: what cannot be taken is refused before its first byte") {
-  for (const refused_case& row : refused_cases) {
+  for (const refused_offer& row : refused_offers) {
     CAPTURE(row.says);
     router r({.held = {b2}, .quarantined = {}});
     wire::config_begin said = r.offer(c3);

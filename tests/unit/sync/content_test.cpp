@@ -10,41 +10,18 @@
 #include <vector>
 
 #include "cellroute/base/random.hpp"
-#include "cellroute/table/outcome_list.hpp"
-#include "tests/support/compiled_table.hpp"
 #include "tests/support/sha256.hpp"
+#include "tests/unit/sync/made_content.hpp"
 
 namespace cellroute::sync {
 namespace {
 
-using rows = std::map<std::string, std::string>;
-
-constexpr std::uint64_t salt = 77;
-const unpacking how{salt, 5};
-
-key_table table_of(const rows& all) {
-  outcome_list names;
-  std::vector<key_row> made;
-  for (const auto& [key, placement] : all) made.push_back({key, *names.add(placement)});
-  auto table = support::build_keys(made, 3, names.texts());
-  REQUIRE(table);
-  return *std::move(table);
-}
-
-content content_of(const rows& all, std::string document = "{}") {
-  return make_content(std::move(document), table_of(all), salt);
-}
+const unpacking how{test_salt, 5};
 
 rows rows_in(const key_table& table) {
   rows found;
   table.for_each([&](std::string_view key, std::uint16_t outcome) { found.emplace(key, table.outcomes()[outcome]); });
   return found;
-}
-
-rows many(int count) {
-  rows all;
-  for (int i = 0; i < count; ++i) all["tenant-" + std::to_string(i)] = i % 3 == 0 ? "visa" : "tier1";
-  return all;
 }
 
 wire::content_id id_of(const content& c, std::uint64_t version = 1) { return {1, version, c.sum}; }
@@ -78,10 +55,10 @@ TEST_CASE("content: its sum depends on its rows, its document and the salt, and 
   other["tenant-7"] = "tier9";
   CHECK(content_of(other).sum != one.sum);
   CHECK(content_of(many(100), "{ }").sum != one.sum);
-  CHECK(make_content("{}", table_of(many(100)), salt + 1).sum != one.sum);
+  CHECK(make_content("{}", table_of(many(100)), test_salt + 1).sum != one.sum);
   const content before = content_of(many(99));
   const artifact a = pack_delta(before, one, id_of(one));
-  const auto made = unpack(announce(a), a.bytes, &before, {salt, 12'345});
+  const auto made = unpack(announce(a), a.bytes, &before, {test_salt, 12'345});
   REQUIRE(made);
   CHECK(made->sum == one.sum);
 }
@@ -130,7 +107,7 @@ TEST_CASE("content: a repair brings the buckets that differ") {
   const content here = content_of(damaged);
   const std::vector<std::uint16_t> buckets = differing_buckets(here.digest, wanted.digest);
   CHECK(buckets.size() == 3);
-  const artifact a = pack_repair(wanted, buckets, here.sum, salt, id_of(wanted));
+  const artifact a = pack_repair(wanted, buckets, here.sum, test_salt, id_of(wanted));
   CHECK(a.bytes.size() < 400);
   const auto made = unpack(announce(a), a.bytes, &here, how);
   REQUIRE_MESSAGE(made, made.error().error);
@@ -138,7 +115,7 @@ TEST_CASE("content: a repair brings the buckets that differ") {
   CHECK(made->sum == wanted.sum);
 }
 
-struct refused_case {
+struct refused_content {
   std::string_view says;
   void (*change)(wire::config_begin& said, artifact& a);
   wire::refusal_code expected;
@@ -146,7 +123,7 @@ struct refused_case {
 
 TEST_CASE("content: what does not come out as announced is refused") {
   using code = wire::refusal_code;
-  const refused_case refused_cases[] = {
+  const refused_content refused_contents[] = {
       {"a flipped bit", [](auto&, artifact& a) { a.bytes[9] ^= std::byte{1}; }, code::crc},
       {"a byte less", [](auto&, artifact& a) { a.bytes.pop_back(); }, code::crc},
       {"other bytes than were sent first", [](wire::config_begin& said, auto&) { said.artifact = {}; }, code::crc},
@@ -164,7 +141,7 @@ TEST_CASE("content: what does not come out as announced is refused") {
        [](wire::config_begin& said, auto&) { said.kind = wire::transfer_kind::delta; }, code::base_mismatch},
   };
   const content whole = content_of(many(500));
-  for (const refused_case& row : refused_cases) {
+  for (const refused_content& row : refused_contents) {
     CAPTURE(row.says);
     artifact a = pack_snapshot(whole, id_of(whole));
     REQUIRE(a.compression == "zstd");
@@ -226,7 +203,7 @@ TEST_CASE("content: histories at random end in one sum, by deltas, by repair, an
     REQUIRE(one);
     by_delta = *std::move(one);
     const auto buckets = differing_buckets(by_repair.digest, next.digest);
-    const artifact repair = pack_repair(next, buckets, by_repair.sum, salt, id_of(next));
+    const artifact repair = pack_repair(next, buckets, by_repair.sum, test_salt, id_of(next));
     auto two = unpack(announce(repair), repair.bytes, &by_repair, how);
     REQUIRE(two);
     by_repair = *std::move(two);

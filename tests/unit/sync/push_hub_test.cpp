@@ -11,21 +11,18 @@
 namespace cellroute::sync {
 namespace {
 
-const wire::content_id a1 = content_of(1, 'a');
-const wire::content_id b2 = content_of(2, 'b');
-
 std::string id_text(const wire::content_id& c) {
   return R"({"epoch":)" + std::to_string(c.epoch) + R"(,"version":)" + std::to_string(c.version) + R"(,"digest":")" +
          wire::to_hex(c.sum) + R"("})";
 }
 
-struct control {
+struct hub_control {
   artifact_use::counted snapshot;  // before the hub, whose sessions use it
   push_hub hub;
   time_point now{1h};
   std::uint64_t revs = 0;
 
-  explicit control(hub_settings settings = {}) : hub(std::move(settings)) {}
+  explicit hub_control(hub_settings settings = {}) : hub(std::move(settings)) {}
 
   void publish(wire::content_id content) {
     snapshot.what.content = content;
@@ -84,7 +81,7 @@ struct control {
 };
 
 TEST_CASE("push hub: each session is told what is published, and each router has a record") {
-  control c;
+  hub_control c;
   const std::uint64_t one = c.open();
   const std::uint64_t two = c.open();
   c.hello(one, "r1");
@@ -103,7 +100,7 @@ TEST_CASE("push hub: each session is told what is published, and each router has
 }
 
 TEST_CASE("push hub: a session is ready once, however often it has more to say") {
-  control c;
+  hub_control c;
   c.hello(c.open(), "r1");
   c.publish(a1);
   c.publish(b2);
@@ -115,7 +112,7 @@ TEST_CASE("push hub: a session is ready once, however often it has more to say")
 }
 
 TEST_CASE("push hub: the newest connection of a router is the router's; another process with its id is told") {
-  control c;
+  hub_control c;
   const std::uint64_t one = c.open();
   c.hello(one, "r1", "b1");
   (void)c.said();
@@ -145,7 +142,7 @@ TEST_CASE("push hub: the newest connection of a router is the router's; another 
 TEST_CASE("push hub: hellos beyond a second's worth are turned away, each with a turn of its own") {
   hub_settings few;
   few.hellos_per_second = 4;
-  control c(few);
+  hub_control c(few);
   for (int i = 0; i < 4; ++i) {
     c.hello(c.open(), "r" + std::to_string(i));
   }
@@ -178,7 +175,7 @@ TEST_CASE("push hub: a session of six hours, give or take a fifth, is sent away;
   hub_settings settings;
   settings.hellos_per_second = 0;
   settings.push.ping = 100h;  // none is dead
-  control c(settings);
+  hub_control c(settings);
   constexpr int count = 200;
   for (int i = 0; i < count; ++i) c.hello(c.open(), "r" + std::to_string(i));
   const auto ended = [&c] {
@@ -201,7 +198,7 @@ TEST_CASE("push hub: a session of six hours, give or take a fifth, is sent away;
   hub_settings never;
   never.session_age = 0s;
   never.push.ping = 1000h;
-  control d(never);
+  hub_control d(never);
   d.hello(d.open(), "r");
   d.now += 100h;
   d.hub.tick(d.now);
@@ -209,7 +206,7 @@ TEST_CASE("push hub: a session of six hours, give or take a fifth, is sent away;
 }
 
 TEST_CASE("push hub: what a router refused is not sent to it in the next session, whatever that says") {
-  control c;
+  hub_control c;
   c.publish(a1);
   const std::uint64_t one = c.open();
   c.hello(one, "r1");
@@ -225,7 +222,7 @@ TEST_CASE("push hub: what a router refused is not sent to it in the next session
 }
 
 TEST_CASE("push hub: that a router needs all of it is known, and asked for once") {
-  control c;
+  hub_control c;
   CHECK_FALSE(c.hub.take_needs());
   c.hello(c.open(), "r1");
   CHECK_FALSE(c.hub.take_needs());  // there is nothing yet
@@ -240,7 +237,7 @@ TEST_CASE("push hub: that a router needs all of it is known, and asked for once"
 }
 
 TEST_CASE("push hub: a router for which a whole content does not come out as it was sent is told of as damaged") {
-  control c;
+  hub_control c;
   c.publish(a1);
   const std::uint64_t one = c.open();
   c.hello(one, "r1");
@@ -251,7 +248,7 @@ TEST_CASE("push hub: a router for which a whole content does not come out as it 
 
 TEST_CASE(
     "push hub: a router with another content under the number of what is published shows a second control plane") {
-  control c;
+  hub_control c;
   c.publish(a1);
   c.hello(c.open(), "r1", "b", {content_of(1, 'x')});
   CHECK(c.events() == "joined r1, conflict r1 1x another control plane gave it another content under this number");
@@ -266,7 +263,7 @@ TEST_CASE("push hub: one session too many is not opened, and one record too many
   hub_settings small;
   small.sessions_max = 2;
   small.records_max = 2;
-  control c(small);
+  hub_control c(small);
   c.hello(c.open(), "r1");
   c.hello(c.open(), "r2");
   CHECK(c.open() == 0);
@@ -280,7 +277,7 @@ TEST_CASE("push hub: one session too many is not opened, and one record too many
 }
 
 TEST_CASE("push hub: routers of the base protocol take the text of the same content") {
-  control c;
+  hub_control c;
   CHECK_FALSE(c.hub.has_base_sessions());
   const std::uint64_t one = c.open(false);
   CHECK(c.hub.has_base_sessions());
@@ -305,7 +302,7 @@ TEST_CASE("push hub: routers of the base protocol take the text of the same cont
 }
 
 TEST_CASE("push hub: a text that is being sent stays what it is, whatever is published meanwhile") {
-  control c;
+  hub_control c;
   const std::uint64_t one = c.open(false);
   c.hub.publish_base({1, "content 1", ""}, c.now);
   const auto sending = c.hub.next_output(one, c.now);
@@ -316,7 +313,7 @@ TEST_CASE("push hub: a text that is being sent stays what it is, whatever is pub
 }
 
 TEST_CASE("push hub: a chunk that is being sent stays what it is, though its transfer is given up") {
-  control c;
+  hub_control c;
   c.publish(a1);
   c.hello(c.open(), "r1");
   std::optional<push_hub::output> sending;
@@ -330,7 +327,7 @@ TEST_CASE("push hub: a chunk that is being sent stays what it is, though its tra
 }
 
 TEST_CASE("push hub: all are sent away, each in the words of its protocol") {
-  control c;
+  hub_control c;
   c.publish(a1);
   c.hello(c.open(), "r1");
   CHECK(c.open(false) == 2);
@@ -342,7 +339,7 @@ TEST_CASE("push hub: all are sent away, each in the words of its protocol") {
 }
 
 TEST_CASE("push hub: what is no message ends a session of cellroute.v1; who says no name is not taken") {
-  control c;
+  hub_control c;
   const std::uint64_t one = c.open();
   c.hub.take_text(one, "nonsense", c.now);
   CHECK(c.said() == "1: error protocol end");
@@ -356,7 +353,7 @@ TEST_CASE("push hub: what is no message ends a session of cellroute.v1; who says
 }
 
 TEST_CASE("push hub: beats go to all, and who answers none has ended") {
-  control c;
+  hub_control c;
   c.hello(c.open(), "r1");
   c.hello(c.open(), "r2");
   (void)c.said();

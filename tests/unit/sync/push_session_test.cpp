@@ -12,10 +12,6 @@
 namespace cellroute::sync {
 namespace {
 
-const wire::content_id a1 = content_of(1, 'a');
-const wire::content_id b2 = content_of(2, 'b');
-const wire::content_id c3 = content_of(3, 'c');
-
 /// A control plane with one router, and what is said in short.
 struct control {
   push_settings settings;

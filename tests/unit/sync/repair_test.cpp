@@ -14,30 +14,10 @@
 #include "adapters/wire/chunk_frame.hpp"
 #include "cellroute/base/hash.hpp"
 #include "cellroute/base/random.hpp"
-#include "cellroute/table/outcome_list.hpp"
-#include "tests/support/compiled_table.hpp"
+#include "tests/unit/sync/made_content.hpp"
 
 namespace cellroute::sync {
 namespace {
-
-using rows = std::map<std::string, std::string>;
-
-constexpr std::uint64_t salt = 77;
-
-content content_of(const rows& all, std::string document = "{}", std::uint64_t with_salt = salt) {
-  outcome_list names;
-  std::vector<key_row> made;
-  for (const auto& [key, placement] : all) made.push_back({key, *names.add(placement)});
-  auto table = support::build_keys(made, 3, names.texts());
-  REQUIRE(table);
-  return make_content(std::move(document), *std::move(table), with_salt);
-}
-
-rows many(int count) {
-  rows all;
-  for (int i = 0; i < count; ++i) all["tenant-" + std::to_string(i)] = i % 3 == 0 ? "visa" : "tier1";
-  return all;
-}
 
 /// The first digits of a group or bucket, where a row is to name one.
 std::string numbers(const std::vector<std::uint32_t>& groups) {
@@ -97,7 +77,7 @@ struct pair_of_ends {
 
   static push_settings any_size() {
     push_settings s;
-    s.salt = salt;
+    s.salt = test_salt;
     s.repair_keys_min = 0;
     return s;
   }
@@ -131,7 +111,7 @@ struct pair_of_ends {
     const repair_need* const need = session.needs_repair();
     if (need != nullptr && !published.repairs.contains(*need)) {
       const repair_need key = *need;
-      published.repairs[key] = make(pack_repair(wanted, key.buckets, key.base, salt, target));
+      published.repairs[key] = make(pack_repair(wanted, key.buckets, key.base, test_salt, target));
       session.publish(published, now);
     }
     if (session.needs_all() && published.snapshot == nullptr) {
@@ -141,7 +121,7 @@ struct pair_of_ends {
   }
   void check(const check_content& job) {
     const auto base = job.what.base ? held.find(*job.what.base) : held.end();
-    auto made = unpack(job.what, job.bytes, base != held.end() ? &base->second : nullptr, {salt, 3});
+    auto made = unpack(job.what, job.bytes, base != held.end() ? &base->second : nullptr, {test_salt, 3});
     if (made && contents_refused-- > 0) made = unexpected(refusal{wire::refusal_code::digest_mismatch, "it says"});
     if (!made) return link.checked(job.what.content, made.error());
     const std::uint64_t keys = made->keys.size();
@@ -151,7 +131,7 @@ struct pair_of_ends {
   void sum_up_rows_of(const sum_up_rows& job) {
     const auto at = held.find(job.base.sum);
     std::vector<wire::digest> sums;
-    if (at != held.end()) sums = sums_of(sum_up(at->second, salt), job.asked.groups);
+    if (at != held.end()) sums = sums_of(sum_up(at->second, test_salt), job.asked.groups);
     link.summed_up(job, std::move(sums));
   }
   bool act() {
@@ -290,7 +270,7 @@ TEST_CASE("repair: rows that changed in memory are found, though their content h
 }
 
 TEST_CASE("repair: what came from another control plane, under another salt, is repaired too") {
-  pair_of_ends ends(content_of(many(4'999), "{}", salt + 1), content_of(many(5'000)));
+  pair_of_ends ends(content_of(many(4'999), "{}", test_salt + 1), content_of(many(5'000)));
   CHECK(ends.run().ends_with("begin repair, applied"));
   CHECK(ends.is_done());
 }

@@ -13,13 +13,11 @@
 namespace cellroute::sync {
 namespace {
 
-const wire::content_id a1 = content_of(1, 'a');
-
-struct router {
+struct linked_router {
   time_point now{1h};
   router_link link;
 
-  explicit router(std::size_t addresses = 1, intake_memory memory = {})
+  explicit linked_router(std::size_t addresses = 1, intake_memory memory = {})
       : link(settings_of(addresses), {"r", "b", "", {}, "file"}, {}, std::move(memory), 7) {}
 
   static link_settings settings_of(std::size_t addresses) {
@@ -61,7 +59,7 @@ struct router {
 };
 
 TEST_CASE("router link: it opens, says hello once, and answers beats; nothing else is sent of its own accord") {
-  router r(1, {.held = {a1}, .quarantined = {}});
+  linked_router r(1, {.held = {a1}, .quarantined = {}});
   CHECK(r.tick() == "open 0");
   CHECK(r.opened() == "hello 1a");
   CHECK(r.state() == "negotiating");
@@ -78,7 +76,7 @@ TEST_CASE("router link: it opens, says hello once, and answers beats; nothing el
 }
 
 TEST_CASE("router link: a content comes through it, and its checks and its ack go back") {
-  router r;
+  linked_router r;
   r.live();
   const wire::digest sum = sum_of('a');
   CHECK(r.told(wire::ping{1, wire::targets{1, 1, a1}}) == "pong");
@@ -94,30 +92,32 @@ TEST_CASE("router link: a content comes through it, and its checks and its ack g
 
 struct end_case {
   std::string_view says;
-  void (*happens)(router& r);
+  void (*happens)(linked_router& r);
   std::string_view expected;
 };
 
 TEST_CASE("router link: what ends a session") {
   const end_case rows[] = {
-      {"it is closed", [](router& r) { r.link.closed(r.now); }, ""},
-      {"no beat came for three", [](router& r) { r.now += 6s, r.link.tick(r.now); }, "tell control_plane_lost, close"},
-      {"a text that is no message", [](router& r) { r.link.take_text("{}", r.now); }, "tell control_plane_lost, close"},
-      {"a second hello_ack", [](router& r) { r.link.take_text(wire::write_message(wire::hello_ack{}), r.now); },
+      {"it is closed", [](linked_router& r) { r.link.closed(r.now); }, ""},
+      {"no beat came for three", [](linked_router& r) { r.now += 6s, r.link.tick(r.now); },
        "tell control_plane_lost, close"},
-      {"a damaged chunk", [](router& r) { r.link.take_binary(std::as_bytes(std::span("CRC")), r.now); },
+      {"a text that is no message", [](linked_router& r) { r.link.take_text("{}", r.now); },
        "tell control_plane_lost, close"},
-      {"goaway", [](router& r) { r.link.take_text(wire::write_message(wire::goaway{}), r.now); }, "close"},
+      {"a second hello_ack", [](linked_router& r) { r.link.take_text(wire::write_message(wire::hello_ack{}), r.now); },
+       "tell control_plane_lost, close"},
+      {"a damaged chunk", [](linked_router& r) { r.link.take_binary(std::as_bytes(std::span("CRC")), r.now); },
+       "tell control_plane_lost, close"},
+      {"goaway", [](linked_router& r) { r.link.take_text(wire::write_message(wire::goaway{}), r.now); }, "close"},
       {"a question for groups that there are not",
-       [](router& r) { r.link.take_text(wire::write_message(wire::repair{a1, {64}}), r.now); },
+       [](linked_router& r) { r.link.take_text(wire::write_message(wire::repair{a1, {64}}), r.now); },
        "tell control_plane_lost, close"},
       {"a fatal error",
-       [](router& r) { r.link.take_text(R"({"type":"error","code":"protocol","fatal":true})", r.now); },
+       [](linked_router& r) { r.link.take_text(R"({"type":"error","code":"protocol","fatal":true})", r.now); },
        "tell control_plane_error, close"},
   };
   for (const end_case& row : rows) {
     CAPTURE(row.says);
-    router r;
+    linked_router r;
     r.live();
     row.happens(r);
     CHECK(r.done() == row.expected);
@@ -144,14 +144,14 @@ TEST_CASE("router link: how long it waits, where its session is taken away") {
   };
   for (const away_case& row : rows) {
     CAPTURE(row.says);
-    router r;
+    linked_router r;
     r.live();
     (void)r.told_text(row.text);
     CHECK(r.state() == "idle");
     CHECK(r.link.next_tick() >= r.now + row.at_least);
     CHECK(r.link.next_tick() <= r.now + row.at_most);
   }
-  router early;
+  linked_router early;
   (void)early.tick();
   (void)early.opened();
   CHECK(early.told_text(rows[0].text) == "tell control_plane_error, close");  // in place of hello_ack
@@ -159,7 +159,7 @@ TEST_CASE("router link: how long it waits, where its session is taken away") {
 }
 
 TEST_CASE("router link: what it runs is confirmed with each beat; cut off, the age of that grows with the time") {
-  router r(1, {.held = {a1}, .quarantined = {}});
+  linked_router r(1, {.held = {a1}, .quarantined = {}});
   r.live();
   for (std::uint64_t seq = 1; seq < 100; ++seq) {  // nothing changes for minutes
     (void)r.told(wire::ping{seq, wire::targets{1, 1, a1}});
@@ -184,7 +184,7 @@ TEST_CASE("router link: what it runs is confirmed with each beat; cut off, the a
 }
 
 TEST_CASE("router link: what does not end a session") {
-  router r;
+  linked_router r;
   r.live();
   CHECK(r.wait(6s - 1ns).empty());
   CHECK(r.told(wire::ping{1, std::nullopt}) == "pong");
@@ -197,7 +197,7 @@ TEST_CASE("router link: what does not end a session") {
 }
 
 TEST_CASE("router link: each wait for an answer has an end") {
-  router r;
+  linked_router r;
   (void)r.tick();
   CHECK(r.wait(5s - 1ns).empty());
   CHECK(r.wait(1ns) == "tell control_plane_unreachable, close");
@@ -209,7 +209,7 @@ TEST_CASE("router link: each wait for an answer has an end") {
 }
 
 TEST_CASE("router link: who comes too late moves nothing") {
-  router r;
+  linked_router r;
   CHECK(r.opened().empty());
   r.link.failed(open_failure::unreachable, 0ns, r.now);
   r.link.closed(r.now);
@@ -232,7 +232,7 @@ TEST_CASE("router link: how long it waits for the next try, by what went wrong")
   };
   for (const wait_case& row : rows) {
     CAPTURE(row.says);
-    router r;
+    linked_router r;
     (void)r.tick();
     r.link.failed(row.why, row.retry_after, r.now);
     CHECK(r.link.next_tick() >= r.now + row.at_least);
@@ -241,7 +241,7 @@ TEST_CASE("router link: how long it waits for the next try, by what went wrong")
 }
 
 TEST_CASE("router link: tries grow apart, and a session that lasted makes the next wait a first one") {
-  router r;
+  linked_router r;
   duration longest{};
   for (int i = 0; i < 12; ++i) {
     (void)r.tick();
@@ -261,7 +261,7 @@ TEST_CASE("router link: tries grow apart, and a session that lasted makes the ne
 }
 
 TEST_CASE("router link: where the base protocol is spoken, its bounds count: from 1 s to 60 s") {
-  router r;
+  linked_router r;
   (void)r.tick();
   r.link.opened(false, r.now);
   r.link.closed(r.now);
@@ -279,7 +279,7 @@ TEST_CASE("router link: where the base protocol is spoken, its bounds count: fro
 }
 
 TEST_CASE("router link: the next try goes to the next address; where the first goes is chance") {
-  router r(3);
+  linked_router r(3);
   std::set<std::string> tried;
   for (int i = 0; i < 3; ++i) {
     tried.insert(r.tick());
@@ -302,8 +302,8 @@ std::string rejected(std::string_view version, std::string_view why) {
          R"("})";
 }
 
-struct base_router : router {
-  explicit base_router(intake_memory memory = {}) : router(1, std::move(memory)) {
+struct base_router : linked_router {
+  explicit base_router(intake_memory memory = {}) : linked_router(1, std::move(memory)) {
     (void)tick();
     (void)opened(false);
   }

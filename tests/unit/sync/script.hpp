@@ -19,6 +19,10 @@ inline wire::digest sum_of(char name) {
 inline wire::content_id content_of(std::uint64_t version, char name, std::uint64_t epoch = 1) {
   return {epoch, version, sum_of(name)};
 }
+inline const wire::content_id a1 = content_of(1, 'a');
+inline const wire::content_id b2 = content_of(2, 'b');
+inline const wire::content_id c3 = content_of(3, 'c');
+
 inline std::string name_of(const wire::digest& sum) { return std::string(1, static_cast<char>(sum.front())); }
 inline std::string name_of(const wire::content_id& c) { return std::to_string(c.version) + name_of(c.sum); }
 

@@ -11,7 +11,7 @@ namespace {
 
 using bytes = std::vector<std::byte>;
 
-constexpr std::uint64_t salt = 0xfedcba9876543210;
+constexpr std::uint64_t stored_salt = 0xfedcba9876543210;
 
 wire::config_begin announced(std::size_t size) {
   wire::config_begin what;
@@ -30,7 +30,7 @@ wire::config_begin announced(std::size_t size) {
 
 bytes stored(std::size_t size) {
   const bytes artifact(size, std::byte{'x'});
-  const auto head = write_stored_head({announced(size), artifact}, salt);
+  const auto head = write_stored_head({announced(size), artifact}, stored_salt);
   REQUIRE(head);
   bytes made = *head;
   made.insert(made.end(), artifact.begin(), artifact.end());
@@ -50,7 +50,7 @@ TEST_CASE("stored artifact: what is written is read, alone and before others") {
       all.resize(whole + behind);
       const auto read = read_stored(all);
       REQUIRE(read);
-      CHECK(read->salt == salt);
+      CHECK(read->salt == stored_salt);
       CHECK((read->piece.what == announced(size)));
       CHECK(read->piece.bytes.size() == size);
       CHECK(read->size_bytes == whole);
@@ -85,15 +85,15 @@ TEST_CASE("stored artifact: what could not be read again is not written") {
   const bytes artifact(20);
   wire::config_begin what = announced(20);
   what.label = "no \xff text";
-  CHECK((write_stored_head({what, artifact}, salt) == unexpected(stored_error::bad_announcement)));
+  CHECK((write_stored_head({what, artifact}, stored_salt) == unexpected(stored_error::bad_announcement)));
   what = announced(20);
   what.content.version = std::uint64_t{1} << 60;
-  CHECK((write_stored_head({what, artifact}, salt) == unexpected(stored_error::bad_announcement)));
+  CHECK((write_stored_head({what, artifact}, stored_salt) == unexpected(stored_error::bad_announcement)));
   what = announced(21);
-  CHECK((write_stored_head({what, artifact}, salt) == unexpected(stored_error::bad_announcement)));
+  CHECK((write_stored_head({what, artifact}, stored_salt) == unexpected(stored_error::bad_announcement)));
   what = announced(20);
   what.label = std::string(wire::message_bytes_max, 'x');
-  CHECK((write_stored_head({what, artifact}, salt) == unexpected(stored_error::too_large)));
+  CHECK((write_stored_head({what, artifact}, stored_salt) == unexpected(stored_error::too_large)));
 }
 
 }  // namespace

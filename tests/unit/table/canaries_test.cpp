@@ -27,7 +27,7 @@ table_spec spec_of(std::vector<canary> rows) {
   return spec;
 }
 
-std::string told(const routing_table& table, std::string_view key) {
+std::string told_of_canary(const routing_table& table, std::string_view key) {
   const auto made = table.route(key);
   if (!made) return std::string(to_string(made.error()));
   CHECK(made->cell == table.fleet().cell_of(made->placement));
@@ -75,7 +75,7 @@ std::vector<bool> taken_by(double percent, std::string to = "tier3") {
 TEST_CASE("canaries: asked once it is known where a key leads") {
   for (const canary_case& row : canary_cases) {
     CAPTURE(row.says);
-    CHECK(told(support::compiled(spec_of(row.rows)), row.key) == row.expected);
+    CHECK(told_of_canary(support::compiled(spec_of(row.rows)), row.key) == row.expected);
   }
 }
 
@@ -115,13 +115,13 @@ TEST_CASE("canaries: which keys those are, for ever") {
 
 namespace {
 
-struct broken_case {
+struct broken_canary {
   std::string_view says;
   std::vector<canary> rows;
   violations expected;
 };
 
-const broken_case broken_cases[] = {
+const broken_canary broken_canaries[] = {
     {"placements that nobody defined",
      {part("gold", "silver", 5)},
      {{"routing.canary[0].placement", "no placement is named \"gold\"; add it or name another"},
@@ -146,7 +146,7 @@ const broken_case broken_cases[] = {
 }  // namespace
 
 TEST_CASE("canaries: what is wrong with them, and where") {
-  for (const broken_case& row : broken_cases) {
+  for (const broken_canary& row : broken_canaries) {
     CAPTURE(row.says);
     CHECK((support::check(spec_of(row.rows)) == row.expected));
   }

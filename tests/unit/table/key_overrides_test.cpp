@@ -77,13 +77,13 @@ TEST_CASE("key overrides: keys that are rejected otherwise are not") {
 
 namespace {
 
-struct broken_case {
+struct broken_override {
   std::string_view says;
   std::vector<key_override> overrides;
   violations expected;
 };
 
-const broken_case broken_cases[] = {
+const broken_override broken_overrides[] = {
     {"a placement that nobody defined",
      {{{"acme"}, placement_id("gold"), {}}},
      {{"routing.override[0].placement", "no placement is named \"gold\"; add it or name another"}}},
@@ -107,7 +107,7 @@ const broken_case broken_cases[] = {
 }  // namespace
 
 TEST_CASE("key overrides: what is wrong with them, and where") {
-  for (const broken_case& row : broken_cases) {
+  for (const broken_override& row : broken_overrides) {
     CAPTURE(row.says);
     CHECK((support::check(spec_of(row.overrides)) == row.expected));
   }

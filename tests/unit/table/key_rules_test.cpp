@@ -35,7 +35,7 @@ routing_table compiled(std::vector<key_rule> rules, unknown_key_policy on_unknow
 }
 
 /// `tier1 tier rules[0]`
-std::string told(const routing_table& table, std::string_view key) {
+std::string told_by_rules(const routing_table& table, std::string_view key) {
   const auto made = table.route(key);
   if (!made) return std::string(to_string(made.error()));
   CHECK((table.route(table.prepare(key)) == made));
@@ -78,54 +78,54 @@ TEST_CASE("key rules: the first that matches and yields a placement decides, and
     CAPTURE(row.says);
     std::string key(row.key);
     if (const auto at = key.find("LONG"); at != std::string::npos) key.replace(at, 4, std::string(240, 'x'));
-    CHECK(told(table, key) == row.expected);
+    CHECK(told_by_rules(table, key) == row.expected);
   }
 }
 
 TEST_CASE("key rules: keys that no rule takes are rejected where the spec says so") {
   const routing_table table = compiled(many_rules(), unknown_key_policy::reject);
-  CHECK(told(table, "nobody") == "unknown_key");
-  CHECK(told(table, "trial-1") == "visa dedicated rules[1]");
-  CHECK(told(table, "acme") == "tier1 tier table");
+  CHECK(told_by_rules(table, "nobody") == "unknown_key");
+  CHECK(told_by_rules(table, "trial-1") == "visa dedicated rules[1]");
+  CHECK(told_by_rules(table, "acme") == "tier1 tier table");
 }
 
 TEST_CASE("key rules: a hash divides what matches, and each key stays where it is") {
   const routing_table table = compiled({by_hash("trial-", {{placement_id("tier1"), 60}, {placement_id("visa"), 40}})});
   std::map<std::string, int> seen;
-  for (int i = 0; i < 10'000; ++i) ++seen[told(table, "trial-" + std::to_string(i))];
+  for (int i = 0; i < 10'000; ++i) ++seen[told_by_rules(table, "trial-" + std::to_string(i))];
   CHECK(seen.size() == 2);
   CHECK(std::abs(seen["tier1 hash rules[0]"] - 6000) < 200);
   CHECK(std::abs(seen["visa hash rules[0]"] - 4000) < 200);
-  CHECK(told(table, "trial") == "tier3 default default");
+  CHECK(told_by_rules(table, "trial") == "tier3 default default");
   // Routers of all hosts and releases agree on these.
-  CHECK(told(table, "trial-1") == "tier1 hash rules[0]");
-  CHECK(told(table, "trial-2") == "tier1 hash rules[0]");
-  CHECK(told(table, "trial-3") == "visa hash rules[0]");
+  CHECK(told_by_rules(table, "trial-1") == "tier1 hash rules[0]");
+  CHECK(told_by_rules(table, "trial-2") == "tier1 hash rules[0]");
+  CHECK(told_by_rules(table, "trial-3") == "visa hash rules[0]");
 }
 
 TEST_CASE("key rules: a rule without a condition takes every key that is left") {
   const routing_table table = compiled({by_prefix("a", "visa"), by_hash({}, {{placement_id("tier1"), 1}})});
-  CHECK(told(table, "nobody") == "tier1 hash rules[1]");
-  CHECK(told(table, "abc") == "visa dedicated rules[0]");
+  CHECK(told_by_rules(table, "nobody") == "tier1 hash rules[1]");
+  CHECK(told_by_rules(table, "abc") == "visa dedicated rules[0]");
 }
 
 TEST_CASE("key rules: a table that was moved still knows its rules") {
   routing_table table = compiled(many_rules());
   const routing_table moved = std::move(table);
   for (const rule_case& row : rule_cases) {
-    if (row.key.find("LONG") == std::string_view::npos) CHECK(told(moved, row.key) == row.expected);
+    if (row.key.find("LONG") == std::string_view::npos) CHECK(told_by_rules(moved, row.key) == row.expected);
   }
 }
 
 namespace {
 
-struct broken_case {
+struct broken_rule {
   std::string_view says;
   std::vector<key_rule> rules;
   violations expected;
 };
 
-const broken_case broken_cases[] = {
+const broken_rule broken_rules[] = {
     {"a placement that nobody defined",
      {by_prefix("a", "gold")},
      {{"routing.rules[0].placement", "no placement is named \"gold\"; add it or name another"}}},
@@ -178,7 +178,7 @@ violations found_in(std::vector<key_rule> rules) {
 }  // namespace
 
 TEST_CASE("key rules: what is wrong with them, and where") {
-  for (const broken_case& row : broken_cases) {
+  for (const broken_rule& row : broken_rules) {
     CAPTURE(row.says);
     CHECK((found_in(row.rules) == row.expected));
   }

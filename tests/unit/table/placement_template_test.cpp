@@ -51,7 +51,7 @@ bool slow_can_become(std::span<const placement_template::part> parts, std::strin
 }
 
 /// All texts of up to `size` bytes out of `bytes`.
-std::vector<std::string> texts(std::string_view bytes, std::size_t size) {
+std::vector<std::string> all_texts(std::string_view bytes, std::size_t size) {
   std::vector<std::string> all = {""};
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (all[i].size() == size) continue;
@@ -73,9 +73,9 @@ TEST_CASE("placement template: its parts, or what is wrong with it") {
 }
 
 TEST_CASE("placement template: what it can become, as by trying every filling") {
-  const std::vector<std::string> names = texts("ab", 6);
+  const std::vector<std::string> names = all_texts("ab", 6);
   std::size_t fits = 0;
-  for (const std::string& shape : texts("abX", 5)) {  // X is a place
+  for (const std::string& shape : all_texts("abX", 5)) {  // X is a place
     std::string text;
     for (const char c : shape) text += c == 'X' ? std::string("{n}") : std::string(1, c);
     const auto parsed = placement_template::parse(text);

@@ -73,7 +73,7 @@ struct block_case {
   std::string_view expected;
 };
 
-const std::string longest(256, 'x');
+const std::string longest_key(256, 'x');
 
 const block_case blocks[] = {
     {"no rows", "r\0\0"s, ""},
@@ -83,7 +83,7 @@ const block_case blocks[] = {
      "acme>gold acne>gold b>gold"},
     {"two names, by their bytes", "r\2\1\x7f\1\x80\2\0\0a\1\0\0b\0"s, "a>\x80 b>\x7f"},
     {"a key of bytes beyond 127 is behind one below", "r\1\1x\2\0\0\x7f\0\0\0\x80\0"s, "\x7f>x \x80>x"},
-    {"the longest key", "r\1\1x\1\0\xff\1"s + longest + "\0"s, "LONGEST>x"},
+    {"the longest key", "r\1\1x\1\0\xff\1"s + longest_key + "\0"s, "LONGEST>x"},
     {"no change", "c\0\0"s, ""},
     {"a key that is removed needs no name", "c\0\1\0\3acme\0"s, "acme>"},
     {"keys that are set and removed", "c\2\4gold\6silver\3\0\0a\2\0\0b\0\0\0c\1"s, "a>silver b> c>gold"},
@@ -93,16 +93,16 @@ const block_case blocks[] = {
     {"a bucket with a row", "b\1\x80\x01\1\1x\1\0\0a\0"s, "#128 a>x"},
 };
 
-struct refused_case {
+struct refused_block {
   std::string_view says;
   char asked;
   std::string bytes;  ///< behind the magic
   error expected;
 };
 
-const std::string shared_255 = std::string("\0\xff\1", 3) + longest;  // a row's key of 256 bytes
+const std::string shared_255 = std::string("\0\xff\1", 3) + longest_key;  // a row's key of 256 bytes
 
-const refused_case refused[] = {
+const refused_block refused[] = {
     {"changes, where all rows were asked for", 'r', "c\0\0"s, error::other_kind},
     {"all rows, where changes were asked for: they would remove nothing", 'c', "r\0\0"s, error::other_kind},
     {"all rows, where buckets were asked for", 'b', "r\0\0"s, error::other_kind},
@@ -130,7 +130,7 @@ const refused_case refused[] = {
     {"a name that no change sets", 'c', "c\1\1x\1\0\0a\0"s, error::idle_name},
     {"a name that no row of the buckets has", 'b', "b\1\0\1\1x\0"s, error::idle_name},
 
-    {"a key of 257 bytes", 'r', "r\1\1x\1\0\x80\2"s + longest + "x\0"s, error::bad_key},
+    {"a key of 257 bytes", 'r', "r\1\1x\1\0\x80\2"s + longest_key + "x\0"s, error::bad_key},
     {"a key of 257 bytes, 255 of which are those of the one before", 'r', "r\1\1x\2"s + shared_255 + "\0\xff\1\1yy\0"s,
      error::bad_key},
     {"256 bytes in common, so that nothing can follow", 'r', "r\1\1x\2"s + shared_255 + "\0\x80\2\0y\0"s,
@@ -161,7 +161,7 @@ const refused_case refused[] = {
 std::string in_words(std::string_view words) {
   const std::size_t at = words.find("LONGEST");
   if (at == std::string_view::npos) return std::string(words);
-  return std::string(words.substr(0, at)) + longest + std::string(words.substr(at + 7));
+  return std::string(words.substr(0, at)) + longest_key + std::string(words.substr(at + 7));
 }
 
 }  // namespace
@@ -193,7 +193,7 @@ TEST_CASE("row block: cut anywhere it is cut off, with more behind it is not a b
 }
 
 TEST_CASE("row block: what is refused, and which mistake or attack it is") {
-  for (const refused_case& row : refused) {
+  for (const refused_block& row : refused) {
     CAPTURE(row.says);
     const std::vector<std::byte> bytes = bytes_of("crw1" + row.bytes);
     const said found = read(row.asked, bytes);

@@ -24,32 +24,32 @@ using support::named_rows;
 
 namespace {
 
-constexpr std::uint64_t salt = 8;
-constexpr auto sha256 = [](std::span<const std::byte> message) { return support::sha256(message); };
+constexpr std::uint64_t delivery_salt = 8;
+constexpr auto sha256_of = [](std::span<const std::byte> message) { return support::sha256(message); };
 
-key_digest digest_of(const key_table& table) { return key_digest::of(table, salt, sha256); }
+key_digest salted_digest(const key_table& table) { return key_digest::of(table, delivery_salt, sha256_of); }
 
 /// What a receiver has: a table, and its digest, which it never computes from the start again.
 struct receiver {
   key_table table;
-  key_digest digest = digest_of(table);
+  key_digest digest = salted_digest(table);
 
   void take_delta(std::span<const std::byte> bytes) {
     const auto changes = row_block::decode_changes(bytes);
     REQUIRE(changes);
     auto made = apply(table, *changes);
     REQUIRE(made);
-    digest = digest.updated(*made, changes->changes, sha256);
+    digest = digest.updated(*made, changes->changes, sha256_of);
     table = *std::move(made);
   }
   void take_repair(std::span<const std::byte> bytes) {
     const auto buckets = row_block::decode_buckets(bytes);
     REQUIRE(buckets);
-    const auto changes = changes_to_repair(table, *buckets, salt);
+    const auto changes = changes_to_repair(table, *buckets, delivery_salt);
     REQUIRE(changes);
     auto made = apply(table, *changes);
     REQUIRE(made);
-    digest = digest.recomputed(*made, buckets->buckets, sha256);
+    digest = digest.recomputed(*made, buckets->buckets, sha256_of);
     table = *std::move(made);
   }
   void take_all(std::span<const std::byte> bytes, std::uint64_t seed) {
@@ -57,7 +57,7 @@ struct receiver {
     REQUIRE(all);
     auto made = support::build_keys(all->rows, seed, all->names);
     REQUIRE(made);
-    digest = digest_of(*made);
+    digest = salted_digest(*made);
     table = *std::move(made);
   }
 };
@@ -108,8 +108,8 @@ std::vector<std::byte> merged_delta(std::span<const std::vector<std::byte>> delt
 
 void check_same(const receiver& has, const key_table& wanted) {
   CHECK((support::named_rows_of(has.table) == support::named_rows_of(wanted)));
-  CHECK((has.digest == digest_of(wanted)));
-  CHECK((has.digest == digest_of(has.table)));
+  CHECK((has.digest == salted_digest(wanted)));
+  CHECK((has.digest == salted_digest(has.table)));
   CHECK((row_block::encode(rows_of(has.table)) == row_block::encode(rows_of(wanted))));
 }
 
@@ -144,8 +144,8 @@ TEST_CASE("delivery: a chain of changes, one merged change, a repair and all row
 
     receiver by_repair;
     by_repair.take_all(start, random());
-    const std::vector<std::uint16_t> buckets = differing_buckets(by_repair.digest, digest_of(wanted));
-    by_repair.take_repair(row_block::encode(rows_in_buckets(wanted, buckets, salt)));
+    const std::vector<std::uint16_t> buckets = differing_buckets(by_repair.digest, salted_digest(wanted));
+    by_repair.take_repair(row_block::encode(rows_in_buckets(wanted, buckets, delivery_salt)));
     check_same(by_repair, wanted);
 
     receiver by_all;
@@ -173,9 +173,10 @@ TEST_CASE("delivery: a change that is taken twice, or on top of a later one, is 
     receiver has;
     has.take_all(row_block::encode(rows_of(history[0])), random());
     for (const std::size_t i : {0u, 0u, 2u, 1u, 1u, 0u}) has.take_delta(deltas[i]);
-    CHECK((has.digest == digest_of(has.table)));  // wrong rows, but known for what they are
-    const key_digest wanted = digest_of(history.back());
-    has.take_repair(row_block::encode(rows_in_buckets(history.back(), differing_buckets(has.digest, wanted), salt)));
+    CHECK((has.digest == salted_digest(has.table)));  // wrong rows, but known for what they are
+    const key_digest wanted = salted_digest(history.back());
+    has.take_repair(
+        row_block::encode(rows_in_buckets(history.back(), differing_buckets(has.digest, wanted), delivery_salt)));
     check_same(has, history.back());
   }
 }

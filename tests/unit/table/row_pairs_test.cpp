@@ -17,11 +17,11 @@ using namespace cellroute;
 
 namespace {
 
-using rows = std::map<std::string, std::string>;  // key -> placement
-using pairs = std::map<std::string, std::pair<std::string, std::string>>;
+using placed_keys = std::map<std::string, std::string>;  // key -> placement
+using placement_pairs = std::map<std::string, std::pair<std::string, std::string>>;
 
 /// The placements in the order of `names`, which need not be that in which another table has them.
-key_table table_of(const rows& all, const std::vector<std::string_view>& names, std::uint64_t seed) {
+key_table table_of(const placed_keys& all, const std::vector<std::string_view>& names, std::uint64_t seed) {
   std::vector<key_row> given;
   for (const auto& [key, placement] : all) {
     std::uint16_t number = 0;
@@ -34,8 +34,8 @@ key_table table_of(const rows& all, const std::vector<std::string_view>& names, 
 }
 
 /// What differs, as the function tells it; `said` counts its calls.
-pairs told(const key_table& from, const key_table& to, std::size_t& said) {
-  pairs found;
+placement_pairs told(const key_table& from, const key_table& to, std::size_t& said) {
+  placement_pairs found;
   using outcome = std::optional<std::uint16_t>;
   for_each_row_pair(from, to, [&](std::string_view key, outcome before, outcome after) {
     ++said;
@@ -47,8 +47,8 @@ pairs told(const key_table& from, const key_table& to, std::size_t& said) {
   return found;
 }
 
-pairs counted(const rows& from, const rows& to) {
-  pairs found;
+placement_pairs counted(const placed_keys& from, const placed_keys& to) {
+  placement_pairs found;
   for (const auto& [key, placement] : from) {
     const auto other = to.find(key);
     const std::string after = other == to.end() ? "-" : other->second;
@@ -70,10 +70,10 @@ TEST_CASE("row pairs: what differs is told, once each, however alike the two tab
   random_numbers random(11);
   for (const std::size_t count : {0u, 1u, 40u, 3'000u}) {
     for (int round = 0; round < 6; ++round) {
-      rows from;
+      placed_keys from;
       for (std::size_t i = 0; i < count; ++i)
         from["key " + std::to_string(random.below(2 * count))] = in_order[random.below(3)];
-      rows to = from;
+      placed_keys to = from;
       for (std::size_t i = 0; i < count / 20 + 1; ++i) {
         const std::string key = "key " + std::to_string(random.below(2 * count + 1));
         if (random.below(3) == 0) {
@@ -83,7 +83,7 @@ TEST_CASE("row pairs: what differs is told, once each, however alike the two tab
         }
       }
       CAPTURE(count);
-      const pairs expected = counted(from, to);
+      const placement_pairs expected = counted(from, to);
       std::size_t said = 0;
       const key_table old = table_of(from, in_order, 5);
       CHECK((told(old, table_of(to, in_order, 5), said) == expected));
@@ -96,7 +96,7 @@ TEST_CASE("row pairs: what differs is told, once each, however alike the two tab
 }
 
 TEST_CASE("row pairs: of a table and what a few changes made of it only the changed buckets are told") {
-  rows all;
+  placed_keys all;
   for (int i = 0; i < 10'000; ++i) all["key " + std::to_string(i)] = "a";
   const key_table from = table_of(all, in_order, 5);
   const std::vector<key_change> changes{
@@ -104,7 +104,7 @@ TEST_CASE("row pairs: of a table and what a few changes made of it only the chan
   const auto to = from.merged(changes);
   REQUIRE(to);
   std::size_t said = 0;
-  CHECK((told(from, *to, said) == pairs{{"key 7", {"a", "b"}}, {"key 8", {"a", "-"}}, {"new", {"-", "c"}}}));
+  CHECK((told(from, *to, said) == placement_pairs{{"key 7", {"a", "b"}}, {"key 8", {"a", "-"}}, {"new", {"-", "c"}}}));
   CHECK(said <= 3 * 33);  // a bucket has 32 at most
   said = 0;
   CHECK(told(from, from, said).empty());

@@ -31,7 +31,7 @@ table_spec shard_spec() {
 }
 
 /// `pool shard table`
-std::string told(const routing_table& table, std::string_view key) {
+std::string told_of_shard(const routing_table& table, std::string_view key) {
   const auto made = table.route(key);
   if (!made) return std::string(to_string(made.error()));
   CHECK((table.route(table.prepare(key)) == made));
@@ -51,14 +51,14 @@ std::string names_of(const routing_table& table, const std::vector<std::uint16_t
 
 TEST_CASE("shards: whatever leads to one says what a shard says, and the cell is that of the key") {
   const routing_table table = support::compiled(shard_spec());
-  CHECK(told(table, "umbrella") == "pool shard table");
-  CHECK(told(table, "shard-1") == "pool shard rules[0]");
-  CHECK(told(table, "acme") == "pool canary canary[0]");
-  CHECK(told(table, "over") == "pool override override[0]");
-  CHECK(told(table, "visa") == "visa dedicated table");
+  CHECK(told_of_shard(table, "umbrella") == "pool shard table");
+  CHECK(told_of_shard(table, "shard-1") == "pool shard rules[0]");
+  CHECK(told_of_shard(table, "acme") == "pool canary canary[0]");
+  CHECK(told_of_shard(table, "over") == "pool override override[0]");
+  CHECK(told_of_shard(table, "visa") == "visa dedicated table");
   table_spec spec = shard_spec();
   spec.default_placement = placement_id("pool");
-  CHECK(told(support::compiled(spec), "nobody") == "pool default default");
+  CHECK(told_of_shard(support::compiled(spec), "nobody") == "pool default default");
 }
 
 TEST_CASE("shards: a key's list begins with its cell, and other keys have other lists") {
@@ -112,13 +112,13 @@ TEST_CASE("shards: an explanation shows the whole list") {
 
 namespace {
 
-struct broken_case {
+struct broken_shard {
   std::string_view says;
   void (*change)(placement&);
   violations expected;
 };
 
-const broken_case broken_cases[] = {
+const broken_shard broken_shards[] = {
     {"a cell that nobody defined",
      [](placement& p) { p.cells[1] = cell_id("c9"); },
      {{"placements.pool.cells[1]", "no cell is named \"c9\"; add it or name another"}}},
@@ -139,7 +139,7 @@ const broken_case broken_cases[] = {
 }  // namespace
 
 TEST_CASE("shards: what is wrong with them, and where") {
-  for (const broken_case& row : broken_cases) {
+  for (const broken_shard& row : broken_shards) {
     CAPTURE(row.says);
     table_spec spec = shard_spec();
     row.change(spec.placements[3]);

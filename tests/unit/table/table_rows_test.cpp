@@ -24,7 +24,7 @@ using names = std::vector<std::string_view>;
 
 namespace {
 
-constexpr std::uint64_t salt = 3;
+constexpr std::uint64_t rows_salt = 3;
 
 /// Changes in words: `key>name`, `key>` for one that is removed, in their order.
 std::string words_of(const row_changes& some) {
@@ -107,10 +107,10 @@ const merged_case merged_cases[] = {
 };
 
 /// A key in that bucket of the digest.
-std::string key_in(std::uint16_t bucket, int first = 0) {
+std::string key_of_bucket(std::uint16_t bucket, int first = 0) {
   for (int i = first;; ++i) {
     std::string key = "k" + std::to_string(i);
-    if (hash_text(key, salt) >> 52 == bucket) return key;
+    if (hash_text(key, rows_salt) >> 52 == bucket) return key;
   }
 }
 
@@ -256,47 +256,47 @@ TEST_CASE("table rows: a packed table has its memory from where the other had it
 }
 
 TEST_CASE("table rows: buckets have the rows that are in them, and no others") {
-  const std::string here = key_in(70);
-  const std::string there = key_in(4'095);
-  const std::string elsewhere = key_in(71);
+  const std::string here = key_of_bucket(70);
+  const std::string there = key_of_bucket(4'095);
+  const std::string elsewhere = key_of_bucket(71);
   const key_table table = table_of({{here, "x"}, {there, "y"}, {elsewhere, "z"}});
   const std::vector<std::uint16_t> buckets = {5, 70, 4'095};
-  const bucket_rows some = rows_in_buckets(table, buckets, salt);
+  const bucket_rows some = rows_in_buckets(table, buckets, rows_salt);
   CHECK((some.buckets == buckets));
   CHECK(joined(some.names) == "x y");
   REQUIRE(some.rows.size() == 2);
-  CHECK(rows_in_buckets(table, {}, salt).rows.empty());
+  CHECK(rows_in_buckets(table, {}, rows_salt).rows.empty());
 }
 
 TEST_CASE("table rows: a repair sets, moves and removes, in its buckets only") {
-  const std::string moved = key_in(70);
-  const std::string gone = key_in(70, 100'000);
-  const std::string fresh = key_in(71);
-  const std::string outside = key_in(72);
+  const std::string moved = key_of_bucket(70);
+  const std::string gone = key_of_bucket(70, 100'000);
+  const std::string fresh = key_of_bucket(71);
+  const std::string outside = key_of_bucket(72);
   const key_table wanted = table_of({{moved, "y"}, {fresh, "x"}, {outside, "theirs"}});
   const key_table held = table_of({{moved, "x"}, {gone, "x"}, {outside, "ours"}});
   const std::vector<std::uint16_t> buckets = {70, 71};
-  const bucket_rows sent = rows_in_buckets(wanted, buckets, salt);
-  const auto changes = changes_to_repair(held, sent, salt);
+  const bucket_rows sent = rows_in_buckets(wanted, buckets, rows_salt);
+  const auto changes = changes_to_repair(held, sent, rows_salt);
   REQUIRE(changes);
   const auto made = apply(held, *changes);
   REQUIRE(made);
   CHECK((named_rows_of(*made) == named_rows{{moved, "y"}, {fresh, "x"}, {outside, "ours"}}));
   CHECK(changes->changes.size() == 3);
-  CHECK(changes_to_repair(*made, sent, salt)->changes.empty());
+  CHECK(changes_to_repair(*made, sent, rows_salt)->changes.empty());
 }
 
 TEST_CASE("table rows: a repair that has a row outside of its buckets is refused") {
-  const key_table wanted = table_of({{key_in(70), "x"}});
-  bucket_rows some = rows_in_buckets(wanted, std::vector<std::uint16_t>{70}, salt);
+  const key_table wanted = table_of({{key_of_bucket(70), "x"}});
+  bucket_rows some = rows_in_buckets(wanted, std::vector<std::uint16_t>{70}, rows_salt);
   const key_table held;
-  CHECK(changes_to_repair(held, some, salt));
+  CHECK(changes_to_repair(held, some, rows_salt));
   some.buckets = {69, 71};
-  const auto refused = changes_to_repair(held, some, salt);
+  const auto refused = changes_to_repair(held, some, rows_salt);
   REQUIRE_FALSE(refused);
   CHECK(to_string(refused.error()) == "row_outside_buckets");
   some.buckets = {70};
-  CHECK_FALSE(changes_to_repair(held, some, salt + 1));  // unless that salt puts it there, too; it does not
+  CHECK_FALSE(changes_to_repair(held, some, rows_salt + 1));  // unless that salt puts it there, too; it does not
 }
 
 TEST_CASE("outcome list: those of a table keep their numbers, each new text gets one") {

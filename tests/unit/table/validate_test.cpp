@@ -15,7 +15,7 @@ namespace {
 
 using edit = void (*)(table_spec&);
 
-struct rule_case {
+struct broken_spec {
   std::string_view says;
   edit change;
   violations expected;
@@ -24,7 +24,7 @@ struct rule_case {
 placement& tier1(table_spec& spec) { return spec.placements[0]; }
 endpoint& first_endpoint(table_spec& spec) { return spec.cells[0].endpoints[0]; }
 
-const rule_case broken_cases[] = {
+const broken_spec broken_specs[] = {
     {"a default placement that nobody defined",
      [](table_spec& s) { s.default_placement = placement_id("gold"); },
      {{"routing.default_placement", "no placement is named \"gold\"; add it or name another"}}},
@@ -199,7 +199,7 @@ const kept_case kept_cases[] = {
 }  // namespace
 
 TEST_CASE("validate: each rule, broken: where, and what to do") {
-  for (const rule_case& row : broken_cases) {
+  for (const broken_spec& row : broken_specs) {
     CAPTURE(row.says);
     table_spec spec = support::good_spec();
     row.change(spec);

@@ -13,7 +13,7 @@ using namespace cellroute::websocket;
 
 namespace {
 
-constexpr reader_limits limits{.message_bytes_max = 200'000};
+constexpr reader_limits wide_limits{.message_bytes_max = 200'000};
 
 class random_masks final : public mask_source {
  public:
@@ -76,7 +76,7 @@ std::string append_in_frames(std::string& out, message_writer& writer, random_nu
 
 // In pieces of random sizes, each in a block of its own.
 std::string read_in_pieces(role self, std::string_view input, random_numbers& random) {
-  message_reader reader{self, limits};
+  message_reader reader{self, wide_limits};
   std::string told;
   const std::size_t most = 1 + any_size(random);
   while (!input.empty()) {

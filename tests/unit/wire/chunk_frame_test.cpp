@@ -45,12 +45,12 @@ TEST_CASE("chunk frame: what is written is read") {
   CHECK(read_chunk(frame_of({0, 0, 1, 0, bytes(chunk_payload_bytes_max, std::byte{1})})));
 }
 
-struct bad_case {
+struct bad_chunk {
   std::string_view says;
   void (*change)(bytes& frame);
   chunk_error expected;
 };
-const bad_case bad_cases[] = {
+const bad_chunk bad_chunks[] = {
     {"nothing", [](bytes& f) { f.clear(); }, chunk_error::too_short},
     {"half a head", [](bytes& f) { f.resize(39); }, chunk_error::too_short},
     {"another protocol", [](bytes& f) { f[3] = std::byte{'2'}; }, chunk_error::bad_magic},
@@ -69,7 +69,7 @@ const bad_case bad_cases[] = {
 };
 
 TEST_CASE("chunk frame: what is no chunk is refused") {
-  for (const bad_case& row : bad_cases) {
+  for (const bad_chunk& row : bad_chunks) {
     CAPTURE(row.says);
     bytes frame = good_frame();
     row.change(frame);

@@ -13,7 +13,7 @@
 namespace cellroute::wire {
 namespace {
 
-configuration read(const std::string& file) {
+configuration read_foreign(const std::string& file) {
   const auto text = read_file("tests/unit/wire/foreign/" + file);
   REQUIRE(text.has_value());
   auto read = read_configuration(*text, file);
@@ -48,7 +48,7 @@ const cell& cell_of(const configuration& c, std::string_view name) {
 }
 
 /// What all of these files say, each in its own words.
-struct file_case {
+struct foreign_file {
   std::string file;
   std::string_view version;
   duration response_header;
@@ -56,7 +56,7 @@ struct file_case {
   bool expects_health_checks;
 };
 
-const file_case file_cases[] = {
+const foreign_file foreign_files[] = {
     {"cell_endpoints.json", "1.4.0", 30s, std::nullopt, true},
     {"pushed_snapshot.json", "1.4.0", 30s, std::nullopt, true},
     {"placements.json", "3", 10s, 10 << 20, false},
@@ -67,9 +67,9 @@ const file_case file_cases[] = {
 };
 
 TEST_CASE("foreign shapes: each file leads its keys where it led them before, and behaves as it did") {
-  for (const file_case& row : file_cases) {
+  for (const foreign_file& row : foreign_files) {
     CAPTURE(row.file);
-    const configuration c = read(row.file);
+    const configuration c = read_foreign(row.file);
     CHECK(c.spec.version == row.version);
     CHECK(c.spec.default_placement.value == "tier3");
     CHECK(c.spec.on_unknown == unknown_key_policy::use_default);
@@ -87,7 +87,7 @@ TEST_CASE("foreign shapes: each file leads its keys where it led them before, an
     CHECK(expects_health_checks(c) == row.expects_health_checks);
     CHECK(find_warnings(c, {}).size() == (row.expects_health_checks ? 1 : 0));
   }
-  CHECK((placement_of(read("placements.json"), "tier1").policy.request_body_max == 5'242'880));
+  CHECK((placement_of(read_foreign("placements.json"), "tier1").policy.request_body_max == 5'242'880));
 }
 
 TEST_CASE("foreign shapes: a row of JSON takes no node, and is told with its place when it is wrong") {
@@ -108,15 +108,15 @@ TEST_CASE("foreign shapes: a row of JSON takes no node, and is told with its pla
 }
 
 TEST_CASE("foreign shapes: the warning of what is not active stands where the endpoints do") {
-  CHECK(to_string(find_warnings(read("cell_endpoints.json"), {}).at(0)) ==
+  CHECK(to_string(find_warnings(read_foreign("cell_endpoints.json"), {}).at(0)) ==
         "cell_endpoints.json:4:3: cellEndpoints: each endpoint of such a file is asked for /health every 10s where it "
         "comes from; health checks are not active here yet");
 }
 
 TEST_CASE("foreign shapes: printed, they are the canonical form, which reads the same") {
-  for (const file_case& row : file_cases) {
+  for (const foreign_file& row : foreign_files) {
     CAPTURE(row.file);
-    const configuration c = read(row.file);
+    const configuration c = read_foreign(row.file);
     const auto printed = read_configuration(write_yaml(to_tree(c)), "printed.yaml");
     REQUIRE(printed.has_value());
     CHECK((printed->spec == c.spec));

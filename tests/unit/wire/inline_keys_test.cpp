@@ -23,7 +23,7 @@ std::string with_rows(std::string_view rows) {
 }
 
 /// `key>placement@line:column` of each row, or the mistakes, a line each.
-std::string reading_of(const std::string& text, std::string_view name = "t.json") {
+std::string rows_read_in(const std::string& text, std::string_view name = "t.json") {
   const auto read = read_configuration(text, name);
   std::string said;
   if (!read) {
@@ -96,7 +96,7 @@ const row_case row_cases[] = {
 TEST_CASE("inline keys: what rows of JSON say, and what is wrong with them") {
   for (const row_case& row : row_cases) {
     CAPTURE(row.says);
-    CHECK(reading_of(with_rows(row.rows)) == row.expected);
+    CHECK(rows_read_in(with_rows(row.rows)) == row.expected);
   }
 }
 
@@ -137,24 +137,24 @@ TEST_CASE("inline keys: bad rows can be set apart, in JSON and in YAML") {
     const std::size_t last[] = {read->inline_keys.rows.size() - 1};
     CHECK(places_of(read->inline_keys, last).front().line == (name == std::string("t.json") ? 3u : 8u));
   }
-  CHECK(reading_of(json + "x").find("there is more behind the end of the document") !=
+  CHECK(rows_read_in(json + "x").find("there is more behind the end of the document") !=
         std::string::npos);  // the syntax of the whole must be good
 }
 
 TEST_CASE("inline keys: only the map at their path has rows") {
-  CHECK(reading_of(R"({"routing": {"default_placement": "a", "keys": {"files": [], "inline": {"x": "b"}}},
+  CHECK(rows_read_in(R"({"routing": {"default_placement": "a", "keys": {"files": [], "inline": {"x": "b"}}},
 "keys": {"inline": {"x": "a"}}, )" +
-                   std::string(cells)) == "t.json:2:1: keys: unknown key; did you mean key?");
+                     std::string(cells)) == "t.json:2:1: keys: unknown key; did you mean key?");
 }
 
 TEST_CASE("inline keys: a mark in front of the text moves nothing") {
-  CHECK(reading_of("\xef\xbb\xbf" + with_rows("\"x\": \"b\"")) == "x>b@2:1");
+  CHECK(rows_read_in("\xef\xbb\xbf" + with_rows("\"x\": \"b\"")) == "x>b@2:1");
 }
 
 TEST_CASE("inline keys: YAML has the same rows") {
-  CHECK(reading_of("routing:\n  default_placement: a\n  keys: {inline: {x: a, y: {placement: b}}}\n"
-                   "placements: {a: {endpoints: [{url: \"http://h\"}]}, b: {endpoints: [{url: \"http://i\"}]}}\n",
-                   "t.yaml") == "x>a@3:19 y>b@3:25");
+  CHECK(rows_read_in("routing:\n  default_placement: a\n  keys: {inline: {x: a, y: {placement: b}}}\n"
+                     "placements: {a: {endpoints: [{url: \"http://h\"}]}, b: {endpoints: [{url: \"http://i\"}]}}\n",
+                     "t.yaml") == "x>a@3:19 y>b@3:25");
 }
 
 TEST_CASE("inline keys: of many rows one that stands twice is told when they become a table, with both places") {
@@ -172,7 +172,7 @@ TEST_CASE("inline keys: of many rows one that stands twice is told when they bec
 TEST_CASE("inline keys: of many rows with other mistakes those that stand twice are told, too") {
   std::string rows;
   for (int i = 0; i < 20'000; ++i) rows += "\"k" + std::to_string(i) + "\": \"a\",\n";
-  CHECK(reading_of(with_rows(rows + "\"k7\": \"b\", \"x\": \"gold\"")) ==
+  CHECK(rows_read_in(with_rows(rows + "\"k7\": \"b\", \"x\": \"gold\"")) ==
         "t.json:20002:1: routing.keys.inline.k7: already given in line 9; remove one of them\n"
         "t.json:20002:12: routing.keys.inline.x: no placement is named \"gold\"; add it or name another");
 }

@@ -61,13 +61,13 @@ TEST_CASE("wire network: an address of no known size lies nowhere") {
   CHECK_FALSE(network->contains({}));
 }
 
-struct refused_case {
+struct refused_network {
   std::string_view says;
   std::string_view text;
   std::string_view expected;
 };
 
-const refused_case refused_cases[] = {
+const refused_network refused_networks[] = {
     {"nothing", "", "must be a network"},
     {"a name", "localhost", "must be a network"},
     {"an address cut short", "10.0.0/8", "must be a network"},
@@ -83,7 +83,7 @@ const refused_case refused_cases[] = {
 };
 
 TEST_CASE("wire network: what is not one") {
-  for (const auto& row : refused_cases) {
+  for (const auto& row : refused_networks) {
     CAPTURE(row.says);
     const auto network = parse_network_prefix(row.text);
     REQUIRE_FALSE(network.has_value());

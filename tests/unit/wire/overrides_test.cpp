@@ -48,14 +48,14 @@ TEST_CASE("wire overrides: flags win over the environment, and that over the fil
   }
 }
 
-struct refused_case {
+struct refused_override {
   std::string_view says;
   overrides flags;
   overrides environment;
   std::string_view expected;
 };
 
-const refused_case refused_cases[] = {
+const refused_override refused_overrides[] = {
     {"PORT is a number", {}, {{}, {}, "http"}, "PORT: must be a port from 0 to 65535, not \"http\""},
     {"one past the last", {}, {{}, {}, "65536"}, "PORT: must be a port from 0 to 65535, not \"65536\""},
     {"a space", {}, {{}, {}, " 80"}, "PORT: must be a port from 0 to 65535, not \" 80\""},
@@ -75,7 +75,7 @@ const refused_case refused_cases[] = {
 };
 
 TEST_CASE("wire overrides: what cannot be meant is refused by name") {
-  for (const refused_case& row : refused_cases) {
+  for (const refused_override& row : refused_overrides) {
     CAPTURE(row.says);
     const auto result = effective(from_file(), row.flags, row.environment);
     REQUIRE_FALSE(result.has_value());

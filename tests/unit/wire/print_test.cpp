@@ -27,7 +27,7 @@ configuration read_example(const std::string& name) {
 bool is_same_row(const key_row& a, const key_row& b) { return a.key == b.key && a.outcome == b.outcome; }
 
 /// The order of cells says nothing: it is that of the text, and printing may choose another.
-void check_same(const configuration& a, const configuration& b) {
+void check_same_meaning(const configuration& a, const configuration& b) {
   table_spec spec_a = a.spec;
   table_spec spec_b = b.spec;
   for (table_spec* spec : {&spec_a, &spec_b}) std::ranges::sort(spec->cells, {}, &cell::id);
@@ -41,8 +41,8 @@ void check_same(const configuration& a, const configuration& b) {
 void check_round_trip(const configuration& c) {
   const std::string yaml = write_yaml(to_tree(c));
   const std::string json = write_json(to_tree(c));
-  check_same(c, read(yaml, "printed.yaml"));
-  check_same(c, read(json, "printed.json"));
+  check_same_meaning(c, read(yaml, "printed.yaml"));
+  check_same_meaning(c, read(json, "printed.json"));
   CHECK(write_yaml(to_tree(read(yaml, "printed.yaml"))) == yaml);  // nothing is left to be filled in
 }
 
@@ -123,7 +123,7 @@ log: {access: {output: off, routing_key: off}}
 }
 
 TEST_CASE("wire print: the full example and its JSON twin are the same configuration") {
-  check_same(read_example("full.yaml"), read_example("full.json"));
+  check_same_meaning(read_example("full.yaml"), read_example("full.json"));
 }
 
 TEST_CASE("wire print: what the full example calls defaults are the defaults") {

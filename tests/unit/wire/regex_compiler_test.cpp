@@ -62,12 +62,12 @@ TEST_CASE("wire regex: what is found in a key") {
   }
 }
 
-struct refused_case {
+struct refused_regex {
   std::string_view regex;
   std::string_view expected;  // how it begins
 };
 
-const refused_case refused_cases[] = {
+const refused_regex refused_regexes[] = {
     {"(", "is no regular expression of RE2: missing )"},
     {"[a", "is no regular expression of RE2: missing ]"},
     {"(?P<n>a)(?P<m>b)(?P<n>c)", "has two groups of the name n; give each its own"},
@@ -78,7 +78,7 @@ const refused_case refused_cases[] = {
 };
 
 TEST_CASE("wire regex: what is none, and why") {
-  for (const refused_case& row : refused_cases) {
+  for (const refused_regex& row : refused_regexes) {
     CAPTURE(row.regex);
     const auto pattern = by_re2.compile(std::string(row.regex));
     REQUIRE_FALSE(pattern);

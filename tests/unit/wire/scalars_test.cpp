@@ -15,7 +15,7 @@ struct scalar_case {
   T expected;
 };
 
-struct refused_case {
+struct refused_scalar {
   std::string_view says;
   std::string_view text;
   std::string_view expected;  // how the complaint begins
@@ -33,7 +33,7 @@ void check_taken(const scalar_case<T> (&rows)[N], parsed<T> (*parse)(std::string
 }
 
 template <class T, std::size_t N>
-void check_refused(const refused_case (&rows)[N], parsed<T> (*parse)(std::string_view)) {
+void check_refused(const refused_scalar (&rows)[N], parsed<T> (*parse)(std::string_view)) {
   for (const auto& row : rows) {
     CAPTURE(row.says);
     CAPTURE(row.text);
@@ -53,7 +53,7 @@ const scalar_case<duration> durations[] = {
     {"the longest", "3650d", 87600h},
     {"many small ones", "90000ms", 90s},
 };
-const refused_case refused_durations[] = {
+const refused_scalar refused_durations[] = {
     {"no unit: 5 of what", "5", "must be a duration"},
     {"no number", "s", "must be a duration"},
     {"nothing", "", "must be a duration"},
@@ -81,7 +81,7 @@ const scalar_case<std::uint64_t> sizes[] = {
     {"plain bytes", "1000", 1000},
     {"the largest", "18446744073709551615", UINT64_MAX},
 };
-const refused_case refused_sizes[] = {
+const refused_scalar refused_sizes[] = {
     {"powers of ten are ambiguous", "64KB", "must be a size"},
     {"half a unit", "64K", "must be a size"},
     {"no number", "KiB", "must be a size"},
@@ -97,7 +97,7 @@ TEST_CASE("wire scalars: a size has a binary unit, or none") {
 
 const scalar_case<bool> flags[] = {
     {"true", "true", true}, {"on", "on", true}, {"false", "false", false}, {"off", "off", false}};
-const refused_case refused_flags[] = {
+const refused_scalar refused_flags[] = {
     {"yes", "yes", "must be"}, {"a number", "1", "must be"}, {"capitals", "True", "must be"}};
 
 TEST_CASE("wire scalars: off and false mean the same, and so do on and true") {
@@ -110,7 +110,7 @@ const scalar_case<socket_address> addresses[] = {
     {"one of IPv6", "[::1]:65535", {"::1", 65535}}, {"all of IPv4", "0.0.0.0:1", {"0.0.0.0", 1}},
     {"all of IPv6", "[::]:1", {"::", 1}},           {"a port that the system chooses", "127.0.0.1:0", {"127.0.0.1", 0}},
 };
-const refused_case refused_addresses[] = {
+const refused_scalar refused_addresses[] = {
     {"a port alone may be a host", "8080", "must be an address and a port"},
     {"no port", "127.0.0.1", "must be an address and a port"},
     {"no port behind IPv6", "[::1]", "must be an address and a port"},
@@ -139,7 +139,7 @@ const scalar_case<origin> origins[] = {
     {"IPv6", "http://[fd00::1]:81", {"fd00::1", 81}},
     {"IPv6 without port", "http://[::1]", {"::1", 80}},
 };
-const refused_case refused_origins[] = {
+const refused_scalar refused_origins[] = {
     {"TLS is not built", "https://cell:443", "must start with http:// (https is not supported yet)"},
     {"nor raw TCP", "tcp://cell:3306", "must start with http:// (tcp is not supported yet)"},
     {"no scheme", "cell:9001", "must be http://HOST"},
@@ -168,7 +168,7 @@ const scalar_case<std::string> field_names[] = {{"the usual", "X-Routing-Key", "
                                                 {"any token", "tenant_id!", "tenant_id!"},
                                                 {"one that HTTP knows may name a tenant", "User-Agent", "User-Agent"},
                                                 {"a beginning is not the whole", "Hosts", "Hosts"}};
-const refused_case refused_field_names[] = {
+const refused_scalar refused_field_names[] = {
     {"nothing", "", "must be a header name"},
     {"a space", "X Key", "must be a header name"},
     {"a colon", "X-Key:", "must be a header name"},
@@ -197,7 +197,7 @@ TEST_CASE("wire scalars: a header name is a token that neither HTTP nor the rout
 const scalar_case<std::string> request_id_names[] = {{"the usual", "X-Request-Id", "X-Request-Id"},
                                                      {"one of one's own", "Trace", "Trace"},
                                                      {"that of other proxies", "X-Correlation-Id", "X-Correlation-Id"}};
-const refused_case refused_request_id_names[] = {
+const refused_scalar refused_request_id_names[] = {
     {"the meaning of the content", "Content-Type", "must be a header that means nothing else in HTTP"},
     {"a session", "Set-Cookie", "must be a header that means nothing else in HTTP"},
     {"what a client takes", "accept-language", "must be a header that means nothing else in HTTP"},
@@ -211,7 +211,7 @@ TEST_CASE("wire scalars: a request id goes into a header that means nothing else
 }
 
 const scalar_case<std::string> methods[] = {{"the usual", "GET", "GET"}, {"one of one's own", "X-PURGE", "X-PURGE"}};
-const refused_case refused_methods[] = {
+const refused_scalar refused_methods[] = {
     {"they are case-sensitive, so this is a slip", "get", "must be a method's name in capitals"},
     {"nothing", "", "must be a method's name"},
     {"a list in one", "GET, POST", "must be a method's name"},
@@ -230,7 +230,7 @@ const scalar_case<access_output> outputs[] = {
     {"a file", "/var/log/cellroute.log", {access_sink::file, "/var/log/cellroute.log"}},
     {"a file beside", "access.log", {access_sink::file, "access.log"}},
 };
-const refused_case refused_outputs[] = {
+const refused_scalar refused_outputs[] = {
     {"nothing", "", "must be stdout"},
     {"a folder", "/var/log/", "must be stdout"},
     {"on says nothing of where", "on", "must be stdout"},
@@ -246,7 +246,7 @@ TEST_CASE("wire scalars: the access log goes to a stream, a file or nowhere") {
 }
 
 const scalar_case<std::string> url_paths[] = {{"the usual", "/metrics", "/metrics"}, {"the shortest", "/", "/"}};
-const refused_case refused_url_paths[] = {
+const refused_scalar refused_url_paths[] = {
     {"no slash", "metrics", "must be a path"}, {"nothing", "", "must be a path"},
     {"a query", "/m?x", "must be a path"},     {"a fragment", "/m#x", "must be a path"},
     {"a space", "/m m", "must be a path"},     {"not ASCII", "/m\xc3\xa9", "must be a path"}};
@@ -258,7 +258,7 @@ TEST_CASE("wire scalars: a path that clients ask for") {
 
 const scalar_case<std::string> metrics_paths[] = {{"the usual", "/metrics", "/metrics"},
                                                   {"a page's name with more behind", "/healthy", "/healthy"}};
-const refused_case refused_metrics_paths[] = {
+const refused_scalar refused_metrics_paths[] = {
     {"a page of administration", "/health", "must be a path that no other page"},
     {"another one", "/ready", "must be a path that no other page"},
     {"another one", "/version", "must be a path that no other page"},

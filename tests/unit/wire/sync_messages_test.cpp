@@ -121,7 +121,7 @@ TEST_CASE("sync messages: what is not known is left out") {
   CHECK((*unknown == message(unknown_message{"telepathy"})));
 }
 
-struct bad_case {
+struct bad_message {
   std::string_view says;
   std::string text;
   std::string_view expected;
@@ -130,7 +130,7 @@ struct bad_case {
 TEST_CASE("sync messages: a mistake is told with its place") {
   const std::string begin =
       R"({"type":"config_begin","transfer":9,"kind":"delta","content":{"epoch":3,"version":1,"digest":")";
-  const bad_case rows[] = {
+  const bad_message rows[] = {
       {"nothing", "", "is empty"},
       {"no JSON", "{", "this is not JSON"},
       {"a list", "[]", "must be an object"},
@@ -161,7 +161,7 @@ TEST_CASE("sync messages: a mistake is told with its place") {
       {"too much", R"({"type":"error","code":")" + std::string(message_bytes_max, 'x') + R"("})",
        "is larger than 1MiB"},
   };
-  for (const bad_case& row : rows) {
+  for (const bad_message& row : rows) {
     CAPTURE(row.says);
     const auto read = read_message(row.text);
     REQUIRE_FALSE(read);

@@ -38,7 +38,7 @@ TEST_CASE("wire timestamp: an instant as RFC 3339 has it") {
   }
 }
 
-const std::string_view refused_cases[] = {
+const std::string_view refused_timestamps[] = {
     "",
     "tomorrow",
     "next year, on the first of May",
@@ -66,7 +66,7 @@ const std::string_view refused_cases[] = {
 };
 
 TEST_CASE("wire timestamp: what is no instant") {
-  for (const std::string_view text : refused_cases) {
+  for (const std::string_view text : refused_timestamps) {
     CAPTURE(text);
     const auto read = parse_timestamp(text);
     REQUIRE_FALSE(read.has_value());
