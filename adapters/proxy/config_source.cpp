@@ -68,6 +68,10 @@ void config_source::use(const wire::configuration& c) {
   guard_ = c.local.guard;
 }
 
+void config_source::set_fleet_source(fleet_source source) {
+  if (std::exchange(fleet_source_, source) != source) content_refused_.reset();  // a guard may have refused it
+}
+
 void config_source::follow() {
   std::vector<std::string> files = files_in_use_;
   files.insert(files.end(), files_refused_.begin(), files_refused_.end());
@@ -91,7 +95,8 @@ io::task<reload_report> config_source::reload(std::string lifted) {
 }
 
 void config_source::begin(const process::follow_reading& how) {
-  reading_ = {file_, files_in_use_, content_in_use_, content_refused_, guard_, std::exchange(lifted_, {}), how};
+  const wire::guard_settings guard = fleet_source_ == fleet_source::file ? guard_ : wire::guard_settings{};
+  reading_ = {file_, files_in_use_, content_in_use_, content_refused_, guard, std::exchange(lifted_, {}), how};
   result_.reset();
 }
 

@@ -76,6 +76,9 @@ class config_source final : private process::file_reader {
   /// As `demand`, and waits for what comes of it.
   [[nodiscard]] io::task<reload_report> reload(std::string lifted);
 
+  /// Where the fleet sections come from that are current. Those of the file are guarded only while it is the file:
+  /// beside pushed ones they lead nowhere.
+  void set_fleet_source(fleet_source source);
   /// What was handed over is current; its settings count from now on.
   void applied(const wire::configuration& in_use);
   /// What was handed over cannot be made current now, for a reason that is not in it: it is tried again.
@@ -134,6 +137,7 @@ class config_source final : private process::file_reader {
   config_listener& listener_;
   wire::reload_settings policy_;
   wire::guard_settings guard_;
+  fleet_source fleet_source_ = fleet_source::file;
   std::vector<std::string> files_in_use_;
   std::vector<std::string> files_refused_;  ///< whose change may mend it
   std::uint64_t content_in_use_ = 0;

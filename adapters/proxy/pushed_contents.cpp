@@ -259,7 +259,7 @@ expected<loaded_configuration, sync::refusal> pushed_contents::build(const held_
   const routing_table& old = before.current().value.table;
   loaded.moved = diff(old, loaded.table);
   const std::vector<std::string> broken =
-      wire::broken_guards(local().guard, loaded.moved, old.keys().size(), loaded.table.keys().size(), {});
+      wire::broken_guards(local().guard, loaded.moved, old.keys().size(), loaded.table.keys().size(), {}, {});
   if (!broken.empty()) {
     const bool is_moved = broken.front().find("moved") != std::string::npos;
     return unexpected(sync::refusal{is_moved ? wire::refusal_code::guard_moved : wire::refusal_code::guard_removed,

@@ -140,6 +140,7 @@ expected<void, start_error> router::start() {
   if (options_.file) {
     config_listener& told = *this;
     config_source_.emplace(reactor_, *options_.file, *configurations_, table_memory_, options_.seed, told);
+    config_source_->set_fleet_source(origin_);
     config_source_->start(configuration_);
   }
   reader<active_configuration> current(*configurations_);

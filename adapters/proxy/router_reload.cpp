@@ -171,6 +171,7 @@ void router::apply(loaded_configuration loaded) {
   const bool is_of_file = loaded.is_of_file();
   ++(is_of_file ? applied_count_ : pushed_count_);
   origin_ = loaded.origin;
+  if (config_source_) config_source_->set_fleet_source(origin_);
   trim_at_ = reactor_.now() + table_memory_kept;
   applied_at_ = read_wall_clock();
   apply_elapsed_ = loaded.elapsed;

@@ -8,6 +8,10 @@ namespace cellroute::wire {
 namespace {
 
 std::string advice(std::string_view call, std::string_view name) {
+  if (call.empty()) {
+    return "check the change; to let it pass, change this guard in the router's own file and send it again: "
+           "POST /v1/routers/ID:resync at the control plane";
+  }
   return fmt::format("check the change; to let it pass once, {}?override={}", call, name);
 }
 

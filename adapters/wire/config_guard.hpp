@@ -16,7 +16,7 @@ inline constexpr std::size_t keys_for_percentages = 1'000;
 inline constexpr std::string_view guard_names[] = {"max_moved_percent", "max_removed_percent", "min_keys"};
 
 /// Which bounds of the operator's a change would break, each as a line for the operator. The one named `lifted` does
-/// not count; `call` is what lifts it, but for the name.
+/// not count; `call` is what lifts it, but for the name, or empty where a control plane made the change.
 [[nodiscard]] std::vector<std::string> broken_guards(const guard_settings& guard, const table_diff& change,
                                                      std::size_t keys_before, std::size_t keys_after,
                                                      std::string_view lifted,

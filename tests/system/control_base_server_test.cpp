@@ -65,16 +65,6 @@ class base_control {
   std::string transcript_;
 };
 
-router_config told_by(const base_control& control, std::string_view further = "") {
-  router_config config;
-  config.whole =
-      "process: {workers: 1, drain: {unready_for: 0s, timeout: 2s}}\n"
-      "listeners: [{name: web, address: \"127.0.0.1:0\"}]\nadmin: {address: \"127.0.0.1:0\"}\n"
-      "control_plane: {urls: [\"ws://127.0.0.1:" +
-      std::to_string(control.port()) + "\"]}\n" + std::string(further);
-  return config;
-}
-
 bool explains(const router_process& router, std::string_view key, std::string_view placement) {
   const std::string page = router.admin("/v1/explain?key=" + std::string(key)).content;
   return page.find("\"placement\":\"" + std::string(placement) + "\"") != std::string::npos;
@@ -82,7 +72,7 @@ bool explains(const router_process& router, std::string_view key, std::string_vi
 
 TEST_CASE("base control plane: config_update is applied, refused with the reason, and answered by its number") {
   base_control control;
-  router_process router(told_by(control));
+  router_process router(told_by(control.port()));
   control.admit();
   control.say(update_of("42"));
   (void)control.hear();
@@ -109,7 +99,7 @@ TEST_CASE("base control plane: config_update is applied, refused with the reason
 
 TEST_CASE("base control plane: config_snapshot is answered by ack or nack, and by its own text") {
   base_control control;
-  router_process router(told_by(control));
+  router_process router(told_by(control.port()));
   control.admit();
   control.say(snapshot_of("2026-01-04.1"));
   (void)control.hear();
@@ -127,7 +117,7 @@ TEST_CASE("base control plane: config_snapshot is answered by ack or nack, and b
 
 TEST_CASE("base control plane: one that starts anew may count anew") {
   base_control control;
-  router_process router(told_by(control));
+  router_process router(told_by(control.port()));
   control.admit();
   control.say(update_of("42"));
   (void)control.hear();
@@ -142,8 +132,8 @@ TEST_CASE("base control plane: what three maps cannot say stays as the local fil
   fake_cell one(says{"one"});
   fake_cell two(says{"two"});
   base_control control;
-  router_process router(told_by(control, "routing: {default_placement: tier1}\nplacements: {tier1: {" +
-                                             at(one.port(), ", limits: {max_request_body: 1KiB}") + "}}\n"));
+  router_process router(told_by(control.port(), "routing: {default_placement: tier1}\nplacements: {tier1: {" +
+                                                    at(one.port(), ", limits: {max_request_body: 1KiB}") + "}}\n"));
   const std::string upload = keyed("POST /", "Content-Length: 2000\r\n") + std::string(2000, 'x');
   CHECK(ask(router.port(), upload).status() == 413);
   control.admit();

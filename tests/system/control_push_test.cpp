@@ -11,6 +11,7 @@
 #include "adapters/process/fd_limit.hpp"
 #include "adapters/wire/sync_messages.hpp"
 #include "tests/system/support/control_process.hpp"
+#include "tests/system/support/many_keys.hpp"
 #include "tests/system/support/native_double.hpp"
 #include "tests/system/support/programs.hpp"
 #include "tests/system/support/websocket_double.hpp"
@@ -25,22 +26,6 @@ std::string routes_with(std::string_view keys, std::string_view version = "v") {
          std::string(keys) +
          "}}}\nplacements: {a: {endpoints: [{url: \"http://127.0.0.1:1\"}]}, b: {endpoints: [{url: "
          "\"http://127.0.0.1:2\"}]}}\n";
-}
-
-/// So many keys that no compression makes nothing of them.
-std::string many_keys(std::size_t count, std::string_view placement_of_first = "a") {
-  std::string json = R"({"routing": {"default_placement": "a", "keys": {"inline": {)";
-  std::uint64_t state = 1;
-  for (std::size_t i = 0; i < count; ++i) {
-    state = state * 6364136223846793005u + 1442695040888963407u;
-    json += (i == 0 ? "\"" : ", \"") + std::to_string(state) + "-" + std::to_string(i) + "\": \"" +
-            (i == 0       ? std::string(placement_of_first)
-             : i % 3 == 0 ? "b"
-                          : "a") +
-            "\"";
-  }
-  return json + R"(}}}, "placements": {"a": {"endpoints": [{"url": "http://127.0.0.1:1"}]},
-                   "b": {"endpoints": [{"url": "http://127.0.0.1:2"}]}}})";
 }
 
 TEST_CASE("control push: a router gets all of it once, then what changes, within a second of the file") {
@@ -175,7 +160,7 @@ TEST_CASE("control push: a router of many keys whose content is not known any mo
   REQUIRE(router.runs(1, 30s));
   const std::uint64_t whole = router.seen().content_bytes;
   control.kill();
-  control.write_routes(many_keys(60'000, "b"));  // while nobody looks
+  control.write_routes(many_keys(60'000, {.first = "b"}));  // while nobody looks
   control.start();
   REQUIRE(router.runs(2, 30s));
   CHECK((router.seen().transfers == names{"snapshot", "repair"}));
@@ -227,7 +212,7 @@ TEST_CASE("control push: one that reads nothing delays nobody, and is dropped") 
   CHECK(eventually([&] { return control.metric("cellroute_control_sessions") == 50; }));
   CHECK(control.page("/v1/routers/deaf").content.find(R"("connected":false)") != std::string::npos);
   const stopwatch change;
-  control.write_routes(many_keys(100'000, "b"));
+  control.write_routes(many_keys(100'000, {.first = "b"}));
   for (const auto& r : routers) CHECK(r->runs(2, 60s));
   MESSAGE("one row of them, file to last router: " << change.ms() << " ms");
   CHECK(routers.front()->seen().transfers.back() == "delta");

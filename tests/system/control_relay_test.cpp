@@ -3,12 +3,12 @@
 #include <doctest/doctest.h>
 
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
 #include "tests/system/support/control_process.hpp"
 #include "tests/system/support/fake_cell.hpp"
+#include "tests/system/support/proof_size.hpp"
 #include "tests/system/support/relay.hpp"
 #include "tests/system/support/router_process.hpp"
 
@@ -27,14 +27,8 @@ struct routes {
   }
 };
 
-router_config told_through(const relay& between, std::string_view further = "") {
-  router_config config;
-  config.whole =
-      "process: {workers: 1, drain: {unready_for: 0s, timeout: 2s}}\n"
-      "listeners: [{name: web, address: \"127.0.0.1:0\"}]\nadmin: {address: \"127.0.0.1:0\"}\n"
-      "control_plane: {urls: [\"ws://127.0.0.1:" +
-      std::to_string(between.port()) + "/connect\"], backoff: {min: 100ms, max: 1s}}\n" + std::string(further);
-  return config;
+router_config told_through(const relay& between, std::string_view sections = "") {
+  return told_by(between.port(), sections, ", backoff: {min: 100ms, max: 1s}");
 }
 
 TEST_CASE("control relay: where only the base protocol passes, a router is told, changed, refuses, and is told again") {
@@ -70,8 +64,6 @@ TEST_CASE("control relay: where only the base protocol passes, a router is told,
 }
 
 TEST_CASE("control relay: what stands still again and again arrives whole") {
-  const char* const wished = std::getenv("CELLROUTE_PROOFS");
-  const bool is_full = wished != nullptr && std::string_view(wished) == "full";
   fake_cell one(says{"one"});
   fake_cell two(says{"two"});
   routes many{one.port(), two.port()};
@@ -79,10 +71,10 @@ TEST_CASE("control relay: what stands still again and again arrives whole") {
     many.more += ", k" + std::to_string(i * 0x9e3779b97f4a7c15) + ": tier1";
   control_process control({.routes = many.text()});
   // A beat that does not come three times ends a session: the full size does that with each chunk.
-  const relay between(control.port(), {.stalls_every_bytes = 36 * 1024,
-                                       .stall = is_full ? steady::duration(7s) : steady::duration(1s)});
+  const relay between(control.port(), {.stalls_every_bytes = 36 * 1024, .stall = sized<steady::duration>(1s, 7s)});
   const router_process router(told_through(between));
-  CHECK(eventually([&] { return control.metric("cellroute_control_routers_on_target") == 1; }, is_full ? 300s : 60s));
+  CHECK(eventually([&] { return control.metric("cellroute_control_routers_on_target") == 1; },
+                   sized<steady::duration>(60s, 300s)));
   CHECK(leads_to(router, "k" + std::to_string(std::uint64_t{30'000} * 0x9e3779b97f4a7c15), "one"));
   CHECK(leads_to(router, "acme", "one"));
   MESSAGE("stood still " << between.stalls() << " times; " << control.metric("cellroute_control_sent_bytes_total")

@@ -12,6 +12,7 @@
 #include "tests/support/certificates.hpp"
 #include "tests/system/support/control_process.hpp"
 #include "tests/system/support/fake_cell.hpp"
+#include "tests/system/support/many_keys.hpp"
 #include "tests/system/support/router_process.hpp"
 
 namespace cellroute::system_test {
@@ -22,17 +23,6 @@ std::string routes_of(std::uint16_t a, std::uint16_t b, std::string_view acme, s
   return "version: \"" + std::string(version) +
          "\"\nrouting: {default_placement: tier3, keys: {inline: {acme: " + std::string(acme) +
          "}}}\nplacements:\n  tier1: {" + at(a) + "}\n  tier3: {" + at(b) + "}\n";
-}
-
-/// A local file without `routing`: all of that comes from this control plane.
-router_config told_by(std::uint16_t control_port, std::string_view further = "") {
-  router_config config;
-  config.whole =
-      "process: {workers: 1, drain: {unready_for: 0s, timeout: 2s}}\n"
-      "listeners: [{name: web, address: \"127.0.0.1:0\"}]\nadmin: {address: \"127.0.0.1:0\"}\n"
-      "control_plane: {urls: [\"ws://127.0.0.1:" +
-      std::to_string(control_port) + "/connect\"]}\n" + std::string(further);
-  return config;
 }
 
 TEST_CASE("pushed routing: without any, a router answers 503 and is not ready; then it serves what is pushed") {
@@ -49,9 +39,7 @@ TEST_CASE("pushed routing: without any, a router answers 503 and is not ready; t
   CHECK(router.metric("gateway_control_plane_connected") == 0);
 
   control_process control({.routes = routes_of(one.port(), two.port(), "tier1")});
-  router_config labelled = told_by(control.port());
-  labelled.whole.insert(labelled.whole.rfind('}'), ", ring: canary");
-  router_process other(labelled);
+  router_process other(told_by(control.port(), "", ", ring: canary"));
   CHECK(leads_to(other, "acme", "one"));
   CHECK(leads_to(other, "somebody", "two"));
   CHECK(other.admin("/ready").status() == 200);
@@ -113,6 +101,47 @@ TEST_CASE(
   CHECK(cell_of(router, "acme") == "one");
   CHECK(router.metric("gateway_config_apply_total", {"result=\"rejected\"", "source=\"push\""}) == 1);
   CHECK(eventually([&] { return control.page("/v1/routers").content.find("min_keys") != std::string::npos; }));
+}
+
+TEST_CASE(
+    "pushed routing: what the router's own guard refused is taken when it may be and the operator sends it again") {
+  fake_cell one(says{"one"});
+  fake_cell two(says{"two"});
+  control_process control({.routes = routes_of(one.port(), two.port(), "tier1")});
+  router_process router(told_by(control.port(), "reload: {debounce: 0s}\nguard: {min_keys: 1}\n"));
+  REQUIRE(leads_to(router, "acme", "one"));
+  control.write_routes("version: \"empty\"\nrouting: {default_placement: tier3}\nplacements: {tier3: {" +
+                       at(two.port()) + "}}\n");
+  REQUIRE(eventually([&] { return control.metric("cellroute_control_router_refusals_total") == 1; }));
+  router.edit(told_by(control.port(), "reload: {debounce: 0s}\n").yaml());
+  REQUIRE(router.reaches_generation(3));
+  CHECK(cell_of(router, "acme") == "one");  // it was refused for what it is: nobody offers it by himself
+  CHECK(control.page("/v1/routers/" + id_of(router) + ":resync", "POST").status() == 202);
+  CHECK(leads_to(router, "acme", "two"));
+  CHECK(eventually([&] { return control.metric("cellroute_control_routers_on_target") == 1; }));
+  CHECK(control.metric("cellroute_control_router_refusals_total") == 1);
+}
+
+TEST_CASE("pushed routing: of many keys only what differs is sent to whom has a content that nobody knows any more") {
+  fake_cell one(says{"one"});
+  fake_cell two(says{"two"});
+  const auto file = [&](std::string_view first) {
+    return many_keys(60'000, {.first = first, .port_a = one.port(), .port_b = two.port()});
+  };
+  control_process control({.routes = file("a"), .routes_name = "routes.json"});
+  router_process router(told_by(control.port()));
+  REQUIRE(eventually([&] { return cell_of(router, first_of_many) == "one"; }, 30s));
+  REQUIRE(eventually([&] { return control.metric("cellroute_control_routers_on_target") == 1; }));
+  const double whole_bytes = control.metric("cellroute_control_sent_bytes_total");
+  control.kill();
+  control.write_routes(file("b"));  // while nobody looks
+  control.start();
+  CHECK(eventually([&] { return cell_of(router, first_of_many) == "two"; }, 30s));
+  const double repair_bytes = control.metric("cellroute_control_sent_bytes_total");
+  MESSAGE(whole_bytes << " bytes at first, " << repair_bytes << " for what differs");
+  CHECK(20 * repair_bytes < whole_bytes);
+  CHECK(router.metric("gateway_config_apply_total", {"result=\"applied\"", "source=\"push\""}) == 2);
+  CHECK(router.metric("gateway_config_apply_total", {"result=\"rejected\"", "source=\"push\""}) == 0);
 }
 
 TEST_CASE("pushed routing: an edit of the local file changes its local sections, and the pushed routing stays") {

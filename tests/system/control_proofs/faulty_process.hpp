@@ -11,8 +11,8 @@
 
 #include "tests/support/call_points.hpp"
 #include "tests/support/scratch_folder.hpp"
-#include "tests/system/control_proofs/proof_size.hpp"
 #include "tests/system/support/descriptor.hpp"
+#include "tests/system/support/proof_size.hpp"
 
 namespace cellroute::system_test {
 

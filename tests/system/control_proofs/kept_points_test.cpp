@@ -46,7 +46,7 @@ class kept_points {
     CAPTURE(what.name);
     CAPTURE(what.number);
     const scratch_folder state;
-    router_config config = told_by(control_.port());
+    router_config config = silent_told_by(control_.port());
     config.arguments = {"--state-dir", (state.path() / "state").string()};
     const int before = static_cast<int>(table_);
     const int after = 1 - before;
@@ -73,7 +73,7 @@ class kept_points {
       (void)router.process().wait_exit();
     }
     // A start with nobody to ask: it has one of the two, whole; and that which it said to have kept.
-    router_config alone = told_by(unused_port());
+    router_config alone = silent_told_by(unused_port());
     alone.arguments = config.arguments;
     const router_process router(alone);
     REQUIRE(eventually([&] { return router.admin("/ready").status() == 200; }));

@@ -27,7 +27,7 @@ struct small_world {
   bench_cells cells{{"tier1", "tier3"}};
   control_process control{written_by_api()};
   scratch_folder state;
-  router_config config = told_by(control.port());
+  router_config config = silent_told_by(control.port());
 
   small_world() {
     REQUIRE(tell(control, "PUT", "/v1/config", fleet_of(keys, 0, cells.port(0), cells.port(1))).status() / 100 == 2);
@@ -85,7 +85,7 @@ TEST_CASE("kills proof: under load the control plane is killed and started again
 TEST_CASE("gone proof: without a control plane routers serve, and those that start anew serve the same") {
   small_world world;
   control_process& control = world.control;
-  router_process router(told_by(control.port()));
+  router_process router(silent_told_by(control.port()));
   std::optional<router_process> restarted(std::in_place, world.config);
   const auto is_ready = [](const router_process& r) {
     return eventually([&r] { return r.admin("/ready").status() == 200; });

@@ -52,7 +52,7 @@ TEST_CASE("million proof: a whole push, a small one, and a start without a contr
   const auto table = [&](std::size_t number) { return fleet_of(keys, number, cells.port(0), cells.port(1)); };
   control_process control(written_by_api());
   const scratch_folder state;
-  router_config config = told_by(control.port());
+  router_config config = silent_told_by(control.port());
   config.arguments = {"--state-dir", (state.path() / "state").string()};
   std::optional<router_process> router(std::in_place, config);
   REQUIRE(eventually([&] { return router->metric("gateway_control_plane_connected") == 1; }));

@@ -8,7 +8,7 @@
 
 #include "tests/system/control_proofs/light_fleet.hpp"
 #include "tests/system/control_proofs/plane.hpp"
-#include "tests/system/control_proofs/proof_size.hpp"
+#include "tests/system/support/proof_size.hpp"
 
 namespace cellroute::system_test {
 namespace {
@@ -22,7 +22,7 @@ TEST_CASE("stalled proof: a large push takes the others no longer because some r
   control_process control(written_by_api());
   REQUIRE(tell(control, "PUT", "/v1/config", fleet_of(keys, 0, 1, 2)).status() / 100 == 2);
   std::deque<router_process> routers;
-  for (std::size_t i = 0; i < count; ++i) routers.emplace_back(told_by(control.port()));
+  for (std::size_t i = 0; i < count; ++i) routers.emplace_back(silent_told_by(control.port()));
   light_fleet lights(control.port(), light, "light");
   const auto all_run = [&](std::size_t from, std::uint64_t version, steady::duration limit) {
     for (std::size_t i = from; i < count; ++i) {

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "bench/proxy/messages.hpp"
-#include "tests/system/control_proofs/proof_size.hpp"
 #include "tests/system/support/program.hpp"
+#include "tests/system/support/proof_size.hpp"
 
 namespace cellroute::system_test {
 

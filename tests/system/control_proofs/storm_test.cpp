@@ -8,7 +8,7 @@
 
 #include "tests/system/control_proofs/light_fleet.hpp"
 #include "tests/system/control_proofs/plane.hpp"
-#include "tests/system/control_proofs/proof_size.hpp"
+#include "tests/system/support/proof_size.hpp"
 
 namespace cellroute::system_test {
 namespace {

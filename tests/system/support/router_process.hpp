@@ -2,7 +2,9 @@
 
 #include <doctest/doctest.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <cstdint>
 #include <cstdlib>
@@ -77,6 +79,19 @@ struct router_config {
 /// A placement of one endpoint.
 [[nodiscard]] inline std::string at(std::uint16_t port, std::string_view further = {}) {
   return "endpoints: [" + endpoint(port) + "]" + std::string(further);
+}
+
+/// A local file without `routing`: all of that comes from this control plane. `sections` are further ones of the file,
+/// `keys` further ones of `control_plane`, each with a comma before it.
+[[nodiscard]] inline router_config told_by(std::uint16_t control_port, std::string_view sections = {},
+                                           std::string_view keys = {}) {
+  router_config config;
+  config.whole =
+      "process: {workers: 1, drain: {unready_for: 0s, timeout: 2s}}\n"
+      "listeners: [{name: web, address: \"127.0.0.1:0\"}]\nadmin: {address: \"127.0.0.1:0\"}\n"
+      "control_plane: {urls: [\"ws://127.0.0.1:" +
+      std::to_string(control_port) + "/connect\"]" + std::string(keys) + "}\n" + std::string(sections);
+  return config;
 }
 
 [[nodiscard]] inline message admin_page(std::uint16_t admin_port, std::string_view path) {
@@ -159,6 +174,13 @@ class router_process {
   std::uint16_t admin_port_ = 0;
   bool expects_failure_ = false;
 };
+
+/// What a control plane knows it by.
+[[nodiscard]] inline std::string id_of(const router_process& router) {
+  std::array<char, 256> host{};
+  ::gethostname(host.data(), host.size() - 1);
+  return std::string(host.data()) + ":" + std::to_string(router.admin_port());
+}
 
 /// What the cell answers to which a key goes.
 inline std::string cell_of(const router_process& router, std::string_view key) {

@@ -53,6 +53,14 @@ TEST_CASE("config guard: what a change may do") {
   }
 }
 
+TEST_CASE("config guard: of a change that a control plane made it says who can let it pass") {
+  const auto broken = broken_guards({{}, {}, 3}, {}, 5, 2, "", "");
+  REQUIRE(broken.size() == 1);
+  CHECK(
+      broken.front().ends_with("change this guard in the router's own file and send it again: "
+                               "POST /v1/routers/ID:resync at the control plane"));
+}
+
 TEST_CASE("config guard: it says how many keys, and of how many") {
   table_diff change;
   change.moved = 26;
