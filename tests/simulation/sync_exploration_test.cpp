@@ -18,6 +18,8 @@
 #include "adapters/sync/content_intake.hpp"
 #include "adapters/sync/push_session.hpp"
 
+#include "tests/support/sanitizer.hpp"
+
 namespace cellroute::simulation {
 namespace {
 
@@ -29,7 +31,7 @@ struct bounds {
   int messages = 0;  ///< that arrive, or are lost, before the network becomes a good one
   int faults = 0;    ///< of these are lost or doubled, or overtake others
 };
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if CELLROUTE_SANITIZER
 constexpr bounds looked_at[] = {{4, 1}};
 #else
 constexpr bounds looked_at[] = {{6, 1}, {4, 2}};

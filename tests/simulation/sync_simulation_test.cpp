@@ -11,15 +11,12 @@
 #include <string>
 
 #include "tests/simulation/sync_world.hpp"
+#include "tests/support/sanitizer.hpp"
 
 namespace cellroute::simulation {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr std::uint64_t lives = 20;  // of each kind: what a sanitizer sees, it sees soon
-#else
-constexpr std::uint64_t lives = 200;
-#endif
+constexpr std::uint64_t lives = CELLROUTE_SANITIZER ? 20 : 200;  // of each kind: what a sanitizer sees, it sees soon
 constexpr std::size_t routers_of_world = 50;
 
 void live_under(std::uint64_t seed, const sync_faults& faults, int publishes) {

@@ -21,6 +21,7 @@
 #include "adapters/wire/configuration.hpp"
 #include "cellroute/match/routing_key.hpp"
 #include "cellroute/table/routing_table.hpp"
+#include "tests/support/sanitizer.hpp"
 #include "tests/system/inside/router_inside.hpp"
 #include "tests/system/support/fake_cell.hpp"
 #include "tests/system/support/programs.hpp"
@@ -46,7 +47,7 @@ void* take(std::size_t size_bytes, std::size_t alignment = 0) {
 }  // namespace cellroute::system_test
 
 // In place of the C library's, for the whole executable. A sanitizer has put its own there already.
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !CELLROUTE_SANITIZER
 extern "C" int pthread_mutex_lock(pthread_mutex_t* mutex) noexcept {
   using lock_function = int (*)(pthread_mutex_t*);
   static const auto lock = std::bit_cast<lock_function>(::dlsym(RTLD_NEXT, "pthread_mutex_lock"));

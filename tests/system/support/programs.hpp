@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include "tests/support/sanitizer.hpp"
+
 /// The programs that the system tests try: of the build that the tests belong to, or of the one that CELLROUTE_BIN
 /// names (a folder). So the tests are compiled once and try what every build made.
 namespace cellroute::system_test {
@@ -21,12 +23,8 @@ namespace cellroute::system_test {
 /// Whether a sanitizer looks at the programs: it looks for mistakes, and its figures of memory and system calls are its
 /// own.
 [[nodiscard]] inline bool is_sanitized() {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  return true;
-#else
   const char* const said = std::getenv("CELLROUTE_BIN_SANITIZED");
-  return said != nullptr && std::string_view(said) == "1";
-#endif
+  return CELLROUTE_SANITIZER != 0 || (said != nullptr && std::string_view(said) == "1");
 }
 
 }  // namespace cellroute::system_test

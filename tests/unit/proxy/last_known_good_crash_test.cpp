@@ -12,6 +12,7 @@
 
 #include "adapters/proxy/last_known_good.hpp"
 #include "tests/support/simulated_disk.hpp"
+#include "tests/unit/proxy/kept_router.hpp"
 #include "tests/unit/proxy/pushed_history.hpp"
 
 namespace cellroute::proxy {
@@ -21,29 +22,25 @@ using support::disk_aftermath;
 using support::disk_fault;
 using support::simulated_disk;
 
-const sync::unpacking how{0, 5};
-constexpr log_limits roomy{.percent_max = 25, .bytes_always = 100'000};
-constexpr log_limits tight{.percent_max = 25, .bytes_always = 0};
-
-const pushed_history& history() {
+const pushed_history& short_history() {
   static const pushed_history all(6, 3);
   return all;
 }
 
 bool keep_delta(last_known_good& kept, std::uint64_t version) {
-  return kept.keep(history().whole(version), history().delta(version)).has_value();
+  return kept.keep(short_history().whole(version), short_history().delta(version)).has_value();
 }
 bool keep_snapshot(last_known_good& kept, std::uint64_t version) {
-  return kept.keep(history().whole(version), history().snapshot(version)).has_value();
+  return kept.keep(short_history().whole(version), short_history().snapshot(version)).has_value();
 }
 bool keep_renamed(last_known_good& kept, std::uint64_t version, std::uint64_t number) {
-  return kept.keep(history().whole(version), {1, number, history().id(version).sum}, "").has_value();
+  return kept.keep(short_history().whole(version), {1, number, short_history().id(version).sum}, "").has_value();
 }
 
 /// The version that a start takes; 0 where there is none.
 std::uint64_t load(last_known_good& kept) {
   const auto found = kept.load(how);
-  return found.newest ? history().version_of(found.newest->content) : 0;
+  return found.newest ? short_history().version_of(found.newest->content) : 0;
 }
 
 /// What is done while the disk fails, after what was done before in peace.
@@ -135,14 +132,14 @@ const deed deeds[] = {
     {"a start of it",
      roomy,
      [](last_known_good& k) { keep_snapshot(k, 1); },
-     [](last_known_good& k) { return k.begin(history().id(1).sum).has_value(); },
+     [](last_known_good& k) { return k.begin(short_history().id(1).sum).has_value(); },
      {1},
      1},
     {"its survival",
      roomy,
      [](last_known_good& k) {
        keep_snapshot(k, 1);
-       (void)k.begin(history().id(1).sum);
+       (void)k.begin(short_history().id(1).sum);
      },
      [](last_known_good& k) { return k.survived().has_value(); },
      {1},
@@ -153,7 +150,7 @@ const deed deeds[] = {
        keep_snapshot(k, 1);
        keep_snapshot(k, 2);
      },
-     [](last_known_good& k) { return k.quarantine({{history().id(2).sum, "crash_loop"}}).has_value(); },
+     [](last_known_good& k) { return k.quarantine({{short_history().id(2).sum, "crash_loop"}}).has_value(); },
      {1, 2},
      1},
 };
@@ -178,7 +175,7 @@ std::uint64_t go_on(const deed& row, last_known_good& kept, sequel then) {
     return 6;
   }
   if (row.before_it == 0) return 0;
-  CHECK(kept.keep(history().whole(row.before_it), history().id(row.before_it), "").has_value());
+  CHECK(kept.keep(short_history().whole(row.before_it), short_history().id(row.before_it), "").has_value());
   return row.before_it;
 }
 
@@ -289,7 +286,7 @@ const left_behind lefts[] = {
      [](last_known_good& k) {
        keep_snapshot(k, 1);
        keep_snapshot(k, 2);
-       (void)k.begin(history().id(2).sum);
+       (void)k.begin(short_history().id(2).sum);
      },
      1},
 };
@@ -301,7 +298,7 @@ void leave(simulated_disk& disk, const left_behind& row, random_numbers& rng) {
   for (int start = 0; row.expected == 1 && start < 2; ++start) {
     last_known_good again(disk, roomy);
     (void)again.load(how);
-    (void)again.begin(history().id(2).sum);
+    (void)again.begin(short_history().id(2).sum);
   }
   disk.restart(disk_aftermath::killed, rng);
 }
@@ -322,7 +319,7 @@ TEST_CASE("last known good: an error or a crash at any call of a start takes not
           {
             last_known_good disturbed(disk, roomy);
             const auto found = disturbed.load(how);
-            const std::uint64_t version = found.newest ? history().version_of(found.newest->content) : 0;
+            const std::uint64_t version = found.newest ? short_history().version_of(found.newest->content) : 0;
             CHECK((version != 0 || !found.newest));  // whatever could not be read: never something else
             CHECK(version <= row.expected + 1);      // where even BOOT could not be read
             if (version != row.expected) CHECK_FALSE(found.told.empty());
@@ -365,7 +362,7 @@ std::size_t change_bytes(const simulated_disk& good, const std::string& name, st
     disk.put(name, bad);
     last_known_good kept(disk, roomy);
     const auto found = kept.load(how);
-    CHECK((found.newest ? history().version_of(found.newest->content) : 0) == expected);
+    CHECK((found.newest ? short_history().version_of(found.newest->content) : 0) == expected);
     CHECK((found.newest.has_value() == (expected != 0)));
     if (expected != 4) CHECK_FALSE(found.told.empty());
   }
@@ -380,8 +377,8 @@ TEST_CASE(
   leave(disk, lefts[1], rng);
   last_known_good kept(disk, roomy);
   CHECK(load(kept) == 4);
-  REQUIRE(kept.begin(history().id(4).sum));
-  REQUIRE(kept.quarantine({{history().id(6).sum, "schema"}}));
+  REQUIRE(kept.begin(short_history().id(4).sum));
+  REQUIRE(kept.quarantine({{short_history().id(6).sum, "schema"}}));
   std::map<std::string_view, std::string> names;  // of the files, by the beginnings above
   for (const auto& [name, bytes] : disk.content()) {
     for (const changed_file& row : changed_files) {
