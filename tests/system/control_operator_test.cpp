@@ -116,7 +116,7 @@ TEST_CASE("control operator: what a certificate may do, its names say; who fits 
   CHECK(status_of("deploy", "/v1/info", {"-H", "Authorization: Bearer nobody-knows-this-token"}) == "401\n");
 }
 
-std::string many_keys(int keys) {
+std::string routes_with_keys(int keys) {
   std::string text = "routing: {default_placement: a}\nplacements: {a: {endpoints: [{url: \"http://127.0.0.1:1\"}]}}\n";
   std::string rows;
   for (int i = 0; i < keys; ++i) rows += (i == 0 ? "" : ", ") + ("k" + std::to_string(i)) + ": a";
@@ -126,14 +126,14 @@ std::string many_keys(int keys) {
 
 TEST_CASE(
     "control operator: a followed file that breaks a guard is refused, until that is lifted once, or it is another") {
-  control_process control({.routes = many_keys(3), .settings = "guard: {min_keys: 2}\n"});
+  control_process control({.routes = routes_with_keys(3), .settings = "guard: {min_keys: 2}\n"});
   const auto has_version = [&control](int version) {
     return eventually([&] {
       return control.page("/v1/info").content.find("\"version\":" + std::to_string(version) + ",") != std::string::npos;
     });
   };
   REQUIRE(has_version(1));
-  control.write_routes(many_keys(1));
+  control.write_routes(routes_with_keys(1));
   REQUIRE(control.process().wait_line(R"("event":"config_rejected")"));
   CHECK(
       eventually([&] { return ctl(control, {"status"}).has("not published  guard.min_keys: 1 keys would be left"); }));
@@ -158,10 +158,10 @@ TEST_CASE(
   CHECK(control.page("/v1/versions/2").content.find(R"("override":"min_keys")") != std::string::npos);
   CHECK(control.page("/v1/audit").content.find("watch.retry") != std::string::npos);
   CHECK(!ctl(control, {"status"}).has("not published"));
-  control.write_routes(many_keys(0));  // lifted once only
+  control.write_routes(routes_with_keys(0));  // lifted once only
   CHECK(eventually([&] { return control.metric("cellroute_control_files_refused_total") == 3; }));
   CHECK(has_version(2));
-  control.write_routes(many_keys(5));
+  control.write_routes(routes_with_keys(5));
   CHECK(has_version(3));
 }
 
