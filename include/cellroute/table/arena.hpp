@@ -24,7 +24,7 @@ class arena {
         size_bytes_(size_bytes) {
     if (capacity_bytes_ == 0) return;
     auto* const start = static_cast<std::byte*>(resource_->allocate(capacity_bytes_, line_bytes));
-    data_ = std::shared_ptr<std::byte>(start, giver_back{resource_, capacity_bytes_});
+    data_ = owned_bytes(start, giver_back{resource_, capacity_bytes_});
   }
 
   /// What was moved from has no bytes, and keeps its resource.
@@ -76,12 +76,14 @@ class arena {
     void operator()(std::byte* start) const { resource->deallocate(start, capacity_bytes, line_bytes); }
   };
 
+  using owned_bytes = std::shared_ptr<std::byte>;  // allow: shared_ptr: counts owners of a table, none a request
+
   arena(const arena&) = default;
 
   std::pmr::memory_resource* resource_ = std::pmr::get_default_resource();
   std::size_t capacity_bytes_ = 0;
   std::size_t size_bytes_ = 0;
-  std::shared_ptr<std::byte> data_;
+  owned_bytes data_;
 };
 
 }  // namespace cellroute
