@@ -42,7 +42,7 @@ TEST_CASE("control relay: where only the base protocol passes, a router is told,
     const relay between(control.port(), {.hides_subprotocols = true});
     router_process router(told_through(between, "guard: {min_keys: 1}\n"));
     REQUIRE(leads_to(router, "acme", "one"));
-    CHECK(router.process().find_line("(base protocol)"));
+    CHECK(router.process().wait_line("(base protocol)"));
 
     control.write_routes(routes{one.port(), two.port(), "tier2"}.text());
     CHECK(leads_to(router, "acme", "two"));
@@ -51,7 +51,7 @@ TEST_CASE("control relay: where only the base protocol passes, a router is told,
     // The router's own guard: what it serves stays, and the reason is told here.
     control.write_routes("routing: {default_placement: tier2}\nplacements: {tier2: {" + at(two.port()) + "}}\n");
     CHECK(eventually([&] { return control.metric("cellroute_control_router_refusals_total") == 1; }));
-    CHECK(control.process().find_line("min_keys"));
+    CHECK(control.process().wait_line("min_keys"));
     CHECK(leads_to(router, "acme", "two"));
 
     control.kill();
