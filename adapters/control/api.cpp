@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "adapters/control/api_parts.hpp"
-#include "adapters/control/equal_ignoring_case.hpp"
+#include "cellroute/base/ascii.hpp"
 
 namespace cellroute::control {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "adapters/control/equal_ignoring_case.hpp"
 #include "adapters/sync/content.hpp"
+#include "cellroute/base/ascii.hpp"
 
 namespace cellroute::control {
 namespace {
@@ -14,7 +14,7 @@ constexpr std::string_view scheme = "Bearer ";
 bool is_own_name(std::string_view host) {
   if (host.starts_with('[')) return host.substr(0, host.find(']') + 1) == "[::1]";
   host = host.substr(0, host.find(':'));
-  const bool is_number = std::ranges::all_of(host, [](char c) { return (c >= '0' && c <= '9') || c == '.'; });
+  const bool is_number = std::ranges::all_of(host, [](char c) { return is_digit(c) || c == '.'; });
   return host.empty() || host == "localhost" || (host.starts_with("127.") && is_number);
 }
 
@@ -39,12 +39,6 @@ bool fits_pattern(std::string_view pattern, std::string_view text) {
     }
   }
   return pattern.find_first_not_of('*', p) == std::string_view::npos;
-}
-
-std::string small(std::string_view text) {
-  std::string made(text);
-  for (char& c : made) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-  return made;
 }
 
 }  // namespace
@@ -90,7 +84,7 @@ std::optional<role> role_of(const certificate_names& names, std::span<const cert
   const bool has_others = !names.uris.empty() || !names.dns_names.empty();
   for (const certificate_rule& rule : rules) {
     const auto fits = [&rule](const std::string& name) { return fits_pattern(rule.name, name); };
-    const auto fits_host = [&rule](const std::string& name) { return fits_pattern(small(rule.name), small(name)); };
+    const auto fits_host = [&rule](const std::string& name) { return fits_pattern(lowered(rule.name), lowered(name)); };
     const bool is_it = has_others
                            ? std::ranges::any_of(names.uris, fits) || std::ranges::any_of(names.dns_names, fits_host)
                            : !names.common_name.empty() && fits_pattern(rule.name, names.common_name);

@@ -33,9 +33,27 @@ class file_stream final : public body_source {
   int descriptor_;
 };
 
+/// What HEAD is answered with where GET has a stream: nobody takes a byte of it.
+class no_stream final : public body_source {
+ public:
+  bool next(std::string&) override { return false; }
+};
+
+answer backup_answer(std::unique_ptr<body_source> stream, const store_head& head) {
+  answer made;
+  made.stream = std::move(stream);
+  made.headers.emplace_back("Content-Type", "application/vnd.sqlite3");
+  add_tag(made, tag_of(head));
+  return made;
+}
+
 }  // namespace
 
 answer get_backup(call& c) {
+  if (c.asked.method == "HEAD") {
+    reader<active_content> now(c.state.of.current());
+    return backup_answer(std::make_unique<no_stream>(), now.current().value.head);
+  }
   static std::atomic<std::uint64_t> made_so_far = 0;
   const std::string path = fmt::format("{}.backup.{}.{}", c.state.of.store_path(), ::getpid(), ++made_so_far);
   int descriptor = -1;
@@ -51,11 +69,7 @@ answer get_backup(call& c) {
     if (!done) return problem_answer(done.error());
   }
   if (descriptor < 0) return problem_answer(503, "unavailable", "the copy cannot be read");
-  answer made;
-  made.stream = std::make_unique<file_stream>(descriptor);
-  made.headers.emplace_back("Content-Type", "application/vnd.sqlite3");
-  add_tag(made, tag_of(head));
-  return made;
+  return backup_answer(std::make_unique<file_stream>(descriptor), head);
 }
 
 }  // namespace cellroute::control

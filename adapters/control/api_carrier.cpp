@@ -6,8 +6,9 @@
 #include <vector>
 
 #include "adapters/control/api_server.hpp"
-#include "adapters/control/equal_ignoring_case.hpp"
+#include "adapters/control/has_field.hpp"
 #include "adapters/io/tls_session.hpp"
+#include "cellroute/base/ascii.hpp"
 
 namespace cellroute::control {
 namespace {

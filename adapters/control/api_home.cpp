@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <utility>
 
-#include "adapters/control/wall_clock.hpp"
+#include "adapters/io/clock.hpp"
 
 namespace cellroute::control {
 namespace {
@@ -32,7 +32,7 @@ api_home::api_home(io::reactor& reactor, const settings& from, const api_surface
       memory_(std::in_place, reactor, about.server.hub(), from.fleet.forget_after,
               static_cast<fleet_memory::listener&>(*this)),
       directory_(reactor, about.server, about.published, about.watched, &*memory_),
-      events_(from.api.watchers_max, event_beat, first_event(read_wall_clock())) {}
+      events_(from.api.watchers_max, event_beat, first_event(io::read_wall_clock())) {}
 
 api_home::~api_home() { end(); }
 
@@ -76,7 +76,7 @@ expected<void, std::string> api_home::open_memory() {
 }
 
 void api_home::on_fleet_not_kept(const std::string& why) {
-  about_.log.event(read_wall_clock(), log_level::warn, "fleet_not_kept",
+  about_.log.event(io::read_wall_clock(), log_level::warn, "fleet_not_kept",
                    "who was here is not known after the next start", {{"reason", std::string_view(why)}});
 }
 
@@ -86,15 +86,15 @@ class api_home::purge_job final : public job {
   void work() override {
     registry::turn turn = of_.about_.of.begin();
     const history_settings& keep = of_.settings_.history;
-    result_ = turn.stored().purge({keep.versions_max, keep.age_max}, read_wall_clock());
+    result_ = turn.stored().purge({keep.versions_max, keep.age_max}, io::read_wall_clock());
   }
   void done() override {
     process::log_writer& log = of_.about_.log;
     if (!result_) {
-      log.event(read_wall_clock(), log_level::error, "purge_failed", "old versions stay",
+      log.event(io::read_wall_clock(), log_level::error, "purge_failed", "old versions stay",
                 {{"reason", std::string_view(result_.error().detail)}});
     } else if (*result_ > 0) {
-      log.event(read_wall_clock(), log_level::info, "history_purged", "old versions are gone, as history says",
+      log.event(io::read_wall_clock(), log_level::info, "history_purged", "old versions are gone, as history says",
                 {{"versions", *result_}});
     }
   }

@@ -109,23 +109,33 @@ answer list_keys(call& c) {
   return key_page(found, has_more);
 }
 
+namespace {
+
+stored<std::optional<std::uint64_t>> last_change(api_state& state, std::string_view key) {
+  auto reading = lent_reader::take(state);
+  if (!reading) return unexpected(reading.error());
+  return (*reading)->last_change_of(key);
+}
+
+}  // namespace
+
 answer get_key(call& c) {
   reader<active_content> now(c.state.of.current());
   const active_content& active = now.current().value;
   const std::string& key = c.param(0);
   const std::string_view placement = placement_of(active.content.keys, key);
   if (placement.empty()) return no_row(active, key, c.now);
-  auto reading = lent_reader::take(c.state);
-  if (!reading) return problem_answer(reading.error());
-  const auto last = (*reading)->last_change_of(key);
-  if (!last) return problem_answer(last.error());
+  // Where it leads is asked for when things go wrong: a store that cannot be read does not keep it back.
+  const auto last = last_change(c.state, key);
+  const std::uint64_t version = last ? last->value_or(0) : 0;  // 0: nobody tells
   std::string body;
   process::json_writer out(body);
   out.begin_object().field("key", key).field("placement", placement);
-  if (*last) out.field("changed", **last);
+  if (version > 0) out.field("changed", version);
   body += ",\"resolved\":" + explained(active, key, c.now) + "}";
   answer made = json_answer(200, std::move(body));
-  if (*last) add_tag(made, tag_of(active.head.epoch, **last));
+  if (version > 0) add_tag(made, tag_of(active.head.epoch, version));
+  if (!last) made.headers.emplace_back("X-Config-Stale", "store-unreadable");
   return made;
 }
 

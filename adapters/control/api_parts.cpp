@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "cellroute/base/unescape.hpp"
+
 namespace cellroute::control {
 namespace {
 

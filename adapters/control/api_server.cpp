@@ -13,7 +13,7 @@
 #include <utility>
 
 #include "adapters/control/api_parts.hpp"
-#include "adapters/control/wall_clock.hpp"
+#include "adapters/io/clock.hpp"
 
 namespace cellroute::control {
 namespace {
@@ -123,7 +123,7 @@ class api_server::server final : public httplib::Server {
   server(api& of, std::size_t body_max, std::size_t threads) : api_(of), body_max_(body_max), pool_(threads) {
     svr_sock_ = 0;  // the library takes a server without a socket for one that stops
     const auto plain = [this](const httplib::Request& asked, httplib::Response& to) {
-      put_answer(api_.handle(request_of(asked, {}), read_wall_clock()), to);
+      put_answer(api_.handle(request_of(asked, {}), io::read_wall_clock()), to);
     };
     const auto with_body = [this](const httplib::Request& asked, httplib::Response& to,
                                   const httplib::ContentReader& read) { take_body(asked, to, read); };
@@ -195,7 +195,7 @@ class api_server::server final : public httplib::Server {
       if (is_too_large) return put_answer(too_large_answer(body_max_), to);
       if (!is_whole) return;  // the library has said why
     }
-    put_answer(api_.handle(request_of(asked, std::move(body)), read_wall_clock()), to);
+    put_answer(api_.handle(request_of(asked, std::move(body)), io::read_wall_clock()), to);
   }
 
   api& api_;

@@ -3,15 +3,10 @@
 #include <algorithm>
 #include <charconv>
 
+#include "cellroute/base/unescape.hpp"
+
 namespace cellroute::control {
 namespace {
-
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 /// Takes the text up to a mark, and the mark.
 std::string_view take_until(std::string_view& text, char mark) {
@@ -22,25 +17,6 @@ std::string_view take_until(std::string_view& text, char mark) {
 }
 
 }  // namespace
-
-std::optional<std::string> unescape(std::string_view text, bool is_query) {
-  std::string out;
-  out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '+' && is_query) {
-      out += ' ';
-    } else if (text[i] != '%') {
-      out += text[i];
-    } else {
-      const int high = i + 2 < text.size() ? hex_value(text[i + 1]) : -1;
-      const int low = i + 2 < text.size() ? hex_value(text[i + 2]) : -1;
-      if (high < 0 || low < 0) return std::nullopt;
-      out += static_cast<char>(high * 16 + low);
-      i += 2;
-    }
-  }
-  return out;
-}
 
 const std::string* target_parts::find(std::string_view name) const {
   const auto found = std::ranges::find(query, name, &std::pair<std::string, std::string>::first);
@@ -55,8 +31,8 @@ std::optional<target_parts> split_target(std::string_view target) {
     std::string_view pair = take_until(target, '&');
     if (pair.empty()) continue;
     const std::string_view name = take_until(pair, '=');
-    auto plain_name = unescape(name, true);
-    auto value = unescape(pair, true);
+    auto plain_name = unescape_query(name);
+    auto value = unescape_query(pair);
     if (!plain_name || !value) return std::nullopt;
     parts.query.emplace_back(*std::move(plain_name), *std::move(value));
   }

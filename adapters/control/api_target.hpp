@@ -9,11 +9,6 @@
 
 namespace cellroute::control {
 
-/// Text with %XX as the bytes that it stands for; nothing where an escape is none. In a query `+` is a space.
-///
-/// Source: RFC 3986 section 2.1.
-[[nodiscard]] std::optional<std::string> unescape(std::string_view text, bool is_query = false);
-
 /// What a request's target asks for.
 struct target_parts {
   std::string_view path{};                                   ///< still escaped: a key may have a slash

@@ -8,7 +8,7 @@
 
 #include "adapters/control/control_metrics.hpp"
 #include "adapters/control/listener_tls.hpp"
-#include "adapters/control/wall_clock.hpp"
+#include "adapters/io/clock.hpp"
 #include "adapters/process/fd_limit.hpp"
 #include "adapters/process/json_writer.hpp"
 #include "adapters/process/listening.hpp"
@@ -81,11 +81,12 @@ control_plane::control_plane(settings wanted, control_options options)
       options_(std::move(options)),
       signals_(reactor_.context()),
       drain_({duration::zero(), drain_timeout}),
-      started_at_(read_wall_clock()) {
+      started_at_(io::read_wall_clock()) {
   reactor_.add_tick_listener(*this);
 }
 
 control_plane::~control_plane() {
+  reactor_.destroy_spawned();  // where the start failed
   if (api_) api_->stop_asking();
   listeners_.clear();
   if (api_) api_->end();  // waits for its threads
@@ -97,7 +98,7 @@ control_plane::~control_plane() {
 
 void control_plane::event(log_level level, std::string_view name, std::string_view message,
                           std::initializer_list<process::event_pair> pairs) {
-  if (log_) log_->event(read_wall_clock(), level, name, message, pairs);
+  if (log_) log_->event(io::read_wall_clock(), level, name, message, pairs);
 }
 
 expected<void, start_error> control_plane::start() {
@@ -147,7 +148,7 @@ expected<void, start_error> control_plane::open_log() {
   process::log_settings log;
   log.output = output_of(settings_.log.output);
   log.level = level_of(settings_.log.level);
-  log.now = &read_wall_clock;
+  log.now = &io::read_wall_clock;
   auto opened = process::log_writer::open(std::move(log));
   if (!opened)
     return failed(
@@ -205,7 +206,7 @@ expected<void, start_error> control_plane::open_listener(const listener_settings
   options.address = *address;
   options.room = &room_;
   if (wished_listener.tls) {
-    auto tls = make_listener_tls(*wished_listener.tls, tls_path(listeners_.size()), read_wall_clock());
+    auto tls = make_listener_tls(*wished_listener.tls, tls_path(listeners_.size()), io::read_wall_clock());
     if (!tls) return unexpected(start_error{std::move(tls).error()});
     options.tls = *std::move(tls);
   }
@@ -379,7 +380,7 @@ void control_plane::renew_certificates(time_point now) {
   for (edge::listener& l : listeners_) {
     const std::size_t i = index++;
     if (!l.options().tls || !l.options().tls.have_files_changed()) continue;
-    auto tls = make_listener_tls(*settings_.listeners[i].tls, tls_path(i), read_wall_clock());
+    auto tls = make_listener_tls(*settings_.listeners[i].tls, tls_path(i), io::read_wall_clock());
     if (!tls) {
       mistakes.insert(mistakes.end(), tls.error().begin(), tls.error().end());
       continue;

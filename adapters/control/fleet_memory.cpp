@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "adapters/control/wall_clock.hpp"
+#include "adapters/io/clock.hpp"
 #include "adapters/io/reactor.hpp"
 
 namespace cellroute::control {
@@ -55,7 +55,7 @@ fleet_memory::fleet_memory(io::reactor& reactor, const sync::push_hub& hub, dura
 
 fleet_memory::~fleet_memory() {
   chores_.reset();
-  if (file_) (void)file_->write(changes(true), read_wall_clock() - forget_after_);
+  if (file_) (void)file_->write(changes(true), io::read_wall_clock() - forget_after_);
 }
 
 void fleet_memory::open(const std::string& path, std::string_view cluster) {

@@ -7,9 +7,10 @@
 #include <algorithm>
 #include <span>
 
-#include "adapters/control/equal_ignoring_case.hpp"
+#include "adapters/control/has_field.hpp"
 #include "adapters/sync/content.hpp"
 #include "adapters/wire/configuration.hpp"
+#include "cellroute/base/ascii.hpp"
 
 namespace cellroute::control {
 namespace {

@@ -9,7 +9,7 @@
 #include "adapters/control/control_plane.hpp"
 #include "adapters/control/settings.hpp"
 #include "adapters/control/store.hpp"
-#include "adapters/control/wall_clock.hpp"
+#include "adapters/io/clock.hpp"
 #include "adapters/process/fd_limit.hpp"
 #include "adapters/process/standard_descriptors.hpp"
 
@@ -31,7 +31,7 @@ int restore(const std::string& backup, const std::string& file) {
     print_error("--restore needs --store sqlite:FILE, where there is no file yet");
     return exit_usage;
   }
-  const wall_time now = control::read_wall_clock();
+  const wall_time now = io::read_wall_clock();
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
   auto made = control::store::restore(backup, file, static_cast<std::uint64_t>(seconds), now);
   if (!made) {

@@ -10,12 +10,11 @@
 #include "adapters/wire/config_file.hpp"
 #include "adapters/wire/fleet.hpp"
 #include "adapters/wire/print.hpp"
+#include "cellroute/base/ascii.hpp"
 #include "cellroute/table/routing_table.hpp"
 
 namespace cellroute::control {
 namespace {
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 /// Whether a text is a number of JSON. Source: RFC 8259 section 6.
 bool is_json_number(std::string_view text) {

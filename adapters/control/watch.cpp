@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "adapters/control/wall_clock.hpp"
+#include "adapters/io/clock.hpp"
 #include "adapters/process/process_usage.hpp"
 #include "adapters/wire/print.hpp"
 
@@ -99,7 +99,7 @@ watched_file::outcome watched_file::publish(wire::configuration& c) {
   order.author = "watch";
   order.message = file_.path;
   order.action = "config.watch";
-  order.now = read_wall_clock();
+  order.now = io::read_wall_clock();
   if (auto done = turn.publish(*std::move(next), order); !done) return refuse_as(done.error());
   return taken{rows_quarantined};
 }

@@ -7,6 +7,7 @@
 
 #include "adapters/http1/bytes.hpp"
 #include "adapters/http1/head_writer.hpp"
+#include "cellroute/base/ascii.hpp"
 
 namespace cellroute::edge {
 namespace {
@@ -191,7 +192,7 @@ std::span<field> content_reader::trailers() {
   const auto parsed = http1::parse_trailers(decoder_.trailers(), trailers_);
   if (!parsed) return {};
   http1::for_each_member(nominated_, [&](std::string_view name) {
-    for (field& f : *parsed) f.skip = f.skip || http1::same_ignoring_case(f.name, name);
+    for (field& f : *parsed) f.skip = f.skip || equal_ignoring_case(f.name, name);
     return true;
   });
   return *parsed;

@@ -34,12 +34,6 @@ inline constexpr byte_set token_bytes = alphanumeric_and("!#$%&'*+-.^_`|~");
 
 [[nodiscard]] constexpr bool holds(const byte_set& set, char c) { return set[static_cast<unsigned char>(c)]; }
 
-[[nodiscard]] constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-[[nodiscard]] constexpr bool is_hex_digit(char c) {
-  return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
 /// The white space that may stand inside a line: optional, and never of another kind. Source: RFC 9110 section 5.6.3.
 [[nodiscard]] constexpr bool is_ows(char c) { return c == ' ' || c == '\t'; }
 
@@ -47,17 +41,6 @@ inline constexpr byte_set token_bytes = alphanumeric_and("!#$%&'*+-.^_`|~");
   while (!text.empty() && is_ows(text.front())) text.remove_prefix(1);
   while (!text.empty() && is_ows(text.back())) text.remove_suffix(1);
   return text;
-}
-
-[[nodiscard]] constexpr char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
-
-/// Compares without the case of ASCII letters.
-[[nodiscard]] constexpr bool same_ignoring_case(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    if (to_lower(a[i]) != to_lower(b[i])) return false;
-  }
-  return true;
 }
 
 /// Calls `take` with each member of a comma-separated list that is not empty, until it returns false.

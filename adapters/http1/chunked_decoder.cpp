@@ -8,15 +8,12 @@
 
 #include "adapters/http1/bytes.hpp"
 #include "adapters/http1/field_lines.hpp"
+#include "cellroute/base/ascii.hpp"
 
 namespace cellroute::http1 {
 namespace {
 
 constexpr std::uint64_t size_max = 0x7fff'ffff'ffff'ffff;
-
-constexpr std::uint64_t hex_value(char c) {
-  return static_cast<std::uint64_t>(is_digit(c) ? c - '0' : (c | 0x20) - 'a' + 10);
-}
 
 // What a chunk's line may cost without content that pays for it: a size, a line end, and a short extension.
 constexpr std::uint64_t free_line_bytes = 16;
@@ -161,7 +158,7 @@ chunk_error chunked_decoder::take_byte(char c) {
 
 chunk_error chunked_decoder::take_size_digit(char c) {
   if (left_bytes_ > size_max / 16) return chunk_error::size_too_large;
-  left_bytes_ = left_bytes_ * 16 + hex_value(c);
+  left_bytes_ = left_bytes_ * 16 + static_cast<std::uint64_t>(hex_value(c));
   part_ = part::size;
   return chunk_error::none;
 }
@@ -262,7 +259,7 @@ constexpr std::string_view forbidden_others[] = {
 bool is_forbidden(const field& f) {
   if (f.id != field_name::other) return forbidden_names.has(f.id);
   return std::any_of(std::begin(forbidden_others), std::end(forbidden_others),
-                     [&f](std::string_view name) { return same_ignoring_case(f.name, name); });
+                     [&f](std::string_view name) { return equal_ignoring_case(f.name, name); });
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "adapters/http1/bytes.hpp"
+#include "cellroute/base/ascii.hpp"
 
 namespace cellroute::http1 {
 namespace {
@@ -53,7 +54,7 @@ head_error why_not_chunked(std::string_view codings) {
   for_each_member(codings, [&](std::string_view member) {
     const std::string_view name = trim_ows(member.substr(0, member.find(';')));
     well_formed = is_token(name) && !chunked_before;
-    if (same_ignoring_case(name, "chunked")) {
+    if (equal_ignoring_case(name, "chunked")) {
       chunked_before = true;
       well_formed = well_formed && name.size() == member.size();
     }
@@ -95,17 +96,17 @@ expected<connection_options, head_error> apply_connection(const field_lines& lin
   if (!lines.seen.has(field_name::connection)) return options;
   std::size_t nominated = 0;
   const auto take = [&](std::string_view option) {
-    if (same_ignoring_case(option, "close")) {
+    if (equal_ignoring_case(option, "close")) {
       options.close = true;
-    } else if (same_ignoring_case(option, "keep-alive")) {
+    } else if (equal_ignoring_case(option, "keep-alive")) {
       options.keep_alive = true;
-    } else if (same_ignoring_case(option, "upgrade")) {
+    } else if (equal_ignoring_case(option, "upgrade")) {
       options.upgrade = true;
     } else {
       options.nominates = true;
       if (++nominated > connection_options_max) return false;
       for (field& f : lines.fields) {
-        if (!never_nominated.has(f.id) && same_ignoring_case(f.name, option)) f.skip = true;
+        if (!never_nominated.has(f.id) && equal_ignoring_case(f.name, option)) f.skip = true;
       }
     }
     return true;
@@ -125,7 +126,7 @@ expected<framing_fields, head_error> parse_framing(const field_lines& lines, std
     if (has_length) return unexpected(head_error::length_and_coding);
     if (lines.repeated.has(field_name::transfer_encoding)) return unexpected(head_error::bad_transfer_coding);
     const std::string_view codings = find_field(lines.fields, field_name::transfer_encoding)->value;
-    if (!same_ignoring_case(codings, "chunked")) return unexpected(why_not_chunked(codings));
+    if (!equal_ignoring_case(codings, "chunked")) return unexpected(why_not_chunked(codings));
     framing.chunked = true;
   } else if (has_length) {
     if (lines.repeated.has(field_name::content_length)) return unexpected(head_error::repeated_content_length);

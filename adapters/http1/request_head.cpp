@@ -6,6 +6,7 @@
 #include "adapters/http1/bytes.hpp"
 #include "adapters/http1/field_lines.hpp"
 #include "adapters/http1/uri_authority.hpp"
+#include "cellroute/base/ascii.hpp"
 
 namespace cellroute::http1 {
 namespace {
@@ -68,7 +69,7 @@ bool is_path(std::string_view target) {
 // Where the authority begins in a target of absolute form.
 std::optional<std::size_t> authority_begin(std::string_view target) {
   for (const std::string_view scheme : {std::string_view{"http://"}, std::string_view{"https://"}}) {
-    if (same_ignoring_case(target.substr(0, scheme.size()), scheme)) return scheme.size();
+    if (equal_ignoring_case(target.substr(0, scheme.size()), scheme)) return scheme.size();
   }
   return {};
 }
@@ -131,7 +132,7 @@ expected<void, head_error> take_expectation(const field_lines& lines, request_he
     if (f.id != field_name::expect) continue;
     for_each_member(f.value, [&](std::string_view member) {
       asked = true;
-      return known = known && same_ignoring_case(member, "100-continue");
+      return known = known && equal_ignoring_case(member, "100-continue");
     });
   }
   if (!known) return unexpected(head_error::unknown_expectation);
@@ -145,7 +146,7 @@ bool accepts_trailers(const field_lines& lines) {
   for (const field& f : lines.fields) {
     if (f.id != field_name::te) continue;
     for_each_member(f.value, [&](std::string_view member) {
-      accepts = accepts || same_ignoring_case(member, "trailers");
+      accepts = accepts || equal_ignoring_case(member, "trailers");
       return !accepts;
     });
   }
@@ -160,7 +161,8 @@ std::string_view tunnel_protocols(std::string_view value) {
     const std::size_t slash = member.find('/');
     const std::string_view name = member.substr(0, slash);
     allowed = is_token(name) && (slash == std::string_view::npos || is_token(member.substr(slash + 1))) &&
-              !same_ignoring_case(name, "h2c") && !same_ignoring_case(name, "h2") && !same_ignoring_case(name, "HTTP");
+              !equal_ignoring_case(name, "h2c") && !equal_ignoring_case(name, "h2") &&
+              !equal_ignoring_case(name, "HTTP");
     return allowed;
   });
   return allowed ? value : std::string_view{};

@@ -2,6 +2,7 @@
 
 #include "adapters/http1/bytes.hpp"
 #include "adapters/http1/field_lines.hpp"
+#include "cellroute/base/ascii.hpp"
 
 namespace cellroute::http1 {
 namespace {
@@ -51,7 +52,7 @@ bool is_among(std::string_view chosen, std::string_view asked) {
     any = true;
     bool found = false;
     for_each_member(asked, [&](std::string_view offered) {
-      found = same_ignoring_case(protocol, offered);
+      found = equal_ignoring_case(protocol, offered);
       return !found;
     });
     return all = found;

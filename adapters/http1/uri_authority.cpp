@@ -3,6 +3,7 @@
 #include <cstddef>
 
 #include "adapters/http1/bytes.hpp"
+#include "cellroute/base/ascii.hpp"
 
 namespace cellroute::http1 {
 namespace {

@@ -16,4 +16,13 @@ struct loop_clock {
   }
 };
 
+/// Both clocks now, for what has no turn of a loop whose time it could take.
+[[nodiscard]] inline loop_clock read_clock() {
+  loop_clock clock;
+  clock.read();
+  return clock;
+}
+
+[[nodiscard]] inline wall_time read_wall_clock() { return read_clock().wall; }
+
 }  // namespace cellroute::io

@@ -1,17 +1,11 @@
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <string_view>
 
-namespace cellroute::io {
+#include "cellroute/base/ascii.hpp"
 
-namespace detail {
-constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
-constexpr bool is_same_name(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
-}
-}  // namespace detail
+namespace cellroute::io {
 
 /// How well a name of a certificate fits the host that a client asks for.
 enum class host_fit : std::uint8_t { none, wildcard, exact };
@@ -23,12 +17,12 @@ enum class host_fit : std::uint8_t { none, wildcard, exact };
 [[nodiscard]] constexpr host_fit fit_host(std::string_view pattern, std::string_view host) {
   if (host.ends_with('.')) host.remove_suffix(1);
   if (pattern.empty() || host.empty()) return host_fit::none;
-  if (!pattern.starts_with("*.")) return detail::is_same_name(pattern, host) ? host_fit::exact : host_fit::none;
+  if (!pattern.starts_with("*.")) return equal_ignoring_case(pattern, host) ? host_fit::exact : host_fit::none;
   const std::string_view parent = pattern.substr(1);  // with its dot
   if (parent.find('.', 1) == std::string_view::npos) return host_fit::none;
   const std::size_t label_end = host.find('.');
   if (label_end == 0 || label_end == std::string_view::npos) return host_fit::none;
-  return detail::is_same_name(parent, host.substr(label_end)) ? host_fit::wildcard : host_fit::none;
+  return equal_ignoring_case(parent, host.substr(label_end)) ? host_fit::wildcard : host_fit::none;
 }
 
 }  // namespace cellroute::io

@@ -30,12 +30,6 @@ int make_epoll() {
   return descriptor;
 }
 
-loop_clock read_clock() {
-  loop_clock clock;
-  clock.read();
-  return clock;
-}
-
 root_task run_as_root(task<void> work) { co_await work; }
 
 }  // namespace
@@ -58,7 +52,7 @@ reactor::reactor()
 
 reactor::~reactor() { epoll_in_context_.close(); }
 
-void reactor::destroy_roots() {
+void reactor::destroy_spawned() {
   while (roots_.next != &roots_) {
     auto& promise = static_cast<root_task::promise_type&>(*roots_.next);
     promise.previous->next = promise.next;
@@ -106,7 +100,7 @@ void reactor::run() {
   start_tick();
   wait_for_events();
   context_.run();
-  destroy_roots();
+  destroy_spawned();
 }
 
 void reactor::stop() { context_.stop(); }

@@ -112,6 +112,9 @@ class reactor {
   void spawn(root_task work);
   void spawn(task<void> work);
 
+  /// Destroys the coroutines of `spawn` that still wait. For whoever spawned some and never came to run.
+  void destroy_spawned();
+
   [[nodiscard]] const loop_clock& clock() const { return clock_; }
   [[nodiscard]] time_point now() const { return clock_.now; }
   [[nodiscard]] timer_wheel& wheel() { return wheel_; }
@@ -163,7 +166,6 @@ class reactor {
   void queue_turn(std::coroutine_handle<> waiting);
   void take_turns();
   void start_tick();
-  void destroy_roots();
 
   loop_clock clock_;
   frame_pool frames_;

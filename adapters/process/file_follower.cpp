@@ -5,6 +5,7 @@
 #include <system_error>
 #include <utility>
 
+#include "adapters/io/clock.hpp"
 #include "adapters/process/background_thread.hpp"
 #include "adapters/process/file_activity.hpp"
 #include "adapters/process/process_usage.hpp"
@@ -17,9 +18,8 @@ constexpr duration unsettled_at_most = 10s;  // a writer that never rests cannot
 }  // namespace
 
 bool is_any_being_written(std::span<const std::string> files, duration quiet) {
-  io::loop_clock clock;
-  clock.read();
-  return std::ranges::any_of(files, [&](const std::string& f) { return is_being_written(f, quiet, clock.wall); });
+  const wall_time now = io::read_wall_clock();
+  return std::ranges::any_of(files, [&](const std::string& f) { return is_being_written(f, quiet, now); });
 }
 
 file_follower::file_follower(io::reactor& reactor, file_reader& reader) : reactor_(reactor), reader_(reader) {

@@ -8,16 +8,11 @@
 #include "adapters/edge/reason_phrase.hpp"
 #include "adapters/process/json_writer.hpp"
 #include "adapters/wire/config_guard.hpp"
+#include "cellroute/base/ascii.hpp"
+#include "cellroute/base/unescape.hpp"
 
 namespace cellroute::proxy {
 namespace {
-
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 /// The values of that name, still with their escapes: the first, and whether there are more.
 struct query_values {
@@ -56,25 +51,6 @@ std::string_view to_string(readiness state) {
       return "draining";
   }
   return {};
-}
-
-std::optional<std::string> decode_query_value(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '+') {
-      out += ' ';
-    } else if (text[i] != '%') {
-      out += text[i];
-    } else {
-      if (i + 2 >= text.size()) return std::nullopt;
-      const int high = hex_value(text[i + 1]);
-      const int low = hex_value(text[i + 2]);
-      if (high < 0 || low < 0) return std::nullopt;
-      out += static_cast<char>(high * 16 + low);
-      i += 2;
-    }
-  }
-  return out;
 }
 
 admin_pages::page admin_pages::error_page(std::uint16_t status, std::string_view code, std::string_view message) {
@@ -124,7 +100,7 @@ admin_pages::page admin_pages::explain(std::string_view query) {
     return error_page(400, refusal_of(key_error::missing).code, "name the routing key: /v1/explain?key=NAME");
   }
   if (given.has_more) return error_page(refusal_of(key_error::duplicate));
-  const std::optional<std::string> text = decode_query_value(*given.first);
+  const std::optional<std::string> text = unescape_query(*given.first);
   if (!text) return error_page(400, "malformed_request", "the key holds a broken percent escape");
   const auto key = read_named_key(*text);
   if (!key) return error_page(key.error());
@@ -180,7 +156,7 @@ std::optional<std::string_view> admin_pages::why_denied(const edge::exchange& x)
   }
   // A page that a browser on this machine shows may ask for anything, but not without this field.
   for (const field& f : x.request.fields) {
-    if (same_name(f.name, "Origin")) return "pages of a browser change nothing here";
+    if (equal_ignoring_case(f.name, "Origin")) return "pages of a browser change nothing here";
   }
   return std::nullopt;
 }
@@ -194,7 +170,7 @@ io::task<admin_pages::page> admin_pages::reload(const edge::exchange& x, std::st
   if (const auto denied = why_denied(x)) co_return error_page(403, "request_denied", *denied);
   std::string lifted;
   if (const query_values given = values_in(query, "override"); given.first) {
-    lifted = decode_query_value(*given.first).value_or("");
+    lifted = unescape_query(*given.first).value_or("");
     if (given.has_more || std::ranges::find(wire::guard_names, lifted) == std::end(wire::guard_names)) {
       co_return error_page(400, "malformed_request",
                            "override names one guard: max_moved_percent, max_removed_percent or min_keys");

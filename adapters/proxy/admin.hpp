@@ -98,7 +98,4 @@ class admin_pages final : public edge::exchange_handler {
   edge::http_date date_;
 };
 
-/// Decodes a query value: `%XX` and `+`. Empty result for a broken escape.
-[[nodiscard]] std::optional<std::string> decode_query_value(std::string_view text);
-
 }  // namespace cellroute::proxy

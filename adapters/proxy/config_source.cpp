@@ -5,17 +5,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "adapters/io/clock.hpp"
 #include "adapters/process/process_usage.hpp"
 #include "adapters/wire/config_guard.hpp"
 
 namespace cellroute::proxy {
 namespace {
-
-io::loop_clock read_clock() {
-  io::loop_clock clock;
-  clock.read();
-  return clock;
-}
 
 process::follow_policy policy_of(const wire::reload_settings& reload) {
   return {reload.watch, reload.poll, reload.debounce, reload.backoff_on_error};
@@ -111,7 +106,7 @@ void config_source::read() {
 config_source::read_result config_source::read_all() const {
   const reading& how = reading_;
   const std::optional<duration> quiet = how.how.quiet;
-  const time_point began = read_clock().now;
+  const time_point began = io::read_clock().now;
   // The usual case reads the files and nothing else.
   if (wire::content_of(how.files_in_use) == how.content_in_use) return {how.content_in_use, unchanged{}};
   if (quiet && process::is_any_being_written(how.files_in_use, *quiet)) return {how.content_in_use, unsettled{}};
@@ -139,7 +134,7 @@ config_source::read_result config_source::read_all() const {
     broken = wire::broken_guards(how.guard, loaded.moved, old.keys().size(), loaded.table.keys().size(), how.lifted);
   }
   if (!broken.empty()) return {content, refused{std::move(broken)}, files};
-  loaded.elapsed = read_clock().now - began;
+  loaded.elapsed = io::read_clock().now - began;
   return {content, std::move(loaded)};
 }
 

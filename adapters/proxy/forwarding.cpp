@@ -8,6 +8,7 @@
 
 #include "adapters/proxy/head_edits.hpp"
 #include "adapters/proxy/local_answer.hpp"
+#include "cellroute/base/ascii.hpp"
 #include "cellroute/base/escape.hpp"
 
 namespace cellroute::proxy {
@@ -84,7 +85,7 @@ std::optional<failure> forwarding::count_forwards() {
   const std::string_view method = x_.request.method;
   if (method != "OPTIONS" && method != "TRACE") return std::nullopt;
   for (field& f : x_.request.fields) {
-    if (!same_name(f.name, "Max-Forwards")) continue;
+    if (!equal_ignoring_case(f.name, "Max-Forwards")) continue;
     std::uint64_t left = 0;
     const char* const end = f.value.data() + f.value.size();
     const auto read = std::from_chars(f.value.data(), end, left);
@@ -114,8 +115,9 @@ io::task<void> forwarding::run() {
   }
   trusted_ = !listener().trusted_proxies.empty() && is_trusted(x_.facts.peer, listener().trusted_proxies);
   if (trusted_) {
-    debug_ = std::ranges::any_of(x_.request.fields,
-                                 [](const field& f) { return f.value == "1" && same_name(f.name, "X-Debug-Route"); });
+    debug_ = std::ranges::any_of(x_.request.fields, [](const field& f) {
+      return f.value == "1" && equal_ignoring_case(f.name, "X-Debug-Route");
+    });
   }
   request_id_ = take_request_id(x_.request.fields, rules_.request_id, f_.ids_, texts_.made_request_id);
   if (const std::optional<failure> refused = route()) {

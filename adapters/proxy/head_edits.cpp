@@ -5,11 +5,10 @@
 #include <cstring>
 
 #include "adapters/http1/bytes.hpp"
+#include "cellroute/base/ascii.hpp"
 
 namespace cellroute::proxy {
 namespace {
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 
 bool is_fit_id(std::string_view id) {
   return !id.empty() && id.size() <= request_id_bytes_max &&
@@ -25,7 +24,7 @@ bool is_look_alike(std::string_view name) {
   if (name.find('_') == std::string_view::npos) return false;
   return std::ranges::any_of(ours, [name](std::string_view own) {
     return name.size() == own.size() && std::ranges::equal(name, own, [](char given, char wanted) {
-             return given == '_' ? wanted == '-' : lower(given) == wanted;
+             return given == '_' ? wanted == '-' : to_lower(given) == wanted;
            });
   });
 }
@@ -76,10 +75,6 @@ void add_forwarded_for(request_view& request, bool trusted, std::string_view pee
 }
 
 }  // namespace
-
-bool same_name(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
-}
 
 std::string_view write_hex(std::uint64_t number, std::span<char, 16> out) {
   // All digits at once: each half byte gets a byte of its own, and those from ten up another offset.

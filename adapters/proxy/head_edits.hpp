@@ -8,6 +8,7 @@
 
 #include "adapters/io/address.hpp"
 #include "adapters/wire/settings.hpp"
+#include "cellroute/base/ascii.hpp"
 #include "cellroute/base/random.hpp"
 #include "cellroute/match/request_view.hpp"
 
@@ -41,9 +42,6 @@ struct edit_texts {
 /// replaced.
 inline constexpr std::size_t request_id_bytes_max = 128;
 
-/// Compares names without case.
-[[nodiscard]] bool same_name(std::string_view a, std::string_view b);
-
 /// Writes sixteen hexadecimal digits; their order is that of the bytes, lowest first, which is all one to an id.
 std::string_view write_hex(std::uint64_t number, std::span<char, 16> out);
 
@@ -54,9 +52,9 @@ struct request_id_rule {
   bool usual = true;
 
   explicit request_id_rule(const wire::request_id_settings& settings)
-      : header(settings.header), trust(settings.trust), usual(same_name(settings.header, "X-Request-Id")) {}
+      : header(settings.header), trust(settings.trust), usual(equal_ignoring_case(settings.header, "X-Request-Id")) {}
   [[nodiscard]] bool names(const field& f) const {
-    return usual ? f.id == field_name::x_request_id : f.id == field_name::other && same_name(f.name, header);
+    return usual ? f.id == field_name::x_request_id : f.id == field_name::other && equal_ignoring_case(f.name, header);
   }
 };
 

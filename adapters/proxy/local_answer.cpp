@@ -4,6 +4,7 @@
 
 #include "adapters/edge/reason_phrase.hpp"
 #include "adapters/http1/bytes.hpp"
+#include "cellroute/base/ascii.hpp"
 
 namespace cellroute::proxy {
 namespace {
@@ -11,8 +12,8 @@ namespace {
 bool is_json_range(std::string_view range) {
   const std::size_t semicolon = range.find(';');
   const std::string_view type = http1::trim_ows(range.substr(0, semicolon));
-  const bool json =
-      same_name(type, "application/json") || (type.size() > 5 && same_name(type.substr(type.size() - 5), "+json"));
+  const bool json = equal_ignoring_case(type, "application/json") ||
+                    (type.size() > 5 && equal_ignoring_case(type.substr(type.size() - 5), "+json"));
   if (!json || semicolon == std::string_view::npos) return json;
   const std::string_view parameters = range.substr(semicolon);
   const std::size_t q = parameters.find("q=0");

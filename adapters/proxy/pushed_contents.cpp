@@ -7,6 +7,7 @@
 #include <new>
 #include <utility>
 
+#include "adapters/io/clock.hpp"
 #include "adapters/process/background_thread.hpp"
 #include "adapters/process/process_usage.hpp"
 #include "adapters/wire/config_guard.hpp"
@@ -18,12 +19,6 @@ namespace cellroute::proxy {
 namespace {
 
 constexpr int attempts_max = 5;  // where another change was faster
-
-time_point steady_time() {
-  io::loop_clock clock;
-  clock.read();
-  return clock.now;
-}
 
 std::string joined(const wire::diagnostics& mistakes) {
   std::string text;
@@ -251,7 +246,7 @@ expected<loaded_configuration, sync::refusal> compile_content(const sync::conten
 }
 
 expected<loaded_configuration, sync::refusal> pushed_contents::build(const held_content& held) const {
-  const time_point began = steady_time();
+  const time_point began = io::read_clock().now;
   auto made = compile_content(held.content, generation_number{current_.generation() + 1}, seed_);
   if (!made) return made;
   loaded_configuration loaded = *std::move(made);
@@ -265,7 +260,7 @@ expected<loaded_configuration, sync::refusal> pushed_contents::build(const held_
     return unexpected(sync::refusal{is_moved ? wire::refusal_code::guard_moved : wire::refusal_code::guard_removed,
                                     fmt::format("{}", fmt::join(broken, "; "))});
   }
-  loaded.elapsed = steady_time() - began;
+  loaded.elapsed = io::read_clock().now - began;
   return loaded;
 }
 

@@ -9,6 +9,7 @@
 #include <thread>
 #include <utility>
 
+#include "adapters/io/clock.hpp"
 #include "adapters/process/fd_limit.hpp"
 #include "adapters/process/listening.hpp"
 #include "adapters/process/privileges.hpp"
@@ -52,12 +53,6 @@ start_error listen_failed(const io::socket_address& address, int error) {
 
 }  // namespace
 
-wall_time router::read_wall_clock() {
-  io::loop_clock clock;
-  clock.read();
-  return clock.wall;
-}
-
 process::log_level router::level_of(wire::log_level level) {
   switch (level) {
     case wire::log_level::debug:
@@ -87,12 +82,13 @@ router::router(wire::configuration configuration, router_options options)
       resolver_(reactor_.context(), name_table_, *this),
       table_memory_(options_.table_memory != nullptr ? *options_.table_memory : own_table_memory_),
       drain_({configuration_.local.process.drain_unready_for, configuration_.local.process.drain_timeout}),
-      started_at_(read_wall_clock()),
+      started_at_(io::read_wall_clock()),
       applied_at_(started_at_) {
   reactor_.add_tick_listener(*this);
 }
 
 router::~router() {
+  reactor_.destroy_spawned();  // where the start failed
   for (const auto& w : workers_) w->stop();
   for (const auto& w : workers_) w->join();
   log_.reset();     // writes what the rings of the workers still hold
@@ -107,12 +103,11 @@ router::~router() {
 
 void router::event(process::log_level level, std::string_view name, std::string_view message,
                    std::initializer_list<process::event_pair> pairs) {
-  if (log_) log_->event(read_wall_clock(), level, name, message, pairs);
+  if (log_) log_->event(io::read_wall_clock(), level, name, message, pairs);
 }
 
 expected<void, start_error> router::start() {
-  io::loop_clock begin;
-  begin.read();
+  const io::loop_clock begin = io::read_clock();
   if (auto r = open_log(); !r) return r;
   if (auto r = open_state(); !r) return r;
   load_known_good();
@@ -132,8 +127,7 @@ expected<void, start_error> router::start() {
     for (const int number : {SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2}) signals_.add(number);
     wait_for_signal();
   }
-  io::loop_clock end;
-  end.read();
+  const io::loop_clock end = io::read_clock();
   applied_at_ = end.wall;
   apply_elapsed_ = end.now - begin.now;
   for (const auto& w : workers_) w->start();
@@ -192,7 +186,7 @@ expected<void, start_error> router::open_log() {
   settings.output = output_of(configuration_);
   settings.layout = layout_of(configuration_.local.log.access);
   settings.level = level_of(configuration_.local.log.level);
-  settings.now = &read_wall_clock;
+  settings.now = &io::read_wall_clock;
   auto opened = process::log_writer::open(std::move(settings));
   if (!opened) return unexpected(log_failed(opened.error()));
   log_ = *std::move(opened);
@@ -272,8 +266,7 @@ void router::resolve_names() {
   resolver_.watch(std::move(hosts));
   // A name that has no address yet is no reason not to start: the others are served, and it is asked for again.
   const time_point until = reactor_.now() + first_names_timeout;
-  io::loop_clock clock;
-  for (clock.read(); resolver_.pending() > 0 && clock.now < until; clock.read()) reactor_.context().run_one_for(100ms);
+  while (resolver_.pending() > 0 && io::read_clock().now < until) reactor_.context().run_one_for(100ms);
 }
 
 expected<void, start_error> router::open_listeners() {
@@ -523,9 +516,7 @@ readiness router::ready() const {
 
 control_plane_facts router::facts_of_control_plane() const {
   const control_link& link = pushed_->link();
-  io::loop_clock clock;
-  clock.read();
-  return {link.is_connected(), link.reconnects(), clock.now - link.confirmed_at().value_or(linked_since_)};
+  return {link.is_connected(), link.reconnects(), io::read_clock().now - link.confirmed_at().value_or(linked_since_)};
 }
 
 std::string router::metrics() const {
@@ -535,7 +526,7 @@ std::string router::metrics() const {
   facts.version = options_.version;
   facts.commit = options_.commit;
   facts.started = started_at_;
-  facts.now = read_wall_clock();
+  facts.now = io::read_wall_clock();
   facts.config.source = config_origin();
   reader<active_configuration> configurations(*configurations_);
   const snapshot<active_configuration>& current = configurations.current();

@@ -81,7 +81,6 @@ class router final : private admin_source,
   [[nodiscard]] std::string metrics() const override;
 
  private:
-  [[nodiscard]] static wall_time read_wall_clock();
   [[nodiscard]] static process::log_level level_of(wire::log_level level);
   [[nodiscard]] static process::access_layout layout_of(const wire::access_settings& access);
   [[nodiscard]] static std::string output_of(const wire::configuration& configuration);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "adapters/io/address.hpp"
+#include "adapters/io/clock.hpp"
 #include "adapters/proxy/router.hpp"
 #include "adapters/wire/regex_compiler.hpp"
 
@@ -173,7 +174,7 @@ void router::apply(loaded_configuration loaded) {
   origin_ = loaded.origin;
   if (config_source_) config_source_->set_fleet_source(origin_);
   trim_at_ = reactor_.now() + table_memory_kept;
-  applied_at_ = read_wall_clock();
+  applied_at_ = io::read_wall_clock();
   apply_elapsed_ = loaded.elapsed;
   apply_log(local.log.access, std::move(opened->log));
   const std::vector<std::string> moves = moves_of(loaded.moved);
@@ -289,7 +290,7 @@ std::string router::router_id() const {
 
 void router::on_push_refused(const std::string& label, const std::string& why) {
   ++push_refused_count_;
-  refused_at_ = read_wall_clock();
+  refused_at_ = io::read_wall_clock();
   event(process::log_level::error, "config_rejected", "the configuration is refused; what was in use stays in use",
         {{"source", std::string_view("push")},
          {"version", std::string_view(label)},
@@ -415,7 +416,7 @@ void router::close_old_listeners(const wire::settings& local) {
 
 void router::on_refused(const std::vector<std::string>& mistakes) {
   ++refused_count_;
-  refused_at_ = read_wall_clock();
+  refused_at_ = io::read_wall_clock();
   event(process::log_level::error, "config_rejected", "the configuration is refused; what was in use stays in use",
         {{"source", configuration_.file},
          {"generation", configurations_->generation()},

@@ -256,9 +256,13 @@ class command final : private transfer_listener {
     const wire::node* const resolved = tree ? tree->find("resolved") : nullptr;
     if (resolved == nullptr) return refusal_of(*reply, "");
     const read_answer past = get(fmt::format("{}/history?limit={}", path, asked_.limit));
-    if (past.instead) return *past.instead;
+    // A store that cannot be read keeps back where it led before, not where it leads.
+    const bool is_past_known = !past.instead;
+    if (!is_past_known && past.reply.status < 500) return *past.instead;
+    const std::string why_not = is_past_known ? "" : "where it led before cannot be told: " + past.instead->errors;
     if (asked_.as_json) {
-      return {0, fmt::format("{{\"key\":{},\"history\":{}}}\n", reply->body, past.reply.body), ""};
+      const std::string_view history = is_past_known ? std::string_view(past.reply.body) : "null";
+      return {0, fmt::format("{{\"key\":{},\"history\":{}}}\n", reply->body, history), why_not};
     }
     std::string out;
     if (resolved->kind == wire::node_kind::map) {
@@ -275,7 +279,7 @@ class command final : private transfer_listener {
                      named(text_at(e, "to"))});
     }
     if (all.size() > 1) out += table_of(all);
-    return {0, out, ""};
+    return {0, out, why_not};
   }
 
   outcome keys_list() {

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "cellroute/base/ascii.hpp"
+
 namespace cellroute::websocket {
 namespace {
 
@@ -19,22 +21,11 @@ constexpr std::string_view trim_ows(std::string_view text) {
   return text;
 }
 
-constexpr char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
-
-bool same_ignoring_case(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, [](char x, char y) { return to_lower(x) == to_lower(y); });
-}
-
-constexpr bool is_alphanumeric(char c) {
-  const char lower = to_lower(c);
-  return (c >= '0' && c <= '9') || (lower >= 'a' && lower <= 'z');
-}
-
 // Source: RFC 9110 section 5.6.2, which RFC 6455 section 4.1 asks of subprotocols.
 bool is_token(std::string_view text) {
   constexpr std::string_view others = "!#$%&'*+-.^_`|~";
   return !text.empty() && std::ranges::all_of(text, [others](char c) {
-    return is_alphanumeric(c) || others.find(c) != std::string_view::npos;
+    return is_digit(c) || is_letter(c) || others.find(c) != std::string_view::npos;
   });
 }
 
@@ -49,7 +40,7 @@ bool has_control(std::string_view text) {
 template <class Take>
 void for_each_member(std::span<const field> fields, std::string_view name, Take take) {
   for (const field& f : fields) {
-    if (!same_ignoring_case(f.name, name)) continue;
+    if (!equal_ignoring_case(f.name, name)) continue;
     for (std::string_view rest = f.value; !rest.empty();) {
       const std::size_t comma = std::min(rest.find(','), rest.size());
       const std::string_view member = trim_ows(rest.substr(0, comma));
@@ -62,7 +53,7 @@ void for_each_member(std::span<const field> fields, std::string_view name, Take 
 bool has_member(std::span<const field> fields, std::string_view name, std::string_view wanted) {
   bool found = false;
   for_each_member(fields, name, [&](std::string_view member) {
-    found = same_ignoring_case(member, wanted);
+    found = equal_ignoring_case(member, wanted);
     return !found;
   });
   return found;
@@ -70,13 +61,13 @@ bool has_member(std::span<const field> fields, std::string_view name, std::strin
 
 std::size_t count(std::span<const field> fields, std::string_view name) {
   return static_cast<std::size_t>(
-      std::ranges::count_if(fields, [name](const field& f) { return same_ignoring_case(f.name, name); }));
+      std::ranges::count_if(fields, [name](const field& f) { return equal_ignoring_case(f.name, name); }));
 }
 
 // The value of a field that must come once.
 std::optional<std::string_view> only_value(std::span<const field> fields, std::string_view name) {
   if (count(fields, name) != 1) return {};
-  return std::ranges::find_if(fields, [name](const field& f) { return same_ignoring_case(f.name, name); })->value;
+  return std::ranges::find_if(fields, [name](const field& f) { return equal_ignoring_case(f.name, name); })->value;
 }
 
 // Two characters of padding leave 22 with six bits each, four of which must be 0 for there to be exactly 16 bytes.
@@ -85,7 +76,7 @@ bool is_key(std::string_view text) {
   if (text.size() != handshake_key{}.bytes.size() || !text.ends_with("==")) return false;
   const std::string_view digits = text.substr(0, 22);
   return last_ones.find(digits.back()) != std::string_view::npos &&
-         std::ranges::all_of(digits, [](char c) { return is_alphanumeric(c) || c == '+' || c == '/'; });
+         std::ranges::all_of(digits, [](char c) { return is_digit(c) || is_letter(c) || c == '+' || c == '/'; });
 }
 
 // Base64 of as many bytes as make a text of that size.
@@ -260,7 +251,7 @@ expected<std::string_view, handshake_error> check_answer(const response_view& an
   const std::span<const field> fields = answer.fields;
   if (answer.status != 101) return unexpected(handshake_error::not_switched);
   const auto upgrade = only_value(fields, "upgrade");
-  if (!upgrade || !same_ignoring_case(*upgrade, "websocket")) return unexpected(handshake_error::no_upgrade);
+  if (!upgrade || !equal_ignoring_case(*upgrade, "websocket")) return unexpected(handshake_error::no_upgrade);
   if (!has_member(fields, "connection", "upgrade")) return unexpected(handshake_error::no_upgrade_option);
   const auto wanted = accept_value_of(key.view());
   if (!wanted) return unexpected(handshake_error::no_digest);

@@ -20,6 +20,7 @@
 #include "adapters/wire/foreign_shape.hpp"
 #include "adapters/wire/regex_compiler.hpp"
 #include "adapters/wire/schema.hpp"
+#include "cellroute/base/ascii.hpp"
 #include "cellroute/match/routing_key.hpp"
 #include "cellroute/table/validate.hpp"
 
@@ -31,11 +32,6 @@ using local_rule = void (*)(const configuration&, violations&);
 
 std::string listener_path(std::size_t index, std::string_view field) {
   return fmt::format("listeners[{}].{}", index, field);
-}
-
-bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return std::ranges::equal(a, b, {}, lower, lower);
 }
 
 /// What was written at a path of names, or null.

@@ -5,6 +5,7 @@
 
 #include "adapters/wire/text_scan.hpp"
 #include "adapters/wire/tree_builder.hpp"
+#include "cellroute/base/ascii.hpp"
 
 namespace cellroute::wire {
 namespace {

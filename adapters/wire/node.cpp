@@ -8,6 +8,7 @@
 
 #include "adapters/wire/text_scan.hpp"
 #include "adapters/wire/tree_builder.hpp"
+#include "cellroute/base/ascii.hpp"
 #include "cellroute/base/escape.hpp"
 
 namespace cellroute::wire {
@@ -54,12 +55,6 @@ void take_duplicates(node& parent, const std::string& path, std::string_view fil
     const bool is_member = parent.kind == node_kind::map;
     take_duplicates(child, is_member ? join_path(path, child.name) : fmt::format("{}[{}]", path, i), file, mistakes);
   }
-}
-
-bool ends_with_ignoring_case(std::string_view text, std::string_view ending) {
-  if (text.size() < ending.size()) return false;
-  return std::ranges::equal(text.substr(text.size() - ending.size()), ending,
-                            [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; });
 }
 
 }  // namespace
@@ -236,8 +231,7 @@ expected<node, diagnostics> read_tree(std::string_view text, std::string_view fi
   }
   text = without_mark(text);
   const std::size_t first = text.find_first_not_of(" \t\r\n");
-  const bool is_json =
-      ends_with_ignoring_case(file_name, ".json") || (first != std::string_view::npos && text[first] == '{');
+  const bool is_json = lowered(file_name).ends_with(".json") || (first != std::string_view::npos && text[first] == '{');
   return is_json ? read_json(text, file_name, rows) : read_yaml(text, file_name);
 }
 

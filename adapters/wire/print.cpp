@@ -6,6 +6,7 @@
 #include "adapters/wire/fleet.hpp"
 #include "adapters/wire/printer.hpp"
 #include "adapters/wire/schema.hpp"
+#include "cellroute/base/ascii.hpp"
 
 namespace cellroute::wire {
 namespace {
@@ -13,14 +14,10 @@ namespace {
 /// Whether a text may stand in YAML without quotes and still be the same text for every reader there is.
 bool is_bare(std::string_view text) {
   constexpr std::array words{"true", "false", "null", "yes", "no", "on", "off", "y", "n"};
-  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
   if (text.empty() || !is_letter(text.front()) || text.size() > 60) return false;
-  std::string lower(text);
-  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  if (std::ranges::find(words, lower) != words.end()) return false;
-  return std::ranges::all_of(text, [&](char c) {
-    return is_letter(c) || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.' || c == '/';
-  });
+  if (std::ranges::find(words, lowered(text)) != words.end()) return false;
+  return std::ranges::all_of(
+      text, [](char c) { return is_letter(c) || is_digit(c) || c == '_' || c == '-' || c == '.' || c == '/'; });
 }
 
 /// `64KiB`, `5s`: a digit first, and a letter that no number has.

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "adapters/wire/text_scan.hpp"
+#include "cellroute/base/ascii.hpp"
 #include "cellroute/match/routing_key.hpp"
 #include "cellroute/table/host_syntax.hpp"
 
@@ -14,20 +15,10 @@ namespace {
 
 unexpected<std::string_view> must_be(std::string_view what) { return unexpected(what); }
 
-bool is_alpha(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-
-char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-
 bool is_token(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) {
-    return is_digit(c) || is_alpha(c) || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+    return is_digit(c) || is_letter(c) || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
   });
-}
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  std::ranges::transform(result, result.begin(), to_lower);
-  return result;
 }
 
 template <std::size_t N>
@@ -309,7 +300,7 @@ std::string to_string(const origin& o) { return "http://" + to_string(socket_add
 
 parsed<std::string> parse_field_name(std::string_view text) {
   if (!is_token(text)) return must_be("must be a header name: letters, digits and hyphens");
-  const std::string name = lower(text);
+  const std::string name = lowered(text);
   if (is_any(name, switch_words))
     return must_be("must be a header name, such as X-Name; it cannot be switched on or off");
   if (is_any(name, names_of_http)) return must_be("must be a header that HTTP itself does not need");
@@ -322,7 +313,7 @@ parsed<std::string> parse_field_name(std::string_view text) {
 parsed<std::string> parse_request_id_name(std::string_view text) {
   auto parsed_name = parse_field_name(text);
   if (!parsed_name) return parsed_name;
-  const std::string name = lower(text);
+  const std::string name = lowered(text);
   if (name == "x-routing-key") return must_be("must be a header that is not meant for routing keys");
   if (is_any(name, names_with_meaning) || begins_with_any(name, prefixes_with_meaning)) {
     return must_be("must be a header that means nothing else in HTTP, such as X-Request-Id");
@@ -342,7 +333,7 @@ parsed<access_output> parse_access_output(std::string_view text) {
   if (text == "stdout") return access_output{access_sink::standard_output, ""};
   if (text == "stderr") return access_output{access_sink::standard_error, ""};
   if (is_off(text)) return access_output{access_sink::off, ""};
-  const std::string small = lower(text);  // nobody means a file by STDOUT
+  const std::string small = lowered(text);  // nobody means a file by STDOUT
   if (small == "stdout") return must_be("must be in small letters (did you mean stdout?)");
   if (small == "stderr") return must_be("must be in small letters (did you mean stderr?)");
   if (is_off(small)) return must_be("must be in small letters (did you mean off?)");

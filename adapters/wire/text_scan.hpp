@@ -25,8 +25,6 @@ constexpr std::uint64_t below(std::uint64_t word, std::uint64_t limit) { return 
 
 }  // namespace scan_detail
 
-[[nodiscard]] constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 /// How many lines end in a text.
 [[nodiscard]] inline std::size_t count_line_ends(std::string_view text) {
   using namespace scan_detail;

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "cellroute/base/ascii.hpp"
+
 namespace cellroute::wire {
 namespace {
 
@@ -22,9 +24,9 @@ class scanner {
     unsigned value = 0;
     for (std::size_t i = 0; i < digits; ++i) {
       const char c = take();
-      const bool is_digit = c >= '0' && c <= '9';
-      if (!is_digit) is_good_ = false;
-      value = value * 10 + (is_digit ? static_cast<unsigned>(c - '0') : 0);
+      const bool has_digit = is_digit(c);
+      if (!has_digit) is_good_ = false;
+      value = value * 10 + (has_digit ? static_cast<unsigned>(c - '0') : 0);
     }
     return value;
   }
@@ -42,7 +44,7 @@ class scanner {
     rest_.remove_prefix(1);
     return c;
   }
-  [[nodiscard]] bool sees_digit() const { return !rest_.empty() && rest_.front() >= '0' && rest_.front() <= '9'; }
+  [[nodiscard]] bool sees_digit() const { return !rest_.empty() && is_digit(rest_.front()); }
   [[nodiscard]] bool sees(char c) const { return !rest_.empty() && rest_.front() == c; }
   [[nodiscard]] bool is_good() const { return is_good_; }
   [[nodiscard]] bool is_done() const { return is_good_ && rest_.empty(); }

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "cellroute/base/ascii.hpp"
+
 namespace cellroute::wire {
 namespace {
 
@@ -29,14 +31,6 @@ std::size_t count_labels(std::string_view host) {
   }
 }
 
-std::string in_small_letters(std::string_view text) {
-  std::string small(text);
-  for (char& c : small) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
-  }
-  return small;
-}
-
 /// The value of a name in a list of names, as the tree has it; null where it is no list.
 const node* item_at(const node* list, std::size_t index) {
   if (list == nullptr || list->kind != node_kind::list || index >= list->children.size()) return nullptr;
@@ -46,7 +40,7 @@ const node* item_at(const node* list, std::size_t index) {
 }  // namespace
 
 parsed<std::string> parse_host_pattern(std::string_view text) {
-  std::string host = in_small_letters(text);
+  std::string host = lowered(text);
   const bool any = host.starts_with("*.");
   const std::size_t labels =
       host.size() > host_bytes_max ? 0 : count_labels(std::string_view(host).substr(any ? 2 : 0));
@@ -58,7 +52,7 @@ parsed<std::string> parse_host_pattern(std::string_view text) {
 }
 
 parsed<std::string> parse_server_name(std::string_view text) {
-  std::string host = in_small_letters(text);
+  std::string host = lowered(text);
   const bool is_v6 =
       host.find(':') != std::string::npos && host.find_first_not_of("0123456789abcdef:.") == std::string::npos;
   if (is_v6 || (host.size() <= host_bytes_max && count_labels(host) > 0)) return host;

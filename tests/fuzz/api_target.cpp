@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "adapters/control/api_target.hpp"
+#include "cellroute/base/unescape.hpp"
 
 using namespace cellroute::control;
 
@@ -21,7 +22,7 @@ void require(bool holds) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string text(static_cast<const char*>(static_cast<const void*>(data)), size);
-  if (const auto plain = unescape(text)) require(plain->size() <= text.size());
+  if (const auto plain = cellroute::unescape(text)) require(plain->size() <= text.size());
   if (const auto tags = read_tags(text)) {
     std::size_t sum = 0;
     for (const std::string& each : tags->tags) sum += each.size() + 2;

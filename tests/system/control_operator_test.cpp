@@ -48,6 +48,21 @@ TEST_CASE("control operator: HEAD tells the length that GET would have, or none 
   }
 }
 
+TEST_CASE("control operator: HEAD of a backup makes none") {
+  control_process control({.routes_name = ""});
+  REQUIRE(ctl(control, {"push", written(control, "fleet.yaml", fleet)}).code == 0);
+  const auto is_made = [&] { return control.page("/v1/audit").content.find("store.backup") != std::string::npos; };
+  const message head = control.page("/v1/backup", "HEAD");
+  CHECK(head.status() == 200);
+  CHECK(head.head.value("Content-Length") == "");
+  CHECK_FALSE(is_made());
+  const message got = control.page("/v1/backup");
+  CHECK(is_made());
+  CHECK(got.content.starts_with("SQLite format 3"));
+  CHECK(head.head.value("Content-Type") == got.head.value("Content-Type"));
+  CHECK(head.head.value("ETag") == got.head.value("ETag"));
+}
+
 TEST_CASE("control operator: what a certificate may do, its names say; who fits nothing may do nothing") {
   support::certificate_folder certificates;
   certificates.add("control", {.subject = "control", .alternative_names = "DNS:localhost,IP:127.0.0.1"});

@@ -25,6 +25,11 @@ std::string routes_of(std::uint16_t a, std::uint16_t b, std::string_view acme, s
          "}}}\nplacements:\n  tier1: {" + at(a) + "}\n  tier3: {" + at(b) + "}\n";
 }
 
+/// A routing file of one cell and no key: what `min_keys` refuses.
+std::string without_keys(std::uint16_t cell) {
+  return "version: \"empty\"\nrouting: {default_placement: tier3}\nplacements: {tier3: {" + at(cell) + "}}\n";
+}
+
 TEST_CASE("pushed routing: without any, a router answers 503 and is not ready; then it serves what is pushed") {
   fake_cell one(says{"one"});
   fake_cell two(says{"two"});
@@ -94,8 +99,7 @@ TEST_CASE(
   control_process control({.routes = routes_of(one.port(), two.port(), "tier1")});
   router_process router(told_by(control.port(), "guard: {min_keys: 1}\n"));
   REQUIRE(leads_to(router, "acme", "one"));
-  control.write_routes("version: \"empty\"\nrouting: {default_placement: tier3}\nplacements: {tier3: {" +
-                       at(two.port()) + "}}\n");
+  control.write_routes(without_keys(two.port()));
   REQUIRE(router.process().wait_line(R"("event":"config_rejected")"));
   CHECK(router.process().find_line("min_keys"));
   CHECK(cell_of(router, "acme") == "one");
@@ -110,8 +114,7 @@ TEST_CASE(
   control_process control({.routes = routes_of(one.port(), two.port(), "tier1")});
   router_process router(told_by(control.port(), "reload: {debounce: 0s}\nguard: {min_keys: 1}\n"));
   REQUIRE(leads_to(router, "acme", "one"));
-  control.write_routes("version: \"empty\"\nrouting: {default_placement: tier3}\nplacements: {tier3: {" +
-                       at(two.port()) + "}}\n");
+  control.write_routes(without_keys(two.port()));
   REQUIRE(eventually([&] { return control.metric("cellroute_control_router_refusals_total") == 1; }));
   router.edit(told_by(control.port(), "reload: {debounce: 0s}\n").yaml());
   REQUIRE(router.reaches_generation(3));

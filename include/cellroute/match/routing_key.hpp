@@ -5,6 +5,7 @@
 #include <span>
 #include <string_view>
 
+#include "cellroute/base/ascii.hpp"
 #include "cellroute/base/expected.hpp"
 #include "cellroute/match/request_view.hpp"
 
@@ -47,14 +48,8 @@ struct key_header {
 
 /// Whether this is a field that carries the routing key.
 [[nodiscard]] constexpr bool carries_key(const field& f, const key_header& header) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
   if (f.id != header.id) return false;
-  if (header.id != field_name::other) return true;
-  if (f.name.size() != header.name.size()) return false;
-  for (std::size_t i = 0; i < f.name.size(); ++i) {
-    if (lower(f.name[i]) != lower(header.name[i])) return false;
-  }
-  return true;
+  return header.id != field_name::other || equal_ignoring_case(f.name, header.name);
 }
 
 /// Reads the routing key out of the fields of a request. The key is a view into the field.

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <string_view>
 
+#include "cellroute/base/ascii.hpp"
+
 namespace cellroute {
 
 /// Whether a text is an IPv4 address of four decimal numbers. Source: RFC 3986 section 3.2.2; no leading zero, because
@@ -12,7 +14,7 @@ namespace cellroute {
   for (int part = 0; part < 4; ++part) {
     std::size_t size = 0;
     int number = 0;
-    for (; size < text.size() && size < 3 && text[size] >= '0' && text[size] <= '9'; ++size) {
+    for (; size < text.size() && size < 3 && is_digit(text[size]); ++size) {
       number = 10 * number + (text[size] - '0');
     }
     if (size == 0 || number > 255 || (size > 1 && text[0] == '0')) return false;
@@ -26,7 +28,6 @@ namespace cellroute {
 
 /// Whether a text is an IPv6 address without brackets and without a zone. Source: RFC 4291 section 2.2.
 [[nodiscard]] constexpr bool is_ipv6(std::string_view text) {
-  const auto is_hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); };
   int groups = 0;
   bool has_gap = false;
   if (text.starts_with("::")) {
@@ -36,7 +37,7 @@ namespace cellroute {
   }
   for (;;) {
     std::size_t size = 0;
-    while (size < text.size() && is_hex(text[size])) ++size;
+    while (size < text.size() && is_hex_digit(text[size])) ++size;
     if (size < text.size() && text[size] == '.')
       return groups + 2 <= (has_gap ? 7 : 8) && (has_gap || groups == 6) && is_ipv4(text);
     if (size == 0 || size > 4) return false;
@@ -60,8 +61,6 @@ namespace cellroute {
 ///
 /// Source: RFC 1123 section 2.1. A last label of digits alone is an address that was mistyped.
 [[nodiscard]] constexpr bool is_host_name(std::string_view text) {
-  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
-  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
   if (text.ends_with('.')) text.remove_suffix(1);
   if (text.empty() || text.size() > 253) return false;
   for (;;) {
@@ -69,7 +68,7 @@ namespace cellroute {
     const std::string_view label = text.substr(0, dot);
     if (label.empty() || label.size() > 63 || label.front() == '-' || label.back() == '-') return false;
     if (!std::all_of(label.begin(), label.end(),
-                     [&](char c) { return is_digit(c) || is_letter(c) || c == '-' || c == '_'; })) {
+                     [](char c) { return is_digit(c) || is_letter(c) || c == '-' || c == '_'; })) {
       return false;
     }
     if (dot == std::string_view::npos) return !std::all_of(label.begin(), label.end(), is_digit);

@@ -83,11 +83,7 @@ class light_fleet {
     bool waits_to_write = false;
   };
 
-  static time_point now() {
-    io::loop_clock clock;
-    clock.read();
-    return clock.now;
-  }
+  static time_point now() { return io::read_clock().now; }
 
   void run() {
     std::array<epoll_event, 256> events;

@@ -62,11 +62,7 @@ class native_double {
   void refuse(bool wants) { refuses_ = wants; }
 
  private:
-  static time_point now() {
-    io::loop_clock clock;
-    clock.read();
-    return clock.now;
-  }
+  static time_point now() { return io::read_clock().now; }
 
   void run() {
     sync::link_settings settings;

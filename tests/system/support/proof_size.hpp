@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
-#include <cstdlib>
-#include <string_view>
 #include <vector>
 
+#include "tests/support/full_size.hpp"
 #include "tests/system/support/waiting.hpp"
 
 /// What the control plane promises in figures, tried as a user has it. Each proof has two sizes: the promised one,
@@ -14,11 +13,7 @@
 /// former.
 namespace cellroute::system_test {
 
-/// Whether the figures are those of the promise, and its bars are held.
-[[nodiscard]] inline bool is_full_size() {
-  const char* const said = std::getenv("CELLROUTE_PROOFS");
-  return said != nullptr && std::string_view(said) == "full";
-}
+using support::is_full_size;
 
 template <class T>
 [[nodiscard]] T sized(T in_short, T in_full) {

@@ -8,35 +8,6 @@
 namespace cellroute::control {
 namespace {
 
-struct escape_case {
-  std::string_view says;
-  std::string_view text;
-  bool is_query;
-  std::optional<std::string> expected;
-};
-
-const escape_case escape_cases[] = {
-    {"nothing is nothing", "", false, ""},
-    {"plain text", "acme", false, "acme"},
-    {"a slash in a segment", "a%2Fb", false, "a/b"},
-    {"small digits", "%2f", false, "/"},
-    {"a byte that is no text", "%ff%00", false, std::string("\xff\0", 2)},
-    {"an escaped percent is not read twice", "%2541", false, "%41"},
-    {"a plus stays one in a path", "a+b", false, "a+b"},
-    {"and is a space in a query", "a+b", true, "a b"},
-    {"one digit", "%2", false, std::nullopt},
-    {"no digit", "%", false, std::nullopt},
-    {"other letters", "%zz", false, std::nullopt},
-    {"a sign", "%+1", false, std::nullopt},
-};
-
-TEST_CASE("api target: escapes (RFC 3986 section 2.1)") {
-  for (const escape_case& row : escape_cases) {
-    CAPTURE(row.says);
-    CHECK(unescape(row.text, row.is_query) == row.expected);
-  }
-}
-
 TEST_CASE("api target: path and query") {
   const auto parts = split_target("/v1/keys%2F?a=1&b=x%20y&a=2&c&&=d");
   REQUIRE(parts);

@@ -614,6 +614,32 @@ TEST_CASE("api: what the store does not say is said so") {
   CHECK(here.ask("GET", "/v1/config").status == 200);  // what is in memory is served
 }
 
+TEST_CASE("api: a store that cannot be read keeps back what was, not where keys lead") {
+  api_here here;
+  here.ask("PUT", "/v1/config", first_config);
+  CHECK(here.ask("GET", "/v1/keys/acme").has(R"("changed":1)"));
+  CHECK(here.ask("GET", "/v1/keys/acme").field("X-Config-Stale") == "");
+  auto beside = must(database::open(here.folder.file("control.db"), database_use::write));
+  must(beside.run("ALTER TABLE route RENAME TO gone"));
+  must(beside.run("ALTER TABLE change RENAME TO gone_too"));
+  for (const std::string_view told_from_memory :
+       {"/v1/config", "/v1/placements", "/v1/keys", "/v1/keys:export?format=ndjson", "/v1/keys/acme"}) {
+    CAPTURE(told_from_memory);
+    const told got = here.ask("GET", told_from_memory);
+    CHECK(got.status == 200);
+    CHECK(got.has("tier1"));
+  }
+  CHECK(here.ask("POST", "/v1/resolve", R"({"keys":["acme"]})").has("tier1"));
+  CHECK(here.ask("GET", "/v1/keys/acme/history").status == 503);
+  const told row = here.ask("GET", "/v1/keys/acme");
+  CHECK_FALSE(row.has("changed"));
+  CHECK(row.field("X-Config-Stale") == "store-unreadable");
+  CHECK(row.field("ETag") == "");
+  must(beside.run("ALTER TABLE gone RENAME TO route"));
+  must(beside.run("ALTER TABLE gone_too RENAME TO change"));
+  CHECK(here.ask("GET", "/v1/keys/acme").has(R"("changed":1)"));
+}
+
 TEST_CASE("api: eight writers that look before they write lose nothing (T26)") {
   api_here here;
   here.ask("PUT", "/v1/config", first_config);

@@ -30,11 +30,9 @@ TEST_CASE("content over tls: a stream is whole where its end was announced, and 
   };
   support::certificate_folder folder;
   folder.add("server", {});
-  io::loop_clock clock;
-  clock.read();
   io::tls_server_options options;
   options.certificates.push_back({{}, folder.certificate_file("server"), folder.key_file("server")});
-  const auto context = io::make_tls_server(options, clock.wall);
+  const auto context = io::make_tls_server(options, io::read_wall_clock());
   REQUIRE(context.has_value());
   for (const end_case& row : cases) {
     CAPTURE(row.says);

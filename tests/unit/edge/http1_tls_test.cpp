@@ -39,14 +39,12 @@ const stocked_folder& folder() {
 }
 
 io::tls_context server_context(io::client_auth clients = io::client_auth::off) {
-  io::loop_clock clock;
-  clock.read();
   io::tls_server_options options;
   options.certificates.push_back({{}, folder().certificate_file("server"), folder().key_file("server")});
   options.protocols = {listener_protocols.begin(), listener_protocols.end()};
   options.clients = clients;
   if (clients != io::client_auth::off) options.client_ca_file = folder().authority_file();
-  auto made = io::make_tls_server(options, clock.wall);
+  auto made = io::make_tls_server(options, io::read_wall_clock());
   REQUIRE(made.has_value());
   return *std::move(made);
 }

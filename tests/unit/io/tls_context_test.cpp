@@ -121,7 +121,7 @@ TEST_CASE("tls context: files that cannot be used are refused by name, with the 
     CAPTURE(row.says);
     tls_server_options options;
     options.certificates.push_back({{}, folder.file(row.cert_file), folder.file(row.key_file)});
-    const auto made = make_tls_server(options, today());
+    const auto made = make_tls_server(options, read_wall_clock());
     CHECK(made.has_value() == row.expected.empty());
     if (!made) {
       CAPTURE(said(made.error(), folder));
@@ -131,17 +131,17 @@ TEST_CASE("tls context: files that cannot be used are refused by name, with the 
     tls_client_options client;
     client.cert_file = folder.file(row.cert_file);
     client.key_file = folder.file(row.key_file);
-    CHECK(make_tls_client(client, today()).has_value() == row.expected.empty());
+    CHECK(make_tls_client(client, read_wall_clock()).has_value() == row.expected.empty());
   }
 }
 
 TEST_CASE("tls context: a key that the group may read is fine, one of another user is not") {
   const mixed_folder folder;
   REQUIRE(::chmod(folder.key_file("good").c_str(), 0640) == 0);
-  CHECK(make_tls_server(folder.good_server(), today()).has_value());
+  CHECK(make_tls_server(folder.good_server(), read_wall_clock()).has_value());
   if (::geteuid() != 0) return;
   REQUIRE(::chown(folder.key_file("good").c_str(), 65534, 65534) == 0);
-  const auto made = make_tls_server(folder.good_server(), today());
+  const auto made = make_tls_server(folder.good_server(), read_wall_clock());
   REQUIRE_FALSE(made.has_value());
   CHECK(said(made.error(), folder) ==
         "certificates[0].key_file: good.key: holds a private key and belongs to the user 65534; give it to root or to "
@@ -175,23 +175,23 @@ TEST_CASE("tls context: options that contradict each other") {
     tls_server_options options = folder.good_server();
     options.clients = row.clients;
     if (!row.client_ca_file.empty()) options.client_ca_file = folder.file(row.client_ca_file);
-    const auto made = make_tls_server(options, today());
+    const auto made = make_tls_server(options, read_wall_clock());
     CHECK((made ? "" : said(made.error(), folder)) == row.expected);
   }
-  const auto none = make_tls_server({}, today());
+  const auto none = make_tls_server({}, read_wall_clock());
   REQUIRE_FALSE(none.has_value());
   CHECK(said(none.error(), folder) == "certificates: must have at least one item\n");
 }
 
 TEST_CASE("tls context: a client's options") {
   const mixed_folder folder;
-  CHECK(make_tls_client({}, today()).has_value());
+  CHECK(make_tls_client({}, read_wall_clock()).has_value());
   tls_client_options options;
   options.ca_file = folder.authority_file();
-  CHECK(make_tls_client(options, today()).has_value());
+  CHECK(make_tls_client(options, read_wall_clock()).has_value());
   options.ca_file = folder.file("none.pem");
   options.cert_file = folder.certificate_file("good");
-  const auto made = make_tls_client(options, today());
+  const auto made = make_tls_client(options, read_wall_clock());
   REQUIRE_FALSE(made.has_value());
   CHECK(said(made.error(), folder) ==
         "key_file: is missing; a certificate and its key are named together\n"
@@ -203,7 +203,7 @@ TEST_CASE("tls context: mistakes of several certificates are told at once, each 
   tls_server_options options = folder.good_server();
   options.certificates.push_back({{}, folder.certificate_file("old"), folder.key_file("old")});
   options.certificates.push_back({{}, folder.certificate_file("good"), folder.file("none.key")});
-  const auto made = make_tls_server(options, today());
+  const auto made = make_tls_server(options, read_wall_clock());
   REQUIRE_FALSE(made.has_value());
   REQUIRE(made.error().size() == 2);
   CHECK(made.error()[0].field == "certificates[1].cert_file");
@@ -228,7 +228,7 @@ TEST_CASE("tls context: a key that is too weak is refused, wherever it stands") 
   for (const bool first : {true, false}) {
     tls_server_options options;
     options.certificates = first ? std::vector{bad, good} : std::vector{good, bad};
-    const auto made = make_tls_server(options, today());
+    const auto made = make_tls_server(options, read_wall_clock());
     REQUIRE_FALSE(made.has_value());
     CHECK(made.error()[0].field == (first ? "certificates[0].cert_file" : "certificates[1].cert_file"));
     CHECK(made.error()[0].what.find("weak.pem: cannot be used: ee key too small") != std::string::npos);
@@ -239,14 +239,14 @@ TEST_CASE("tls context: knows its certificates, and the names that they are for"
   const mixed_folder folder;
   tls_server_options options = folder.good_server();
   options.certificates.push_back({{"*.own.test"}, folder.certificate_file("good"), folder.key_file("good")});
-  const auto made = make_tls_server(options, today());
+  const auto made = make_tls_server(options, read_wall_clock());
   REQUIRE(made.has_value());
   CHECK(made->is_server());
   REQUIRE(made->certificates().size() == 2);
   CHECK(made->certificates()[0].file == folder.certificate_file("good"));
   CHECK(made->certificates()[0].names == std::vector<std::string>{"good.test", "www.good.test"});
   CHECK(made->certificates()[1].names == std::vector<std::string>{"*.own.test"});
-  const duration left = made->certificates()[0].not_after - today();
+  const duration left = made->certificates()[0].not_after - read_wall_clock();
   CHECK(left > 3500s);
   CHECK(left < 3700s);
 }
@@ -274,7 +274,7 @@ TEST_CASE("tls context: tells when a file that it was made of is another one") {
     tls_server_options options = folder.good_server();
     options.clients = client_auth::optional;
     options.client_ca_file = folder.authority_file();
-    const auto made = make_tls_server(options, today());
+    const auto made = make_tls_server(options, read_wall_clock());
     REQUIRE(made.has_value());
     row.change(folder);
     CHECK(made->have_files_changed() == row.expected);

@@ -27,12 +27,6 @@ using support::tls_peer;
 
 inline constexpr std::size_t whole = 1'000'000;
 
-inline wall_time today() {
-  loop_clock clock;
-  clock.read();
-  return clock.wall;
-}
-
 /// All that can be read now: the text, and behind it what ended it.
 inline std::string read_all(socket& from) {
   std::string text;
@@ -70,14 +64,14 @@ inline const stocked_folder& folder() {
 
 inline tls_context server_context(tls_server_options options = {}) {
   if (options.certificates.empty()) options.certificates.push_back(folder().of("server"));
-  auto made = make_tls_server(options, today());
+  auto made = make_tls_server(options, read_wall_clock());
   REQUIRE(made.has_value());
   return *std::move(made);
 }
 
 inline tls_context client_context(tls_client_options options = {}) {
   if (options.ca_file.empty()) options.ca_file = folder().authority_file();
-  auto made = make_tls_client(options, today());
+  auto made = make_tls_client(options, read_wall_clock());
   REQUIRE(made.has_value());
   return *std::move(made);
 }

@@ -272,25 +272,5 @@ TEST_CASE(
   CHECK(p.ask(lost).aborted);
 }
 
-TEST_CASE("query values: escapes are undone, and broken ones refused") {
-  struct value_case {
-    std::string_view text;
-    std::optional<std::string_view> expected;
-  };
-  const value_case cases[] = {
-      {"", ""},     {"abc", "abc"}, {"a+b", "a b"},   {"a%20b", "a b"},
-      {"%41", "A"}, {"%2b", "+"},   {"%2B%2b", "++"}, {"%00", std::string_view("\0", 1)},
-      {"%%41", {}}, {"%", {}},      {"%4", {}},       {"a%4", {}},
-      {"%4g", {}},  {"%g4", {}},    {"% 1", {}},      {"%-1", {}},
-      {"100%", {}}, {"%4%31", {}},
-  };
-  for (const value_case& row : cases) {
-    CAPTURE(row.text);
-    const std::optional<std::string> seen = decode_query_value(row.text);
-    CHECK(seen.has_value() == row.expected.has_value());
-    if (seen && row.expected) CHECK(*seen == *row.expected);
-  }
-}
-
 }  // namespace
 }  // namespace cellroute::proxy

@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "cellroute/table/key_table.hpp"
+#include "cellroute/table/row_pairs.hpp"
+#include "cellroute/table/table_rows.hpp"
 #include "tests/support/resealed.hpp"
 #include "tests/support/stored.hpp"
 
@@ -301,6 +303,36 @@ TEST_CASE("key table: merged: a key that a stranger wrote into a second bucket d
   CHECK(merged->size() == 1'198);
   CHECK_FALSE(merged->find(twice).has_value());
   CHECK(merged->find("more-7") == std::optional<std::uint16_t>(0));
+}
+
+TEST_CASE("row pairs: a key that a stranger wrote twice does not hide that another one is gone") {
+  const file good = good_file();
+  const neighbours at = find_neighbours(good);
+  REQUIRE(good[at.tag] != good[at.tag + 1]);
+  const auto key_at = [&](std::size_t start) {
+    std::string key(at.key_size, ' ');
+    std::memcpy(key.data(), good.data() + start, key.size());
+    return key;
+  };
+  file bytes = good;
+  std::memcpy(bytes.data() + at.second_key, good.data() + at.first_key, at.key_size);
+  const auto stranger = key_table::open(resealed(std::move(bytes)));
+  REQUIRE(stranger);
+  const auto own = key_table::open(good);
+  REQUIRE(own);
+  const table_rows all = rows_of(*own);
+  for (const std::uint64_t seed : {1u, 2u}) {  // laid out alike, and not
+    CAPTURE(seed);
+    const auto from = key_table::build(all.rows, seed, all.names);
+    REQUIRE(from);
+    CHECK(from->size() == stranger->size());
+    std::vector<std::string> gone;
+    using outcome = std::optional<std::uint16_t>;
+    for_each_row_pair(*from, *stranger, [&gone](std::string_view key, outcome, outcome after) {
+      if (!after) gone.emplace_back(key);
+    });
+    CHECK((gone == std::vector<std::string>{key_at(at.second_key)}));
+  }
 }
 
 TEST_CASE("key table: open: a table of many blocks is checked in each of them, whatever its directory says") {

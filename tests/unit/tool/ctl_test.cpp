@@ -199,6 +199,14 @@ const ctl_case ctl_cases[] = {
      "k -> placement a, cell c (default)\nit has no row of its own\nVERSION  AT  BY  FROM  TO\n3        t   me  b     "
      "-\n",
      ""},
+    {"a key whose past the store keeps back",
+     of_verb(ctl_verb::where, [](ctl_request& r) { r.key = "k"; }),
+     {{200, R"({"key":"k","placement":"a","resolved":{"placement":"a","cell":"c","reason":"tier"}})"},
+      {503, R"({"title":"store","detail":"it cannot be read"})"}},
+     {"GET /v1/keys/k", "GET /v1/keys/k/history?limit=20"},
+     0,
+     "k -> placement a, cell c (tier)\n",
+     "where it led before cannot be told: refused (503): it cannot be read\n"},
 };
 
 TEST_CASE("ctl: what each verb asks, tells, and ends with") {
