@@ -20,6 +20,7 @@
 
 #include "adapters/sync/content_intake.hpp"
 #include "adapters/sync/push_session.hpp"
+#include "cellroute/base/hash.hpp"
 #include "tests/support/full_size.hpp"
 #include "tests/support/sanitizer.hpp"
 
@@ -37,9 +38,9 @@ struct bounds {
 
 /// Each disturbance more is ten times the states: scripts/soak looks further than every run of the tests.
 std::vector<bounds> looked_at() {
-  if (support::is_full_size()) return {{1, 7, 7}, {2, 6, 2}, {2, 5, 3}, {2, 4, 4}};
-  if (CELLROUTE_SANITIZER != 0) return {{1, 4, 4}, {2, 3, 1}};
-  return {{1, 6, 6}, {2, 6, 1}, {2, 4, 2}};
+  if (support::is_full_size()) return {{1, 6, 6}, {2, 6, 2}, {2, 5, 3}};
+  if (CELLROUTE_SANITIZER != 0) return {{1, 4, 4}, {2, 4, 1}};
+  return {{1, 5, 5}, {2, 6, 1}, {2, 4, 2}};
 }
 
 wire::content_id content_of(std::uint64_t version) {
@@ -298,7 +299,7 @@ std::string words_of(const std::vector<choice>& path) {
 
 struct exploration {
   std::size_t routers = 1;
-  std::unordered_set<std::string> seen{};
+  std::unordered_set<std::uint64_t> seen{};  ///< their hashes: of ten million states two are one by 1 in 400,000
   std::vector<choice> path{};
 
   [[nodiscard]] static std::vector<choice> next_of(const small_world& here, int messages_left, int faults_left,
@@ -324,7 +325,7 @@ struct exploration {
     small_world here(routers, path);
     REQUIRE_MESSAGE(here.broken().empty(), here.broken() << ": " << words_of(path));
     const std::string left = std::to_string(messages_left) + "/" + std::to_string(faults_left) + std::to_string(from);
-    if (!seen.insert(here.signature() + left).second) return;
+    if (!seen.insert(text_hasher(0)(here.signature() + left)).second) return;
     for (const choice& c : next_of(here, messages_left, faults_left, from)) {
       const bool is_publish = c.what == choice::kind::publish;
       path.push_back(c);
