@@ -76,17 +76,23 @@ void reactor::spawn(root_task work) {
 
 void reactor::spawn(task<void> work) { spawn(run_as_root(std::move(work))); }
 
-int reactor::add(int descriptor, registered& owner) {
+int reactor::add(int descriptor, registered& owner, bool with_room) {
   const std::size_t block = static_cast<std::size_t>(descriptor) / slots_a_block;
   while (slots_.size() <= block) slots_.push_back(std::make_unique<std::array<slot, slots_a_block>>());
   slot& s = slot_of(descriptor);
   ++s.life;
-  epoll_event event{};
-  event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-  event.data.u64 = event_key(descriptor, s.life);
-  if (epoll_ctl(epoll_, EPOLL_CTL_ADD, descriptor, &event) != 0) return errno;
+  if (const int error = control(EPOLL_CTL_ADD, descriptor, with_room); error != 0) return error;
   s.owner = &owner;
   return 0;
+}
+
+int reactor::watch_room(int descriptor) { return control(EPOLL_CTL_MOD, descriptor, true); }
+
+int reactor::control(int operation, int descriptor, bool with_room) {
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLRDHUP | EPOLLET | (with_room ? EPOLLOUT : 0u);
+  event.data.u64 = event_key(descriptor, slot_of(descriptor).life);
+  return epoll_ctl(epoll_, operation, descriptor, &event) != 0 ? errno : 0;
 }
 
 void reactor::remove(int descriptor) {

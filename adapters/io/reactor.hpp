@@ -126,7 +126,12 @@ class reactor {
   void remove_tick_listener(tick_listener& listener) { std::erase(tick_listeners_, &listener); }
 
   /// Puts a descriptor into the set, edge-triggered, for its whole life. Returns errno, or 0.
-  [[nodiscard]] int add(int descriptor, registered& owner);
+  ///
+  /// Of room for writing its owner hears only if asked for here, or from `watch_room` on: a socket that has just been
+  /// accepted has room, and most never fill it.
+  [[nodiscard]] int add(int descriptor, registered& owner, bool with_room = false);
+  /// The same descriptor, with room; also of room that is there already. Returns errno, or 0.
+  [[nodiscard]] int watch_room(int descriptor);
   /// Forgets a descriptor; to be called before it is closed. Events already fetched for it are not delivered.
   void remove(int descriptor);
 
@@ -161,6 +166,7 @@ class reactor {
     return (*slots_[index / slots_a_block])[index % slots_a_block];
   }
 
+  [[nodiscard]] int control(int operation, int descriptor, bool with_room);
   void wait_for_events();
   void drain_events();
   void queue_turn(std::coroutine_handle<> waiting);

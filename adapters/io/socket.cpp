@@ -9,6 +9,7 @@
 
 #include <cassert>
 #include <cerrno>
+#include <utility>
 
 #include "adapters/io/tls_session.hpp"
 
@@ -25,8 +26,9 @@ void set_no_delay(int descriptor) {
 int socket::open(int descriptor, bool connecting) {
   descriptor_ = descriptor;
   readable_ = writable_ = !connecting;  // not known: the first try finds out
+  hears_of_room_ = connecting;
   peer_closed_ = broken_ = cancelled_ = read_cancelled_ = end_waits_ = false;
-  const int error = reactor_->add(descriptor, *this);
+  const int error = reactor_->add(descriptor, *this, connecting);
   if (error != 0) {
     ::close(descriptor);
     descriptor_ = -1;
@@ -84,6 +86,13 @@ io_result socket::read_plain(std::span<char> into) {
   }
 }
 
+/// The kernel takes no more for now. Most connections never come here.
+io_result socket::note_full() {
+  writable_ = false;
+  if (!std::exchange(hears_of_room_, true) && reactor_->watch_room(descriptor_) != 0) return {io_status::reset, 0};
+  return {io_status::would_block, 0};
+}
+
 io_result socket::write_plain(std::span<const char> bytes, bool more_follows) {
   if (!writable_) return {io_status::would_block, 0};
   for (;;) {
@@ -91,8 +100,7 @@ io_result socket::write_plain(std::span<const char> bytes, bool more_follows) {
     if (sent >= 0) return {io_status::ok, static_cast<std::size_t>(sent)};
     if (errno == EINTR) continue;
     if (errno == EAGAIN || errno == EWOULDBLOCK) {
-      writable_ = false;
-      return {io_status::would_block, 0};
+      return note_full();
     }
     return {io_status::reset, 0};
   }
@@ -145,8 +153,7 @@ io_result socket::try_write(pipe& from, bool more_follows) {
     }
     if (sent < 0 && errno == EINTR) continue;
     if (sent < 0 && errno == EAGAIN) {
-      writable_ = false;
-      return {io_status::would_block, 0};
+      return note_full();
     }
     return {io_status::reset, 0};
   }

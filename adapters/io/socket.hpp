@@ -141,6 +141,7 @@ class socket final : public registered {
   friend tls_session;
   [[nodiscard]] io_result read_plain(std::span<char> into);
   [[nodiscard]] io_result write_plain(std::span<const char> bytes, bool more_follows);
+  [[nodiscard]] io_result note_full();
   [[nodiscard]] bool can_read() const { return tls_ == nullptr ? readable_ : can_read_secure(); }
   [[nodiscard]] bool can_write() const { return tls_ == nullptr ? writable_ : can_write_secure(); }
   [[nodiscard]] bool can_read_secure() const;
@@ -168,6 +169,7 @@ class socket final : public registered {
   int descriptor_ = -1;
   bool readable_ = false;
   bool writable_ = false;
+  bool hears_of_room_ = false;  // the reactor tells when there is some again
   bool peer_closed_ = false;
   bool broken_ = false;
   bool cancelled_ = false;

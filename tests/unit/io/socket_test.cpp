@@ -6,9 +6,11 @@
 #include <netinet/tcp.h>
 
 #include <array>
+#include <atomic>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "tests/support/socket_pair.hpp"
@@ -381,21 +383,59 @@ TEST_CASE("reactor: runs posted work, delivers edges, and destroys what still wa
   CHECK(r.running_count() == 0);
 }
 
-TEST_CASE("reactor: a registration's events begin with what is there already") {
+TEST_CASE("reactor: a registration's events begin with what is there already; room is told where it was asked for") {
+  enum class asks : std::uint8_t { never, at_once, later };
+  for (const asks how : {asks::never, asks::at_once, asks::later}) {
+    CAPTURE(static_cast<int>(how));
+    reactor r;
+    std::array<int, 2> ends{};
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()) == 0);
+    CHECK(::send(ends[1], "x", 1, MSG_NOSIGNAL) == 1);
+    told_events owner;
+    owner.stops = &r;
+    REQUIRE(r.add(ends[0], owner, how == asks::at_once) == 0);
+    if (how == asks::later) REQUIRE(r.watch_room(ends[0]) == 0);
+    r.run();
+    REQUIRE(owner.events.size() == 1);
+    CHECK((owner.events[0] & EPOLLIN) != 0);
+    CHECK(((owner.events[0] & EPOLLOUT) != 0) == (how != asks::never));
+    r.remove(ends[0]);
+    ::close(ends[0]);
+    ::close(ends[1]);
+  }
+}
+
+TEST_CASE("socket: one that was filled hears of room, as often as it is filled") {
   reactor r;
-  std::array<int, 2> ends{};
-  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()) == 0);
-  CHECK(::send(ends[1], "x", 1, MSG_NOSIGNAL) == 1);
-  told_events owner;
-  owner.stops = &r;
-  REQUIRE(r.add(ends[0], owner) == 0);
+  socket_pair pair(r);
+  std::size_t sent_bytes = 0;
+  int heard = 0;
+  const auto fill_thrice = [&](socket& s) -> task<void> {
+    const std::string block(65'536, 'x');
+    while (heard < 3) {
+      const io_result wrote = s.try_write(block, false);
+      sent_bytes += wrote.size_bytes;
+      if (wrote.status == io_status::ok) continue;
+      if (co_await s.writable(r.now() + 5s) != io_status::ok) break;
+      ++heard;
+    }
+    r.stop();
+  };
+  r.spawn(fill_thrice(pair.ours));
+  std::size_t got_bytes = 0;
+  std::atomic<bool> is_over = false;
+  std::thread reader([&] {
+    while (!is_over) {
+      std::this_thread::sleep_for(5ms);
+      got_bytes += pair.peer_reads().size();
+    }
+  });
   r.run();
-  REQUIRE(owner.events.size() == 1);
-  CHECK((owner.events[0] & EPOLLIN) != 0);
-  CHECK((owner.events[0] & EPOLLOUT) != 0);
-  r.remove(ends[0]);
-  ::close(ends[0]);
-  ::close(ends[1]);
+  is_over = true;
+  reader.join();
+  got_bytes += pair.peer_reads().size();
+  CHECK(heard == 3);
+  CHECK(sent_bytes == got_bytes);
 }
 
 TEST_CASE("socket: opening a descriptor that is none fails with the system's word, and leaves it closed") {
