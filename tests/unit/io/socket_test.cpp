@@ -416,7 +416,8 @@ TEST_CASE("socket: one that was filled hears of room, as often as it is filled")
       const io_result wrote = s.try_write(block, false);
       sent_bytes += wrote.size_bytes;
       if (wrote.status == io_status::ok) continue;
-      if (co_await s.writable(r.now() + 5s) != io_status::ok) break;
+      const io_status waited = co_await s.writable(r.now() + 5s);
+      if (waited != io_status::ok) break;
       ++heard;
     }
     r.stop();
