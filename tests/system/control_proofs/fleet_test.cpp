@@ -58,7 +58,7 @@ TEST_CASE("fleet proof: the last of all routers acknowledges a small change with
 
 TEST_CASE("fleet proof: thousands of routers take little memory, and the API answers beside them") {
   const std::size_t asked_at = sized(400U, 4'000U);
-  const std::size_t all = sized(500U, 5'000U);
+  const std::size_t all = sized(500U, 10'000U);
   if (!has_descriptors(all + 200)) return skip("it needs more descriptors");
   control_process control(written_by_api());
   REQUIRE(tell(control, "PUT", "/v1/config", fleet_of(keys, 0, 1, 2)).status() / 100 == 2);
