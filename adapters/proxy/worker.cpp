@@ -30,6 +30,7 @@ worker::worker(published<active_configuration>& configurations, const name_table
 worker::~worker() {
   stop();
   join();
+  reactor_.destroy_spawned();  // where it was never started
   reactor_.remove_tick_listener(*this);
 }
 
