@@ -46,7 +46,7 @@ TEST_CASE("streaming: a large content up and one down at once, byte by byte, wit
   fake_cell cell([&](cell_connection& c) {
     const std::optional<message_head> head = c.read_head();
     if (!head || head->target() != "/large") {
-      if (head) c.answer("200 OK", "");
+      if (head) c.answer("200 OK", "", "Connection: close\r\n");  // else a POST might meet its end
       return;
     }
     c.send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(size_bytes) + "\r\n\r\n");
