@@ -13,6 +13,7 @@
 #include "adapters/process/json_writer.hpp"
 #include "adapters/process/listening.hpp"
 #include "adapters/process/process_usage.hpp"
+#include "adapters/wire/scalars.hpp"
 
 namespace cellroute::control {
 
@@ -39,20 +40,6 @@ log_level level_of(wire::log_level level) {
       return log_level::error;
   }
   return log_level::info;
-}
-
-std::string output_of(const wire::access_output& output) {
-  switch (output.sink) {
-    case wire::access_sink::standard_output:
-      return "stdout";
-    case wire::access_sink::standard_error:
-      return "stderr";
-    case wire::access_sink::off:
-      return "off";
-    case wire::access_sink::file:
-      return output.file;
-  }
-  return "stdout";
 }
 
 sync::hub_settings hub_settings_of(const push_settings& push, std::uint64_t salt) {
@@ -146,15 +133,11 @@ expected<void, start_error> control_plane::start() {
 
 expected<void, start_error> control_plane::open_log() {
   process::log_settings log;
-  log.output = output_of(settings_.log.output);
+  log.output = to_string(settings_.log.output);
   log.level = level_of(settings_.log.level);
   log.now = &io::read_wall_clock;
   auto opened = process::log_writer::open(std::move(log));
-  if (!opened)
-    return failed(
-        fmt::format("cannot open the log {}; make it a file that can be written, or name another in "
-                    "log.access.output",
-                    to_string(opened.error())));
+  if (!opened) return failed(std::move(opened).error());
   log_ = *std::move(opened);
   return {};
 }

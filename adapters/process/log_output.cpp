@@ -21,18 +21,19 @@ int open_file(const std::string& path) {
 
 }  // namespace
 
-std::string to_string(const log_open_error& error) { return error.path + ": " + std::strerror(error.error_number); }
-
 bool is_writable(int descriptor, std::chrono::milliseconds wait) {
   pollfd entry{descriptor, POLLOUT, 0};
   return ::poll(&entry, 1, static_cast<int>(wait.count())) > 0;
 }
 
-expected<std::unique_ptr<log_output>, log_open_error> log_output::open(const std::string& name) {
+expected<std::unique_ptr<log_output>, std::string> log_output::open(const std::string& name) {
   int descriptor = name == "stdout" ? STDOUT_FILENO : STDERR_FILENO;
   const bool is_file = name != "stdout" && name != "stderr" && name != "off";
   if (is_file) descriptor = open_file(name);
-  if (descriptor < 0) return unexpected(log_open_error{name, errno});
+  if (descriptor < 0) {
+    return unexpected("cannot open the log " + name + ": " + std::strerror(errno) +
+                      "; make it a file that can be written, or name another in log.access.output");
+  }
   return std::make_unique<log_output>(passkey{}, name, descriptor, is_file);
 }
 

@@ -11,12 +11,6 @@
 
 namespace cellroute::process {
 
-struct log_open_error {
-  std::string path;
-  int error_number = 0;
-};
-[[nodiscard]] std::string to_string(const log_open_error& error);
-
 /// Whether a descriptor takes something now, or within `wait`.
 [[nodiscard]] bool is_writable(int descriptor, std::chrono::milliseconds wait);
 
@@ -28,8 +22,8 @@ class log_output {
 
  public:
   /// `stdout`, `stderr`, `off` or the path of a file, which is appended to and made if need be. With `off` no access
-  /// line is wanted; what else there is to say goes to stderr.
-  [[nodiscard]] static expected<std::unique_ptr<log_output>, log_open_error> open(const std::string& name);
+  /// line is wanted; what else there is to say goes to stderr. Errors: why it cannot be opened, and what to do.
+  [[nodiscard]] static expected<std::unique_ptr<log_output>, std::string> open(const std::string& name);
 
   log_output(passkey, std::string name, int descriptor, bool is_ours);
   log_output(const log_output&) = delete;

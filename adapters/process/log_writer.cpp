@@ -65,10 +65,10 @@ void append_event_line(std::string& out, const event_record& event) {
   out += '\n';
 }
 
-expected<std::unique_ptr<log_writer>, log_open_error> log_writer::open(log_settings settings) {
+expected<std::unique_ptr<log_writer>, std::string> log_writer::open(log_settings settings) {
   assert(settings.now != nullptr);
   auto output = log_output::open(settings.output);
-  if (!output) return unexpected(output.error());
+  if (!output) return unexpected(std::move(output).error());
   return std::make_unique<log_writer>(passkey{}, std::move(settings), *std::move(output));
 }
 

@@ -86,7 +86,7 @@ struct log_counts {
 /// Threads: all members may be called by any thread.
 class log_writer {
  public:
-  [[nodiscard]] static expected<std::unique_ptr<log_writer>, log_open_error> open(log_settings settings);
+  [[nodiscard]] static expected<std::unique_ptr<log_writer>, std::string> open(log_settings settings);
 
   /// Writes what the rings hold, then stops; gives up on a reader that does not read after `stop_timeout`.
   ~log_writer();

@@ -1,11 +1,9 @@
 #include "adapters/proxy/router.hpp"
 
-#include <fmt/format.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstring>
 #include <thread>
 #include <utility>
 
@@ -15,6 +13,7 @@
 #include "adapters/process/privileges.hpp"
 #include "adapters/process/process_usage.hpp"
 #include "adapters/proxy/metrics_page.hpp"
+#include "adapters/proxy/router_log.hpp"
 
 namespace cellroute::proxy {
 
@@ -24,56 +23,7 @@ namespace {
 
 constexpr duration first_names_timeout = 5s;  // how long a start waits for the names of endpoints
 
-/// The address to listen on; an empty host is every address of both families.
-std::optional<io::socket_address> listen_address(const wire::socket_address& address) {
-  return io::parse_address(address.host.empty() ? "::" : address.host, address.port);
-}
-
-process::access_preset preset_of(wire::access_preset preset) {
-  switch (preset) {
-    case wire::access_preset::standard:
-      return process::access_preset::standard;
-    case wire::access_preset::m1:
-      return process::access_preset::m1;
-    case wire::access_preset::homebrew:
-      return process::access_preset::homebrew;
-    case wire::access_preset::spec:
-      return process::access_preset::spec;
-    case wire::access_preset::ecs:
-      return process::access_preset::ecs;
-    case wire::access_preset::otel:
-      return process::access_preset::otel;
-  }
-  return process::access_preset::standard;
-}
-
-start_error listen_failed(const io::socket_address& address, int error) {
-  return {process::listen_failure(address, error)};
-}
-
 }  // namespace
-
-process::log_level router::level_of(wire::log_level level) {
-  switch (level) {
-    case wire::log_level::debug:
-      return process::log_level::debug;
-    case wire::log_level::info:
-      return process::log_level::info;
-    case wire::log_level::warn:
-      return process::log_level::warn;
-    case wire::log_level::error:
-      return process::log_level::error;
-  }
-  return process::log_level::info;
-}
-
-process::access_layout router::layout_of(const wire::access_settings& access) {
-  return process::access_layout(preset_of(access.preset), access.fields);
-}
-
-http1::head_limits router::limits_of(const wire::http_settings& http) {
-  return {http.head_bytes_max, http.field_bytes_max, http.fields_max, http.target_bytes_max};
-}
 
 router::router(wire::configuration configuration, router_options options)
     : configuration_(std::move(configuration)),
@@ -81,6 +31,7 @@ router::router(wire::configuration configuration, router_options options)
       signals_(reactor_.context()),
       resolver_(reactor_.context(), name_table_, *this),
       table_memory_(options_.table_memory != nullptr ? *options_.table_memory : own_table_memory_),
+      listeners_(names_),
       drain_({configuration_.local.process.drain_unready_for, configuration_.local.process.drain_timeout}),
       started_at_(io::read_wall_clock()),
       applied_at_(started_at_) {
@@ -149,7 +100,7 @@ expected<void, start_error> router::start() {
   tell_of_health_checks(configuration_);
   tell_quarantined();
   keep_table(configuration_, was_kept);
-  for (const listener_slot& slot : slots_) announce(slot);
+  for (const router_listeners::entry& l : listeners_.entries()) announce(l);
   for (const std::string& name : options_.unused_variables) {
     event(process::log_level::warn, "variable_unused", "a variable of the environment is set and has no effect yet",
           {{"variable", std::string_view(name)}});
@@ -160,27 +111,6 @@ expected<void, start_error> router::start() {
   return {};
 }
 
-std::string router::output_of(const wire::configuration& configuration) {
-  const wire::access_output& output = configuration.local.log.access.output;
-  switch (output.sink) {
-    case wire::access_sink::standard_output:
-      return "stdout";
-    case wire::access_sink::standard_error:
-      return "stderr";
-    case wire::access_sink::off:
-      return "off";
-    case wire::access_sink::file:
-      return wire::path_from_file(configuration, output.file);
-  }
-  return "stdout";
-}
-
-start_error router::log_failed(const process::log_open_error& error) {
-  return {
-      fmt::format("cannot open the log {}; make it a file that can be written, or name another in log.access.output",
-                  to_string(error))};
-}
-
 expected<void, start_error> router::open_log() {
   process::log_settings settings;
   settings.output = output_of(configuration_);
@@ -188,7 +118,7 @@ expected<void, start_error> router::open_log() {
   settings.level = level_of(configuration_.local.log.level);
   settings.now = &io::read_wall_clock;
   auto opened = process::log_writer::open(std::move(settings));
-  if (!opened) return unexpected(log_failed(opened.error()));
+  if (!opened) return unexpected(start_error{std::move(opened).error()});
   log_ = *std::move(opened);
   return {};
 }
@@ -252,7 +182,7 @@ expected<void, start_error> router::compile_table() {
     for (const wire::diagnostic& d : compiled.error()) lines += "\n" + to_string(d);
     return unexpected(start_error{"the routing keys make no table:" + lines});
   }
-  for (const wire::listener_settings& l : configuration_.local.listeners) add_slot(l);
+  for (const wire::listener_settings& l : configuration_.local.listeners) listeners_.add(l);
   configurations_.emplace(
       snapshot<active_configuration>{1, {*std::move(compiled), request_settings_of(configuration_)}});
   table_memory_.trim();
@@ -278,68 +208,24 @@ expected<void, start_error> router::open_listeners() {
     workers_.push_back(std::make_unique<worker>(*configurations_, name_table_, names_, limits_of(local.http), seeds()));
     log_->add_ring(workers_.back()->ring());
   }
-  for (std::size_t i = 0; i < slots_.size(); ++i) {
-    const auto opened = open_slot(i);
-    if (!opened) return unexpected(opened.error());
-    const edge::listener_options options = listener_options_of(i, local);
-    for (std::size_t w = 0; w < workers_.size(); ++w) {
-      const int error = workers_[w]->add_listener(options, opened->descriptors[w], *slots_[i].count, slots_[i].label);
-      if (error != 0) return unexpected(listen_failed(slots_[i].address, error));
+  for (std::size_t place = 0; place < listeners_.entries().size(); ++place) {
+    const auto opened = listeners_.open(place, workers_.size());
+    if (!opened) return unexpected(start_error{opened.error()});
+    if (const auto given = listeners_.give_first(*opened, local, workers_); !given) {
+      return unexpected(start_error{given.error()});
     }
   }
   return {};
 }
 
-void router::add_slot(const wire::listener_settings& l) {
-  listener_slot slot;
-  slot.name = l.name;
-  slot.wished = l.address;
-  slot.label = names_.intern(label_kind::listener, l.name);
-  slot.trusted_proxies = l.trusted_proxies;
-  slot.count = std::make_unique<edge::connection_count>();
-  slot.accepts = std::make_unique<edge::accept_limit>(l.limits.accept_rate, l.limits.accept_burst);
-  slots_.push_back(std::move(slot));
-}
-
-expected<router::opened_listener, start_error> router::open_slot(std::size_t index) {
-  listener_slot& slot = slots_[index];
-  std::optional<io::socket_address> address = listen_address(slot.wished);
-  if (!address) {
-    return unexpected(start_error{fmt::format("listener {}: {} is no address", slot.name, slot.wished.host)});
-  }
-  auto descriptors = process::listen_on(*address, slot.wished.host.empty(), workers_.size());
-  if (!descriptors) return unexpected(start_error{descriptors.error()});
-  slot.address = *address;
-  return opened_listener{index, *std::move(descriptors)};
-}
-
-void router::announce(const listener_slot& slot) {
+void router::announce(const router_listeners::entry& listener) {
   event(process::log_level::info, "listening", "requests are taken",
-        {{"listener", std::string_view(slot.name)}, {"address", io::to_string(slot.address)}});
+        {{"listener", std::string_view(listener.name)}, {"address", io::to_string(listener.address)}});
 }
 
-std::vector<io::socket_address> router::addresses() const {
-  std::vector<io::socket_address> found;
-  for (const listener_slot& slot : slots_) {
-    if (slot.is_open) found.push_back(slot.address);
-  }
-  return found;
-}
-
-edge::listener_options router::listener_options_of(std::size_t index, const wire::settings& local) {
-  const listener_slot& slot = slots_[index];
-  const wire::listener_settings& l = *std::ranges::find(local.listeners, slot.name, &wire::listener_settings::name);
-  edge::listener_options options;
-  options.index = static_cast<std::uint16_t>(index);
-  options.address = slot.address;
-  options.half_close = l.half_close;
-  options.connections_max = l.limits.connections_max;
-  options.accepts = slot.accepts.get();
-  options.room = &room_;
-  options.limits = limits_of(local.http);
-  options.header_timeout = local.http.header_timeout;
-  options.keep_alive_timeout = local.http.keep_alive_timeout;
-  return options;
+void router::tell_closed(std::string_view listener, const io::socket_address& address) {
+  event(process::log_level::info, "listener_closed", "it takes no new connection; what runs there may finish",
+        {{"listener", listener}, {"address", io::to_string(address)}});
 }
 
 expected<router::opened_admin, start_error> router::open_admin_socket(const wire::socket_address& wished) {
@@ -359,7 +245,7 @@ expected<void, start_error> router::open_admin() {
                  admin_options{configuration_.local.metrics.path, options_.version, options_.commit});
   admin_port_.emplace(reactor_, *admin_);
   if (const int error = admin_port_->serve(opened->descriptor, opened->address, duration::zero()); error != 0) {
-    return unexpected(listen_failed(opened->address, error));
+    return unexpected(start_error{process::listen_failure(opened->address, error)});
   }
   admin_is_private_ = wire::is_loopback(wished);
   return {};
@@ -391,13 +277,14 @@ expected<void, start_error> router::drop_privileges() {
 void router::share_descriptors() {
   const process::process_usage usage = process::read_process_usage();
   if (!usage.max_fds || !usage.open_fds) return;
-  room_.open_max = process::descriptors_for_clients(*usage.max_fds, *usage.open_fds);
+  const std::uint64_t open_max = process::descriptors_for_clients(*usage.max_fds, *usage.open_fds);
+  listeners_.room().open_max = open_max;
   std::uint64_t wanted = 0;
   for (const wire::listener_settings& l : configuration_.local.listeners) wanted += l.limits.connections_max;
-  if (wanted <= room_.open_max) return;
+  if (wanted <= open_max) return;
   event(process::log_level::warn, "descriptors_too_few",
         "the limit of descriptors allows fewer connections than max_connections: raise it (ulimit -n, LimitNOFILE)",
-        {{"descriptors", *usage.max_fds}, {"connections", room_.open_max}, {"max_connections", wanted}});
+        {{"descriptors", *usage.max_fds}, {"connections", open_max}, {"max_connections", wanted}});
 }
 
 void router::run() { reactor_.run(); }

@@ -11,7 +11,6 @@
 #include <utility>
 #include <vector>
 
-#include "adapters/edge/listener.hpp"
 #include "adapters/io/huge_pages.hpp"
 #include "adapters/process/drain.hpp"
 #include "adapters/process/log_writer.hpp"
@@ -22,6 +21,7 @@
 #include "adapters/proxy/metrics_page.hpp"
 #include "adapters/proxy/name_table.hpp"
 #include "adapters/proxy/pushed_contents.hpp"
+#include "adapters/proxy/router_listeners.hpp"
 #include "adapters/proxy/table_keeper.hpp"
 #include "adapters/proxy/worker.hpp"
 #include "adapters/wire/config_file.hpp"
@@ -76,17 +76,11 @@ class router final : private admin_source,
   std::size_t collect_tables() { return configurations_->collect(); }
 
   /// Where listeners listen, in configured order; for port 0.
-  [[nodiscard]] std::vector<io::socket_address> addresses() const;
+  [[nodiscard]] std::vector<io::socket_address> addresses() const { return listeners_.addresses(); }
   [[nodiscard]] const io::socket_address& admin_address() const { return admin_port_->address(); }
   [[nodiscard]] std::string metrics() const override;
 
  private:
-  [[nodiscard]] static process::log_level level_of(wire::log_level level);
-  [[nodiscard]] static process::access_layout layout_of(const wire::access_settings& access);
-  [[nodiscard]] static std::string output_of(const wire::configuration& configuration);
-  [[nodiscard]] static start_error log_failed(const process::log_open_error& error);
-  [[nodiscard]] static http1::head_limits limits_of(const wire::http_settings& http);
-
   [[nodiscard]] readiness ready() const override;
   [[nodiscard]] std::string_view config_origin() const override { return to_string(origin_); }
   [[nodiscard]] std::string config_file() const override { return configuration_.file; }
@@ -135,41 +129,15 @@ class router final : private admin_source,
   void keep_table(const wire::configuration& c, bool was_kept);
   [[nodiscard]] expected<void, start_error> open_listeners();
   [[nodiscard]] expected<void, start_error> open_admin();
-  /// Once all is open that only root may open.
   /// Whom `process.privileges` names, if it is there.
   [[nodiscard]] expected<std::optional<process::identity>, start_error> later_identity() const;
+  /// Once all is open that only root may open.
   [[nodiscard]] expected<void, start_error> drop_privileges();
   /// Once all is open that stays open: what is left of the descriptors is for connections.
   void share_descriptors();
   void resolve_names();
   /// Names of endpoints, without those that are addresses.
   [[nodiscard]] std::set<std::string> host_names(const table_spec& spec) const;
-  /// One listener of all workers. One that was closed keeps its place, since connections know it by its index.
-  struct listener_slot {
-    std::string name;
-    wire::socket_address wished;  ///< as configured
-    io::socket_address address;   ///< as it listens
-    label_id label = 0;
-    std::vector<wire::network_prefix> trusted_proxies;
-    std::unique_ptr<edge::connection_count> count;
-    std::unique_ptr<edge::accept_limit> accepts;
-    bool is_open = true;
-
-    /// Whether this is the listener that is meant: one with another address is another one.
-    [[nodiscard]] bool is_for(const wire::listener_settings& l) const {
-      return is_open && name == l.name && wished == l.address;
-    }
-  };
-  /// A listener that the workers are to take.
-  struct opened_listener {
-    std::size_t slot = 0;
-    std::vector<int> descriptors;  ///< one a worker
-  };
-  void add_slot(const wire::listener_settings& l);
-  [[nodiscard]] expected<opened_listener, start_error> open_slot(std::size_t index);
-  /// Opens what `local` has and is not open; on failure nothing is left open.
-  [[nodiscard]] expected<std::vector<opened_listener>, start_error> open_new_listeners(const wire::settings& local);
-  void drop_new_listeners(const std::vector<opened_listener>& opened);
   struct opened_admin {
     io::socket_address address;
     int descriptor = -1;
@@ -178,16 +146,15 @@ class router final : private admin_source,
   void move_admin(const opened_admin& opened, const wire::settings& local);
   /// What a configuration needs that is not open yet; what is empty stays as it is.
   struct new_parts {
-    std::vector<opened_listener> listeners;
+    std::vector<router_listeners::opened> listeners;
     std::optional<opened_admin> admin;
     std::unique_ptr<process::log_output> log;
   };
   /// On failure nothing is left open.
   [[nodiscard]] expected<new_parts, start_error> open_new_parts(const wire::configuration& wanted);
   void drop_new_parts(const new_parts& parts);
-  void close_old_listeners(const wire::settings& local);
-  void announce(const listener_slot& slot);
-  [[nodiscard]] edge::listener_options listener_options_of(std::size_t index, const wire::settings& local);
+  void announce(const router_listeners::entry& listener);
+  void tell_closed(std::string_view listener, const io::socket_address& address);
   void sample_rate(time_point now);
   [[nodiscard]] bool has_gateway_names() const;
   void wait_for_signal();
@@ -209,8 +176,7 @@ class router final : private admin_source,
   io::huge_page_resource own_table_memory_;
   io::huge_page_resource& table_memory_;
   mutable std::optional<published<active_configuration>> configurations_;  // whoever reads it takes part
-  std::vector<listener_slot> slots_;                                       // by index
-  edge::connection_room room_;
+  router_listeners listeners_;
   std::vector<std::unique_ptr<worker>> workers_;
   std::unique_ptr<process::log_writer> log_;
   std::optional<admin_pages> admin_;

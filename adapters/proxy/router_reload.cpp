@@ -9,6 +9,7 @@
 #include "adapters/io/address.hpp"
 #include "adapters/io/clock.hpp"
 #include "adapters/proxy/router.hpp"
+#include "adapters/proxy/router_log.hpp"
 #include "adapters/wire/regex_compiler.hpp"
 
 namespace cellroute::proxy {
@@ -70,12 +71,7 @@ request_settings router::request_settings_of(const wire::configuration& configur
   made.sampling = configuration.local.log.access.sampling;
   made.logs_access = configuration.local.log.access.output.sink != wire::access_sink::off;
   made.key_header = configuration.key.header;
-  for (const listener_slot& slot : slots_) {
-    const auto& given = configuration.local.listeners;
-    const auto same = std::ranges::find(given, slot.name, &wire::listener_settings::name);
-    const bool is_given = slot.is_open && same != given.end();
-    made.listeners.push_back({slot.name, slot.label, is_given ? same->trusted_proxies : slot.trusted_proxies});
-  }
+  made.listeners = listeners_.facts(configuration.local.listeners);
   return made;
 }
 
@@ -194,14 +190,14 @@ void router::apply(loaded_configuration loaded) {
   }
   tell_of_health_checks(loaded.configuration);
   apply_local(local);
-  for (const opened_listener& l : opened->listeners) {
-    listener_slot& slot = slots_[l.slot];
-    for (std::size_t w = 0; w < workers_.size(); ++w) {
-      workers_[w]->open_listener(listener_options_of(l.slot, local), l.descriptors[w], *slot.count, slot.label);
-    }
-    announce(slot);
+  for (const router_listeners::opened& o : opened->listeners) {
+    listeners_.give(o, local, workers_);
+    announce(listeners_.entries()[o.place]);
   }
-  close_old_listeners(local);
+  for (const std::size_t place : listeners_.close_unwanted(local, workers_)) {
+    const router_listeners::entry& closed = listeners_.entries()[place];
+    tell_closed(closed.name, closed.address);
+  }
   if (opened->admin) move_admin(*opened->admin, local);
   configuration_ = std::move(loaded.configuration);
   if (state_.load(std::memory_order_relaxed) == readiness::unconfigured && !configuration_.spec.placements.empty()) {
@@ -314,16 +310,7 @@ void router::apply_local(const wire::settings& local) {
   log_->set_level(level_of(local.log.level));
   admin_->set_metrics_path(local.metrics.path);
   drain_.set_policy({local.process.drain_unready_for, local.process.drain_timeout});
-  std::vector<std::optional<edge::listener_options>> options(slots_.size());
-  for (std::size_t i = 0; i < slots_.size(); ++i) {
-    listener_slot& slot = slots_[i];
-    const auto l = std::ranges::find_if(local.listeners, [&slot](const auto& each) { return slot.is_for(each); });
-    if (l == local.listeners.end()) continue;
-    slot.accepts->set(l->limits.accept_rate, l->limits.accept_burst);
-    slot.trusted_proxies = l->trusted_proxies;
-    options[i] = listener_options_of(i, local);
-  }
-  for (const auto& w : workers_) w->set_options(options, limits_of(local.http));
+  listeners_.set_options(local, workers_);
 }
 
 void router::apply_log(const wire::access_settings& access, std::unique_ptr<process::log_output> opened) {
@@ -341,14 +328,13 @@ void router::move_admin(const opened_admin& opened, const wire::settings& local)
   admin_is_private_ = wire::is_loopback(local.admin.address);
   event(process::log_level::info, "listening", "administration",
         {{"listener", "admin"}, {"address", io::to_string(opened.address)}});
-  event(process::log_level::info, "listener_closed", "it takes no new connection; what runs there may finish",
-        {{"listener", "admin"}, {"address", io::to_string(before)}});
+  tell_closed("admin", before);
 }
 
 expected<router::new_parts, start_error> router::open_new_parts(const wire::configuration& wanted) {
   new_parts parts;
-  auto listeners = open_new_listeners(wanted.local);
-  if (!listeners) return unexpected(listeners.error());
+  auto listeners = listeners_.open_missing(wanted.local.listeners, workers_.size());
+  if (!listeners) return unexpected(start_error{std::move(listeners).error()});
   parts.listeners = *std::move(listeners);
   if (wanted.local.admin.address != configuration_.local.admin.address) {
     auto admin = open_admin_socket(wanted.local.admin.address);
@@ -366,7 +352,7 @@ expected<router::new_parts, start_error> router::open_new_parts(const wire::conf
     auto log = process::log_output::open(output_of(wanted));
     if (!log) {
       drop_new_parts(parts);
-      return unexpected(log_failed(log.error()));
+      return unexpected(start_error{std::move(log).error()});
     }
     parts.log = *std::move(log);
   }
@@ -374,44 +360,8 @@ expected<router::new_parts, start_error> router::open_new_parts(const wire::conf
 }
 
 void router::drop_new_parts(const new_parts& parts) {
-  drop_new_listeners(parts.listeners);
+  listeners_.drop(parts.listeners);
   if (parts.admin) ::close(parts.admin->descriptor);
-}
-
-expected<std::vector<router::opened_listener>, start_error> router::open_new_listeners(const wire::settings& local) {
-  std::vector<opened_listener> opened;
-  for (const wire::listener_settings& l : local.listeners) {
-    const bool is_there = std::ranges::any_of(slots_, [&l](const listener_slot& slot) { return slot.is_for(l); });
-    if (is_there) continue;
-    add_slot(l);
-    auto one = open_slot(slots_.size() - 1);
-    if (!one) {
-      slots_.pop_back();
-      drop_new_listeners(opened);
-      return unexpected(one.error());
-    }
-    opened.push_back(*std::move(one));
-  }
-  return opened;
-}
-
-void router::drop_new_listeners(const std::vector<opened_listener>& opened) {
-  for (const opened_listener& l : opened) {
-    for (const int descriptor : l.descriptors) ::close(descriptor);
-  }
-  slots_.resize(slots_.size() - opened.size());  // they are the last ones
-}
-
-void router::close_old_listeners(const wire::settings& local) {
-  for (std::size_t i = 0; i < slots_.size(); ++i) {
-    listener_slot& slot = slots_[i];
-    const bool is_wanted = std::ranges::any_of(local.listeners, [&slot](const auto& l) { return slot.is_for(l); });
-    if (!slot.is_open || is_wanted) continue;
-    slot.is_open = false;
-    for (const auto& w : workers_) w->close_listener(i, local.process.drain_timeout);
-    event(process::log_level::info, "listener_closed", "it takes no new connection; what runs there may finish",
-          {{"listener", std::string_view(slot.name)}, {"address", io::to_string(slot.address)}});
-  }
 }
 
 void router::on_refused(const std::vector<std::string>& mistakes) {

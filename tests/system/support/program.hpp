@@ -59,7 +59,13 @@ class log_line {
   wire::node tree_;
 };
 
-/// A program, its output as lines, and its end: by its own id, on every path.
+[[nodiscard]] inline bool is_sanitizer_report(std::string_view line) {
+  const auto says = [line](std::string_view text) { return line.find(text) != std::string_view::npos; };
+  return says("runtime error: ") || (says("Sanitizer: ") && (says("ERROR: ") || says("WARNING: ")));
+}
+
+/// A program, its output as lines, and its end: by its own id, on every path. Nothing that a sanitizer has to say of it
+/// is missed: that fails the test, whatever the test looks at.
 class program {
  public:
   program(const std::vector<std::string>& command, const std::vector<std::string>& environment,
@@ -99,6 +105,9 @@ class program {
       (void)wait_exit();
     }
     reader_.join();
+    // Its exit code does not tell where the program's own, for a start that failed, is the same.
+    const auto said = std::ranges::find_if(lines_, is_sanitizer_report);
+    if (said != lines_.end()) FAIL_CHECK("a sanitizer found something:\n" << output());
   }
 
   [[nodiscard]] pid_t pid() const { return pid_; }

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -170,8 +171,7 @@ TEST_CASE("log writer: a file that cannot be opened is an error with its reason"
   for (const auto& [path, expected] : {std::pair{folder.file("absent/log"), ENOENT}, {folder.file(""), EISDIR}}) {
     const auto log = log_writer::open({.output = path, .now = fixed_now});
     REQUIRE_FALSE(log);
-    CHECK(log.error().error_number == expected);
-    CHECK(to_string(log.error()).starts_with(path + ": "));
+    CHECK(log.error().starts_with("cannot open the log " + path + ": " + std::strerror(expected) + "; "));
   }
 }
 
@@ -180,7 +180,7 @@ TEST_CASE("log writer: a pipe that nobody reads yet is an error, not a wait") {
   REQUIRE(::mkfifo(folder.file("fifo").c_str(), 0600) == 0);
   const auto log = log_writer::open({.output = folder.file("fifo"), .now = fixed_now});
   REQUIRE_FALSE(log);
-  CHECK(log.error().error_number == ENXIO);
+  CHECK(log.error().find(std::strerror(ENXIO)) != std::string::npos);
 }
 
 TEST_CASE("log writer: on a full disk lines are lost, counted, and that is said once") {
