@@ -126,7 +126,9 @@ expected<principal, denial> identify(const request& asked, const api_settings& s
   if (token->expires <= now) return unexpected(denial{401, "the token is over; ask for another"});
   const auto who = read_role(token->role);
   if (!who) return unexpected(denial{403, "the token's role is not known to this release"});
-  return principal{"token " + token->id, *who, token->placements, token->key_prefix};
+  // An id is unique, and a name tells a reader whose it is.
+  const std::string name = token->name.empty() ? token->id : token->id + " (" + token->name + ")";
+  return principal{"token " + name, *who, token->placements, token->key_prefix};
 }
 
 }  // namespace cellroute::control

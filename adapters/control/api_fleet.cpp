@@ -1,8 +1,11 @@
 #include <fmt/format.h>
 
+#include <memory>
+#include <mutex>
 #include <utility>
 
 #include "adapters/control/api_parts.hpp"
+#include "adapters/io/clock.hpp"
 
 // Routers, what happens, and how the control plane is. What is known of routers comes from whoever has their sessions.
 namespace cellroute::control {
@@ -22,6 +25,25 @@ answer command_router(call& c, std::string_view what) {
   if (!done) return problem_answer(done.error());
   return json_answer(202, "{\"accepted\":true}");
 }
+
+/// Ends when who watches may no more: his token was removed meanwhile, or is over.
+class guarded_stream final : public body_source {
+ public:
+  guarded_stream(const call& c, std::unique_ptr<body_source> of) : state_(c.state), of_(std::move(of)) {
+    asked_.headers = c.asked.headers;
+    asked_.peer = c.asked.peer;
+  }
+  bool next(std::string& piece) override {
+    if (!of_->next(piece)) return false;
+    const std::lock_guard lock(state_.tokens_lock);
+    return identify(asked_, state_.settings, state_.tokens, io::read_wall_clock()).has_value();
+  }
+
+ private:
+  api_state& state_;
+  request asked_;
+  std::unique_ptr<body_source> of_;
+};
 
 }  // namespace
 
@@ -91,6 +113,7 @@ answer watch_events(call& c) {
     refused.headers.emplace_back("Retry-After", "5");
     return refused;
   }
+  made.stream = std::make_unique<guarded_stream>(c, std::move(made.stream));
   made.headers.emplace_back("Content-Type", "text/event-stream");
   made.headers.emplace_back("Cache-Control", "no-store");
   return made;

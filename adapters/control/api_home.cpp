@@ -106,8 +106,21 @@ class api_home::purge_job final : public job {
 
 void api_home::on_tick(time_point now) {
   if (readiness_) readiness_->on_tick(now);
+  tell_readiness();
   if (memory_) memory_->on_tick(now);
   purge_history(now);
+}
+
+void api_home::tell_readiness() {
+  if (!readiness_ || why_not_ready() == told_) return;
+  told_ = why_not_ready();
+  if (told_.empty()) {
+    about_.log.event(io::read_wall_clock(), log_level::info, "store_usable", "changes are published again");
+  } else {
+    about_.log.event(io::read_wall_clock(), log_level::error, "store_unusable",
+                     "nothing can be published; what is published stays, and routers are served",
+                     {{"reason", std::string_view(told_)}});
+  }
 }
 
 void api_home::purge_history(time_point now) {

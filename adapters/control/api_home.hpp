@@ -66,6 +66,8 @@ class api_home final : private fleet_memory::listener {
 
   void on_fleet_not_kept(const std::string& why) override;
   [[nodiscard]] expected<void, std::string> open_memory();
+  /// Says it once when nothing can be published any more, and when that is over.
+  void tell_readiness();
   /// Lets old versions go, once an hour.
   void purge_history(time_point now);
 
@@ -81,6 +83,7 @@ class api_home final : private fleet_memory::listener {
   std::optional<readiness> readiness_;
   std::optional<work_thread> chores_;  // what the store takes long for
   time_point purge_at_ = time_point::min();
+  std::string told_;  // why nothing can be published, as it was said last
 };
 
 }  // namespace cellroute::control

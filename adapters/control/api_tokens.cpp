@@ -82,7 +82,7 @@ answer add_token(call& c) {
   if (token.name.size() > name_bytes_max || token.key_prefix.size() > key_size_max)
     mistakes.add({}, "", "a name has at most 200 bytes, a key_prefix at most 256");
   const bool is_bound = !token.placements.empty() || !token.key_prefix.empty();
-  if (who && is_bound && *who != role::publisher && *who != role::viewer)
+  if (who && is_bound && *who != role::publisher)
     mistakes.add({}, "role", "only a publisher can be bound to placements or to a key_prefix");
   if (!mistakes.found().empty()) return mistakes_answer(mistakes);
   const std::string secret = "cellroute_" + secret_digits<32>();

@@ -57,6 +57,26 @@ sync::hub_settings hub_settings_of(const push_settings& push, std::uint64_t salt
   return made;
 }
 
+std::string_view words_for(sync::hub_event_kind kind) {
+  switch (kind) {
+    case sync::hub_event_kind::joined:
+      return "a router is here";
+    case sync::hub_event_kind::left:
+      return "a router's session is over";
+    case sync::hub_event_kind::applied:
+      return "a router runs a content that it did not run before";
+    case sync::hub_event_kind::refused:
+      return "a router does not take what is published";
+    case sync::hub_event_kind::duplicate:
+      return "another process has come with a router's id; the newer one is kept";
+    case sync::hub_event_kind::corrupted:
+      return "a router makes another content of what it was sent; it is sent all of it again";
+    case sync::hub_event_kind::conflict:
+      return "a router runs another content under this version: another control plane gave it that";
+  }
+  return {};
+}
+
 std::string tls_path(std::size_t index) { return fmt::format("listeners[{}].tls", index); }
 
 unexpected<start_error> failed(std::string why) { return unexpected(start_error{{std::move(why)}}); }
@@ -121,10 +141,12 @@ expected<void, start_error> control_plane::start() {
     watched_->start();
   }
   for (const edge::listener& l : listeners_) {
+    const bool is_metrics = l.options().index != 0;
     event(log_level::info, "listening",
-          gate_->asks_for_token() ? "whoever has the token may connect"
-                                  : "only this machine may connect, without a token",
-          {{"listener", l.options().index == 0 ? "control" : "metrics"},
+          is_metrics                ? "whoever reaches it may read metrics"
+          : gate_->asks_for_token() ? "whoever has the token may connect"
+                                    : "only this machine may connect, without a token",
+          {{"listener", is_metrics ? "metrics" : "control"},
            {"address", io::to_string(l.options().address)},
            {"tls", static_cast<bool>(l.options().tls)}});
   }
@@ -238,20 +260,25 @@ void control_plane::on_hub_event(const sync::hub_event& said) {
   if (said.kind != sync::hub_event_kind::left) publisher_->look();
   const bool is_usual = said.kind == sync::hub_event_kind::applied;  // of thousands at each change
   const std::string name(to_string(said.kind));
+  const log_level level = is_bad ? log_level::warn : is_usual ? log_level::debug : log_level::info;
   const std::uint64_t version = said.content ? said.content->version : 0;
-  event(is_bad     ? log_level::warn
-        : is_usual ? log_level::debug
-                   : log_level::info,
-        "router_" + name, is_refused ? "a router does not take what is published" : "of a router",
-        {{"router", std::string_view(said.router_id)},
-         {"session", said.session},
-         {"version", version},
-         {"reason", std::string_view(said.why)}});
+  const std::string_view router = said.router_id;
+  if (said.content || !said.why.empty()) {
+    event(
+        level, "router_" + name, words_for(said.kind),
+        {{"router", router}, {"session", said.session}, {"version", version}, {"reason", std::string_view(said.why)}});
+  } else {  // it came or went
+    event(level, "router_" + name, words_for(said.kind), {{"router", router}, {"session", said.session}});
+  }
   std::string data;
   process::json_writer out(data);
   out.begin_object().field("router", said.router_id).field("session", said.session);
   out.field("version", version).field("reason", said.why).end_object();
   api_->events().add("router." + name, data);
+}
+
+bool control_plane::may_stay(const push_session_facts& session) {
+  return !session.token || gate_->still_opens(*session.token, door::routers, reactor_.clock().wall);
 }
 
 void control_plane::on_published(const published_content& what, duration made_ready_in) {
@@ -274,6 +301,10 @@ void control_plane::on_published(const published_content& what, duration made_re
 void control_plane::on_overtaken(const wire::content_id& id) {
   event(log_level::info, "config_overtaken", "a newer one came before routers were told of it",
         {{"version", id.version}});
+  std::string data;
+  process::json_writer out(data);
+  out.begin_object().field("epoch", id.epoch).field("version", id.version).end_object();
+  api_->events().add("config.overtaken", data);
 }
 
 void control_plane::on_taken(std::uint64_t rows_quarantined) {

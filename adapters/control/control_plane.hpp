@@ -64,6 +64,7 @@ class control_plane final : private push_observer,
   void on_session_opened(const push_session_facts& session) override;
   void on_session_ended(const push_session_facts& session, std::string_view why) override;
   void on_hub_event(const sync::hub_event& event) override;
+  [[nodiscard]] bool may_stay(const push_session_facts& session) override;
   void on_published(const published_content& what, duration made_ready_in) override;
   void on_overtaken(const wire::content_id& id) override;
   void on_taken(std::uint64_t rows_quarantined) override;

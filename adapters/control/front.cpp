@@ -51,7 +51,7 @@ io::task<void> front::connect(edge::exchange& x) {
     return answers_.send(x, front_problem(503, "busy", "no further session is taken now; come again later"),
                          "Retry-After: 5\r\n");
   }
-  return server_.serve(x, *accepted);
+  return server_.serve(x, *accepted, gate::token_of(x.request));
 }
 
 }  // namespace cellroute::control

@@ -18,6 +18,8 @@ namespace {
 constexpr std::size_t token_bytes_min = 16;
 constexpr std::size_t token_bytes_max = 4096;
 
+constexpr gate_refusal unknown_token{401, "unauthorized", "this token is not known here, or it is over"};
+
 std::string_view trimmed(std::string_view text) {
   constexpr std::string_view space = " \t\r\n";
   const std::size_t begin = text.find_first_not_of(space);
@@ -91,16 +93,28 @@ expected<gate, std::string> gate::open(const auth_settings& auth) {
 std::optional<gate_refusal> gate::why_not(const request_view& request, const edge::downstream_facts& facts, door to,
                                           wall_time now) const {
   if (has_field(request.fields, "authorization")) {
-    const auto token = bearer_token(request.fields);
-    const wire::digest given = token ? digest_of(*token) : wire::digest{};
-    if (token && token_ && CRYPTO_memcmp(given.data(), token_->data(), given.size()) == 0) return std::nullopt;
-    const auto who = token && book_ != nullptr ? book_->role_of(given, now) : std::nullopt;
-    if (!who) return gate_refusal{401, "unauthorized", "this token is not known here, or it is over"};
-    if (!is_for(to, *who)) return gate_refusal{403, "forbidden", "this token is for something else"};
-    return std::nullopt;
+    const auto token = token_of(request);
+    return token ? why_not_by_token(*token, to, now) : unknown_token;
   }
   auto why = why_not_here(request, facts);
   return why && facts.client != nullptr ? why_not_by_certificate(*facts.client, to) : why;
+}
+
+std::optional<wire::digest> gate::token_of(const request_view& request) {
+  const auto token = bearer_token(request.fields);
+  return token ? std::optional(digest_of(*token)) : std::nullopt;
+}
+
+bool gate::still_opens(const wire::digest& token, door to, wall_time now) const {
+  return !why_not_by_token(token, to, now);
+}
+
+std::optional<gate_refusal> gate::why_not_by_token(const wire::digest& token, door to, wall_time now) const {
+  if (token_ && CRYPTO_memcmp(token.data(), token_->data(), token.size()) == 0) return std::nullopt;
+  const auto who = book_ != nullptr ? book_->role_of(token, now) : std::nullopt;
+  if (!who) return unknown_token;
+  if (!is_for(to, *who)) return gate_refusal{403, "forbidden", "this token is for something else"};
+  return std::nullopt;
 }
 
 std::optional<role> gate::role_of(const io::tls_identity& client) const {

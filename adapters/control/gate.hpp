@@ -44,6 +44,10 @@ class gate {
 
   [[nodiscard]] std::optional<gate_refusal> why_not(const request_view& request, const edge::downstream_facts& facts,
                                                     door to, wall_time now) const;
+  /// The SHA-256 of the token that a request names; nothing where it names none.
+  [[nodiscard]] static std::optional<wire::digest> token_of(const request_view& request);
+  /// Whether a token that let somebody in still does.
+  [[nodiscard]] bool still_opens(const wire::digest& token, door to, wall_time now) const;
   /// What a certificate, which a listener believes, is for at the API; nothing: for nothing.
   [[nodiscard]] std::optional<role> role_of(const io::tls_identity& client) const;
   [[nodiscard]] bool asks_for_token() const { return token_.has_value(); }
@@ -52,6 +56,7 @@ class gate {
   void set_book(token_book& book) { book_ = &book; }
 
  private:
+  [[nodiscard]] std::optional<gate_refusal> why_not_by_token(const wire::digest& token, door to, wall_time now) const;
   [[nodiscard]] std::optional<gate_refusal> why_not_here(const request_view& request,
                                                          const edge::downstream_facts& facts) const;
   [[nodiscard]] std::optional<gate_refusal> why_not_by_certificate(const io::tls_identity& client, door to) const;

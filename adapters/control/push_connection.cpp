@@ -32,6 +32,12 @@ push_connection::push_connection(push_server& owner, edge::exchange& x, push_ses
 
 push_connection::~push_connection() { owner_.connections_.erase(facts_.number); }
 
+void push_connection::revoke() {
+  if (!revoked_.empty()) return;
+  revoked_ = "its token was removed, or is over";
+  wake();
+}
+
 io::task<void> push_connection::read_all() {
   edge::body_piece piece = x_.first_body();
   for (unsigned pieces = 1; piece.fault == edge::stream_fault::none; ++pieces) {
@@ -78,7 +84,9 @@ io::task<void> push_connection::write_all() {
       if (!is_awake) break;
       continue;
     }
-    if (auto next = hub.next_output(facts_.number, owner_.reactor_.now())) {
+    if (!revoked_.empty()) {
+      socket_.begin_close(websocket::close_code::policy_violation, revoked_);
+    } else if (auto next = hub.next_output(facts_.number, owner_.reactor_.now())) {
       const bool is_written = co_await write_next(*std::move(next));
       if (!is_written) break;
     } else if (hub.has_ended(facts_.number)) {

@@ -24,6 +24,10 @@ class push_connection {
   [[nodiscard]] io::task<void> run() { return io::join(read_all(), write_all()); }
   /// There may be something to send.
   void wake() { something_.wake(); }
+  /// What opened the session does so no more: it ends after what is being sent.
+  void revoke();
+  /// Empty: nobody did.
+  [[nodiscard]] std::string_view why_revoked() const { return revoked_; }
 
   [[nodiscard]] const push_session_facts& facts() const { return facts_; }
 
@@ -45,6 +49,7 @@ class push_connection {
   websocket::session socket_;
   wakeup something_;
   std::string out_;  ///< of what is written from here; empty between two messages
+  std::string_view revoked_;
   bool is_read_to_end_ = false;
 };
 

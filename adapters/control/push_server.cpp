@@ -11,6 +11,7 @@ namespace {
 
 constexpr duration switch_timeout = 10s;
 constexpr std::size_t sessions_a_turn = 64;  // woken at once; then whoever else is there is served
+constexpr std::size_t sessions_a_look = 32;  // a tick: all of 10,000 in a quarter of a minute
 
 }  // namespace
 
@@ -39,7 +40,7 @@ io::task<bool> push_server::switch_protocol(edge::exchange& x, websocket::accept
   co_return sent == edge::stream_fault::none;
 }
 
-io::task<void> push_server::serve(edge::exchange& x, websocket::accepted handshake) {
+io::task<void> push_server::serve(edge::exchange& x, websocket::accepted handshake, std::optional<wire::digest> token) {
   const bool is_native = !handshake.subprotocol.empty();
   const bool is_switched = co_await switch_protocol(x, handshake);
   if (!is_switched) co_return x.abort();
@@ -48,15 +49,16 @@ io::task<void> push_server::serve(edge::exchange& x, websocket::accepted handsha
   const auto number = hub_.open(is_native, reactor_.now());
   if (!number) co_return;  // the last place was taken while the answer went out
   ++sessions_opened_;
-  push_connection connection(*this, x, {*number, io::to_string(x.facts.peer), is_native, reactor_.now()});
+  push_connection connection(*this, x, {*number, io::to_string(x.facts.peer), is_native, reactor_.now(), token});
   observer_.on_session_opened(connection.facts());
   pump();
   co_await connection.run();
-  end_session(connection.facts());
+  end_session(connection);
 }
 
-void push_server::end_session(const push_session_facts& facts) {
-  const std::string why(hub_.why_ended(facts.number));
+void push_server::end_session(const push_connection& connection) {
+  const push_session_facts& facts = connection.facts();
+  const std::string why(connection.why_revoked().empty() ? hub_.why_ended(facts.number) : connection.why_revoked());
   hub_.closed(facts.number, reactor_.now());
   connections_.erase(facts.number);
   observer_.on_session_ended(facts, why);
@@ -100,7 +102,17 @@ void push_server::stop(const std::string& reason, duration spread) {
 
 void push_server::on_tick(time_point now) {
   hub_.tick(now);
+  look_who_may_stay();
   pump();
+}
+
+void push_server::look_who_may_stay() {
+  auto at = connections_.upper_bound(looked_at_);
+  for (std::size_t looks = 0; looks < sessions_a_look && at != connections_.end(); ++looks, ++at) {
+    looked_at_ = at->first;
+    if (!observer_.may_stay(at->second->facts())) at->second->revoke();
+  }
+  if (at == connections_.end()) looked_at_ = 0;
 }
 
 void push_server::pump() {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +28,7 @@ struct push_session_facts {
   std::string peer{};  ///< address and port
   bool is_native = false;
   time_point since{};
+  std::optional<wire::digest> token{};  ///< SHA-256 of the one that opened it; nothing: it was opened without
 };
 
 /// Hears of sessions. Called on the reactor.
@@ -36,6 +38,8 @@ class push_observer {
   /// `why` is empty where the router just left.
   virtual void on_session_ended(const push_session_facts& session, std::string_view why) = 0;
   virtual void on_hub_event(const sync::hub_event& event) = 0;
+  /// Whether what opened a session still does; asked again and again.
+  [[nodiscard]] virtual bool may_stay(const push_session_facts& session) = 0;
 
  protected:
   ~push_observer() = default;
@@ -57,7 +61,8 @@ class push_server final : private io::tick_listener {
   /// Whether one more session may be opened.
   [[nodiscard]] bool has_room() const { return !is_stopping_ && hub_.session_count() < settings_.sessions_max; }
   /// Answers a handshake that was found good, and serves the session until it ends. Range: `has_room`.
-  [[nodiscard]] io::task<void> serve(edge::exchange& x, websocket::accepted handshake);
+  [[nodiscard]] io::task<void> serve(edge::exchange& x, websocket::accepted handshake,
+                                     std::optional<wire::digest> token);
 
   // As of `push_hub`.
   void publish(sync::publication what);
@@ -83,7 +88,9 @@ class push_server final : private io::tick_listener {
   void pump();
   io::task<void> wake_ready();
   [[nodiscard]] io::task<bool> switch_protocol(edge::exchange& x, websocket::accepted handshake);
-  void end_session(const push_session_facts& facts);
+  void end_session(const push_connection& connection);
+  /// Ends those that may not stay, after a look at some of them.
+  void look_who_may_stay();
 
   io::reactor& reactor_;
   sync::hub_settings settings_;
@@ -92,6 +99,7 @@ class push_server final : private io::tick_listener {
   std::map<std::uint64_t, push_connection*> connections_;  // each of a frame that runs
   std::deque<std::uint64_t> ready_;
   wakeup has_ready_;
+  std::uint64_t looked_at_ = 0;  // the session that was looked at last
   bool is_stopping_ = false;
   std::uint64_t messages_in_ = 0;
   std::uint64_t bytes_out_ = 0;

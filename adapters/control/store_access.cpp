@@ -3,6 +3,7 @@
 
 #include "adapters/control/store.hpp"
 #include "adapters/control/store_detail.hpp"
+#include "adapters/process/json_writer.hpp"
 
 // Tokens and the answers that are given again.
 namespace cellroute::control {
@@ -17,6 +18,20 @@ stored<void> detail::add_answer(database& db, const idempotency_key& to, std::ui
                      std::span<const std::byte>(to.asked), status, body, version, number_of(now));
 }
 
+namespace {
+
+/// What the audit tells of a token, which outlives it.
+std::string audit_detail(const token_record& token) {
+  std::string text;
+  process::json_writer out(text);
+  out.begin_object().field("name", token.name).field("role", token.role);
+  out.name("placements").value(std::span<const std::string>(token.placements));
+  out.field("key_prefix", token.key_prefix).field("expires", token.expires).end_object();
+  return text;
+}
+
+}  // namespace
+
 stored<void> store::add_token(const token_record& token, std::string_view actor, wall_time now,
                               const kept_answer* once) {
   database& db = self_.db_;
@@ -30,7 +45,7 @@ stored<void> store::add_token(const token_record& token, std::string_view actor,
       !done) {
     return done;
   }
-  if (auto done = detail::add_audit(db, actor, "token.add", token.id, {}, now); !done) return done;
+  if (auto done = detail::add_audit(db, actor, "token.add", token.id, audit_detail(token), now); !done) return done;
   if (once != nullptr) {
     auto done = detail::add_answer(db, once->to, once->status, once->body, {}, now);
     if (!done) return done;

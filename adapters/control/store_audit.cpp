@@ -65,8 +65,11 @@ stored<void> detail::add_audit(database& db, std::string_view actor, std::string
     before = *found;
     line.sequence = last->natural(0);
   }
-  ++line.sequence;
   last->reset();
+  // Where somebody took lines off the end, their numbers stay missing, whatever is written after.
+  const auto written = db.number("SELECT coalesce(max(value), 0) FROM meta WHERE name = 'audit_rows'");
+  if (!written) return unexpected(written.error());
+  line.sequence = std::max(line.sequence, static_cast<std::uint64_t>(*written)) + 1;
   line.hash = hash_of(before, line);
   if (auto done = db.run_with("INSERT INTO audit VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", line.sequence,
                               number_of(line.at), line.actor, line.action, line.target, line.detail,

@@ -225,6 +225,7 @@ stored<std::uint64_t> store::purge(const purge_policy& policy, wall_time now) {
   if (!work) return unexpected(work.error());
   const auto head = self_.head();
   if (!head) return unexpected(head.error());
+  if (head->version == 0) return std::uint64_t{0};
   const auto oldest = self_.oldest_version();
   if (!oldest) return unexpected(oldest.error());
   const std::uint64_t most = std::max<std::uint64_t>(policy.versions_max, 1);

@@ -25,6 +25,24 @@ message put(const control_process& control, std::string_view path, std::string_v
                                  "\r\nConnection: close\r\n\r\n" + std::string(body));
 }
 
+/// Somebody who reads events.
+struct listener {
+  listener(std::uint16_t port, std::string_view fields) : from(port) {
+    from.send("GET /v1/events HTTP/1.1\r\nHost: localhost\r\n" + std::string(fields) + "\r\n");
+  }
+  /// Reads until this has come.
+  bool hears(std::string_view text) {
+    while (seen.find(text) == std::string::npos) {
+      const std::string more = from.read_some();
+      if (more.empty()) return false;
+      seen += more;
+    }
+    return true;
+  }
+  client from;
+  std::string seen{};
+};
+
 TEST_CASE("control API: what is told to it reaches routers, and it goes on after a kill") {
   control_process control({.routes_name = ""});
   CHECK(control.page("/readyz").status() == 200);
@@ -146,6 +164,25 @@ TEST_CASE("control API: tokens that it gives out open what their role is for") {
   CHECK(as_router.open("/connect", {}, of_router).status() == 101);
   websocket_double as_viewer(control.port());
   CHECK(as_viewer.open("/connect", {}, viewer).status() == 403);
+
+  // What a token has opened ends with it.
+  listener watching(control.port(), viewer + "Connection: close\r\n");
+  CHECK(watching.hears(": watching"));
+  const auto remove = [&](std::string_view role) {
+    const std::string tokens = control.page("/v1/tokens", "GET", admin).content;
+    const std::size_t before = tokens.rfind(R"("id":")", tokens.find(R"("role":")" + std::string(role))) + 6;
+    const std::string id = tokens.substr(before, tokens.find('"', before) - before);
+    CHECK(control.page("/v1/tokens/" + id, "DELETE", admin).status() == 204);
+  };
+  remove("router");
+  while (as_router.read_text()) {
+  }
+  CHECK(as_router.close_code() == 1008);
+  CHECK(control.process().wait_line(R"("reason":"its token was removed, or is over")"));
+  remove("viewer");
+  CHECK(put(control, "/v1/keys/acme", R"({"placement":"b"})", "If-Match: *\r\n" + admin).status() == 200);
+  CHECK_FALSE(watching.hears("config.published"));
+  CHECK(watching.from.how_it_ended() == ending::closed);
 }
 
 TEST_CASE("control API: large bodies, both ways, and one that is too large") {
@@ -222,24 +259,6 @@ TEST_CASE("control API: a backup becomes a store in a new epoch, and routers tak
   CHECK(router.runs(2));
   CHECK(control.page("/v1/audit:verify").content.find(R"("ok":true)") != std::string::npos);
 }
-
-/// Somebody who reads events.
-struct listener {
-  listener(std::uint16_t port, std::string_view fields) : from(port) {
-    from.send("GET /v1/events HTTP/1.1\r\nHost: localhost\r\n" + std::string(fields) + "\r\n");
-  }
-  /// Reads until this has come.
-  bool hears(std::string_view text) {
-    while (seen.find(text) == std::string::npos) {
-      const std::string more = from.read_some();
-      if (more.empty()) return false;
-      seen += more;
-    }
-    return true;
-  }
-  client from;
-  std::string seen{};
-};
 
 TEST_CASE("control API: who watches hears what happens, and goes on where he was cut") {
   control_process control({.routes_name = "", .settings = "api: {max_watchers: 4}\n"});

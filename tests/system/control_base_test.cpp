@@ -90,7 +90,7 @@ TEST_CASE("control: a router of config_update is told what is published, and eac
   (void)router.content();
   router.say(R"({"type":"ack","version":3,"status":"applied"})");
   CHECK(control.process().wait_line(
-      R"("event":"router_applied","message":"of a router","router":"","session":1,"version":3)"));
+      R"("event":"router_applied","message":"a router runs a content that it did not run before","router":"","session":1,"version":3)"));
   compare_with("config_update.txt", router.transcript());
 }
 

@@ -136,6 +136,10 @@ TEST_CASE("gate: a token that was given out opens what its role is for, until it
     CHECK(status(door::api) == row.api);
     CHECK(status(door::pages) == row.pages);
     CHECK(status(door::api, wall_time(2h)) == 401);
+    const auto token = gate::token_of(request);
+    REQUIRE(token);
+    CHECK(made->still_opens(*token, door::routers, {}) == (row.routers == 0));
+    CHECK_FALSE(made->still_opens(*token, door::routers, wall_time(2h)));
   }
 }
 

@@ -197,6 +197,7 @@ TEST_CASE("store: what is purged is gone, what is kept is as it was") {
     CAPTURE(has_whole);
     scratch_folder folder;
     store made = create_store(folder.file("control.db"));
+    CHECK(must(made.purge({5, 1h}, test_now)) == 0);  // there is nothing yet
     std::vector<rows> history{{}};
     for (int i = 1; i <= 8; ++i) {
       history.push_back(has_whole && i >= 3 && i <= 5 ? many(11'000, "tier2") : many(i));
@@ -360,6 +361,9 @@ TEST_CASE("store: whoever changes the audit is found, by the line (T28)") {
     const audit_verdict verdict = must(made.reading().verify_audit());
     CHECK(verdict.first_bad == row.first_bad);
     CHECK(!verdict.why.empty());
+    // What is written after hides nothing.
+    must(made.append_audit("ben", "resync", "router r1", "", test_now));
+    CHECK(must(made.reading().verify_audit()).first_bad == row.first_bad);
   }
 }
 
@@ -395,7 +399,10 @@ TEST_CASE("store: tokens are kept by their hash, and each step is in the audit")
   CHECK(made.remove_token("t2", "ann", test_now).error().what == store_error::not_found);
   must(made.remove_token("t1", "ann", test_now));
   CHECK(must(made.reading().tokens()).empty());
-  CHECK(must(made.reading().audit({1, 10})).size() == 2);
+  const auto told = must(made.reading().audit({1, 10}));
+  REQUIRE(told.size() == 2);
+  CHECK(told[0].detail.starts_with(
+      R"({"name":"of the pipeline","role":"publisher","placements":["tier1","tier2"],"key_prefix":"tenant","expires":)"));
   const auto kept = must(made.reading().find_answer("ann", "k1"));
   REQUIRE(kept);
   CHECK(kept->status == 201);
