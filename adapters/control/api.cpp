@@ -131,9 +131,7 @@ std::optional<answer> read_idempotency(call& c) {
     return bad_request(fmt::format("Idempotency-Key must have 1 to {} bytes", idempotency_bytes_max));
   const std::string asked = fmt::format("{}\n{}\n{}", c.asked.method, c.asked.target, c.asked.body);
   c.once = idempotency_key{c.who.name, *key, sync::sha256(bytes_of(asked))};
-  auto reading = lent_reader::take(c.state);
-  if (!reading) return problem_answer(reading.error());
-  return replay(c, **reading);
+  return replay(c);
 }
 
 answer handle_call(call& c) {

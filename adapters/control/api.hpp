@@ -76,7 +76,8 @@ class router_directory {
   [[nodiscard]] virtual std::string drift() = 0;
   /// Why the followed file is not what is published; empty where it is, or none is followed.
   [[nodiscard]] virtual std::vector<std::string> mistakes() = 0;
-  /// Has the followed file read again; the guard of that name does not count for that. False: none is followed.
+  /// Has the followed file read again; the guards named in `lifted`, with commas between, do not count for that. False:
+  /// none is followed.
   [[nodiscard]] virtual bool retry_file(std::string_view lifted) = 0;
   /// `resync` or `goaway`. False: no router of that id is here.
   [[nodiscard]] virtual bool command(std::string_view id, std::string_view what) = 0;

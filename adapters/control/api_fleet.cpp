@@ -15,15 +15,29 @@ answer no_directory() {
   return problem_answer(503, "unavailable", "no router can be connected to this process: it has no listener for them");
 }
 
+constexpr std::string_view accepted = "{\"accepted\":true}";
+
+/// Those who may repeat themselves, one at a time: whoever comes while the first is under way waits for its answer.
+std::unique_lock<std::mutex> wait_for_commands(const call& c) {
+  return c.once ? std::unique_lock(c.state.commands_lock) : std::unique_lock<std::mutex>();
+}
+
 answer command_router(call& c, std::string_view what) {
   router_directory* const routers = c.state.around.routers;
   if (routers == nullptr) return no_directory();
+  const auto alone = wait_for_commands(c);
+  if (auto again = replay(c)) return *std::move(again);
   if (!routers->command(c.param(0), what)) return problem_answer(404, "unknown", "no router of that id is here");
   registry::turn turn = c.state.of.begin();
-  const auto done =
-      turn.stored().append_audit(c.who.name, fmt::format("router.{}", what), "router " + c.param(0), {}, c.now);
+  if (c.once) {
+    const auto forgotten = forget_answers(c, turn.stored());
+    if (!forgotten) return problem_answer(forgotten.error());
+  }
+  const kept_answer kept{c.once.value_or(idempotency_key{}), 202, std::string(accepted), {}};
+  const auto done = turn.stored().append_audit(c.who.name, fmt::format("router.{}", what), "router " + c.param(0), {},
+                                               c.now, c.once ? &kept : nullptr);
   if (!done) return problem_answer(done.error());
-  return json_answer(202, "{\"accepted\":true}");
+  return json_answer(202, std::string(accepted));
 }
 
 /// Ends when who watches may no more: his token was removed meanwhile, or is over.
@@ -79,10 +93,12 @@ answer dismiss_router(call& c) { return command_router(c, "goaway"); }
 
 answer retry_file(call& c) {
   if (auto bound = check_unbound(c)) return *std::move(bound);
-  auto lifted = lifted_guard(c);
+  auto lifted = lifted_guards(c);
   if (!lifted) return std::move(lifted).error();
   if (!c.state.settings.is_following_file || c.state.around.routers == nullptr)
     return problem_answer(409, "not_following_file", "no file is followed here; changes come by this API");
+  const auto alone = wait_for_commands(c);
+  if (auto again = replay(c)) return *std::move(again);
   {
     registry::turn turn = c.state.of.begin();
     const std::string detail = lifted->empty() ? "" : fmt::format("{{\"override\":\"{}\"}}", *lifted);
@@ -91,7 +107,13 @@ answer retry_file(call& c) {
   }
   if (!c.state.around.routers->retry_file(*lifted))
     return problem_answer(503, "unavailable", "the control plane stops, or could not answer in time");
-  return json_answer(202, "{\"accepted\":true}");
+  if (c.once) {
+    registry::turn turn = c.state.of.begin();
+    auto kept = forget_answers(c, turn.stored());
+    if (kept) kept = turn.stored().keep_answer({*c.once, 202, std::string(accepted), {}}, c.now);
+    if (!kept) return problem_answer(kept.error());
+  }
+  return json_answer(202, std::string(accepted));
 }
 
 answer get_drift(call& c) {

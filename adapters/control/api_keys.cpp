@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <unordered_map>
 #include <utility>
 
 #include "adapters/control/api_parts.hpp"
@@ -46,6 +47,11 @@ answer key_page(const std::vector<std::pair<std::string, std::string>>& found, b
 /// The tag of a row, empty where there is none.
 std::string row_tag(const store_head& head, const std::optional<std::uint64_t>& last_change) {
   return last_change ? tag_of(head.epoch, *last_change) : std::string();
+}
+
+void put_at(wire::diagnostic& mistake, wire::position at) {
+  mistake.line = at.line;
+  mistake.column = at.column;
 }
 
 std::optional<answer> check_key(std::string_view key) {
@@ -141,8 +147,8 @@ answer get_key(call& c) {
 
 namespace {
 
-/// One row becomes another, or goes.
-answer change_key(call& c, std::string_view placement, std::string_view action) {
+/// One row becomes another, or goes. `said_at` is where a body names the placement.
+answer change_key(call& c, std::string_view placement, std::string_view action, wire::position said_at = {}) {
   const std::string& key = c.param(0);
   if (auto wrong = check_key(key)) return *std::move(wrong);
   registry::turn turn = c.state.of.begin();
@@ -151,13 +157,18 @@ answer change_key(call& c, std::string_view placement, std::string_view action) 
   if (!last) return problem_answer(last.error());
   const bool is_there = last->has_value();
   const std::string tag = row_tag(now.head, *last);
-  if (auto wrong = check_preconditions(c, now, tag, is_there, std::span(&key, 1))) return *std::move(wrong);
+  const std::string_view named = key;
+  if (auto wrong = check_preconditions(c, now, tag, is_there, std::span(&named, 1))) return *std::move(wrong);
   if (placement.empty() && !is_there) return no_row(now, key, c.now);
   const bool is_removal = placement.empty();
   const row_changes some =
       is_removal ? changes_of({}, {{key, std::nullopt}}) : changes_of({placement}, {{key, std::uint16_t{0}}});
   if (auto bound = check_bounds(c, now.content.keys, some)) return *std::move(bound);
-  return finish_change(c, turn, turn.change_rows(some), action, is_there ? 200 : 201);
+  auto next = turn.change_rows(some);
+  if (!next) {
+    for (wire::diagnostic& each : next.error().mistakes) put_at(each, said_at);
+  }
+  return finish_change(c, turn, std::move(next), action, is_there ? 200 : 201);
 }
 
 }  // namespace
@@ -173,11 +184,29 @@ answer put_key(call& c) {
     row.require("placement", "\"placement\": \"tier1\"");
     row.later(wire::later_row_attributes);
   }
+  if (const wire::node* const said = body->find("placement");
+      !placement.empty() && said->kind == wire::node_kind::plain)
+    mistakes.add(said->at, "placement", "must be the name of a placement, in quotes");
   if (!mistakes.found().empty()) return mistakes_answer(mistakes);
-  return change_key(c, placement, "key.put");
+  return change_key(c, placement, "key.put", body->find("placement")->at);
 }
 
 answer delete_key(call& c) { return change_key(c, {}, "key.delete"); }
+
+namespace {
+
+/// Mistakes in rows stand where the body has these.
+void put_places(wire::diagnostics& found, const wire::node& body) {
+  std::unordered_map<std::string, wire::position> places;
+  for (const wire::node& row : body.children) places.emplace(wire::join_path("", row.name), row.at);
+  for (wire::diagnostic& each : found) {
+    const auto at = places.find(each.path);
+    if (at != places.end()) put_at(each, at->second);
+  }
+  wire::sort_by_place(found);
+}
+
+}  // namespace
 
 answer patch_keys(call& c) {
   auto body = json_body(c);
@@ -191,7 +220,7 @@ answer patch_keys(call& c) {
     return problem_answer(413, "too_large", fmt::format("at most {} rows; import more", patch_rows_max));
   wire::name_list names;
   std::vector<key_change> changes;
-  std::vector<std::string> keys;
+  std::vector<std::string_view> keys;
   for (const wire::node& row : body->children) {
     const std::string path = wire::join_path("", row.name);
     if (row.name.empty() || row.name.size() > key_size_max)
@@ -211,7 +240,9 @@ answer patch_keys(call& c) {
   if (auto wrong = check_preconditions(c, now, {}, now.head.version > 0, keys)) return *std::move(wrong);
   const row_changes some = changes_of({names.names().begin(), names.names().end()}, std::move(changes));
   if (auto bound = check_bounds(c, now.content.keys, some)) return *std::move(bound);
-  return finish_change(c, turn, turn.change_rows(some), "keys.patch");
+  auto next = turn.change_rows(some);
+  if (!next) put_places(next.error().mistakes, *body);
+  return finish_change(c, turn, std::move(next), "keys.patch");
 }
 
 answer key_history(call& c) {

@@ -32,6 +32,7 @@ struct api_state {
   api_settings settings;
   api_surroundings around;
   write_pace pace;
+  std::mutex commands_lock{};  ///< of those who may repeat what is no publish: one at a time
   std::mutex tokens_lock{};
   std::vector<token_record> tokens{};  ///< as in the store: nobody else writes there
   std::mutex readers_lock{};
@@ -129,22 +130,27 @@ struct paging {
 
 // Writing.
 
-/// Why a request that changes something is not done, or nothing: `If-Match` and `If-None-Match` against the tags that
-/// what it changes has; `row_tag` is empty where there is no such thing. `keys` are those that it names.
+/// What is answered to a request instead of doing it, or nothing: what was answered before to its `Idempotency-Key`;
+/// that `If-Match` and `If-None-Match` are not of the tags that what it changes has. `row_tag` is empty where there is
+/// no such thing. `keys` are those that it names. To be called in the turn in which it is done: then whoever repeats
+/// himself meanwhile waits for the first answer.
 [[nodiscard]] std::optional<answer> check_preconditions(const call& c, const active_content& now,
                                                         std::string_view row_tag, bool is_there,
-                                                        std::span<const std::string> keys = {});
+                                                        std::span<const std::string_view> keys = {});
 
 /// The answer that a request with that `Idempotency-Key` got before, or why it gets none; nothing where it is the
 /// first.
 [[nodiscard]] std::optional<answer> replay(const call& c, store_reader& from);
+[[nodiscard]] std::optional<answer> replay(const call& c);
+/// Lets answers go that are older than they are kept.
+[[nodiscard]] stored<void> forget_answers(const call& c, store& of);
 
-/// Guards, dry run, publish, answer.
+/// Guards, dry run, publish, answer, in a turn in which `check_preconditions` let it pass.
 [[nodiscard]] answer finish_change(const call& c, registry::turn& turn, expected<next_content, problem> next,
                                    std::string_view action, std::uint16_t status = 200, std::size_t quarantined = 0,
                                    std::optional<std::uint64_t> rollback_of = {});
-/// The guard that a request lifts by name; empty where it lifts none. Errors: 400.
-[[nodiscard]] expected<std::string, answer> lifted_guard(const call& c);
+/// The guards that a request lifts by their names, with commas between; empty where it lifts none. Errors: 400.
+[[nodiscard]] expected<std::string, answer> lifted_guards(const call& c);
 /// The answer to a publish: a function of the version alone, so that it can be given again.
 [[nodiscard]] answer version_answer(const version_record& v, std::uint16_t status, std::size_t quarantined = 0);
 

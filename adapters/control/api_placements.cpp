@@ -102,6 +102,13 @@ node* endpoint_in(node& placement, std::string_view id) {
   return found == endpoints->children.end() ? nullptr : &*found;
 }
 
+/// An endpoint stays the one that the path names.
+std::optional<answer> check_id(const call& c, const node& said) {
+  const node* const id = said.find("id");
+  if (id == nullptr || (id->kind != node_kind::null && id->text == c.param(1))) return std::nullopt;
+  return bad_request("id must be that of the path");
+}
+
 answer no_endpoint(std::string_view placement, std::string_view id) {
   return problem_answer(404, "unknown",
                         fmt::format("{} has no endpoint {} of its own", wire::quote(placement), wire::quote(id)));
@@ -117,6 +124,12 @@ expected<node, answer> map_body(const call& c) {
   return unexpected(mistakes_answer(mistakes));
 }
 
+/// Whether the placement, or the endpoint, that a path names is there.
+bool is_target_there(const call& c, node& placements) {
+  node* const placement = child(placements, c.param(0));
+  return placement != nullptr && (c.params.size() == 1 || endpoint_in(*placement, c.param(1)) != nullptr);
+}
+
 /// A change of the document: `edit` changes the tree, or says why not, and returns the status of success.
 template <class Edit>
 answer change_tree(call& c, std::string_view action, Edit&& edit) {
@@ -125,8 +138,7 @@ answer change_tree(call& c, std::string_view action, Edit&& edit) {
   node tree = turn.base().doc.tree;
   tree.kind = node_kind::map;
   node& placements = map_in(tree, "placements");
-  const bool is_there = child(placements, c.param(0)) != nullptr;
-  if (auto wrong = check_preconditions(c, turn.base(), {}, is_there)) return *std::move(wrong);
+  if (auto wrong = check_preconditions(c, turn.base(), {}, is_target_there(c, placements))) return *std::move(wrong);
   row_changes also;
   expected<std::uint16_t, answer> status = edit(placements, turn.base(), also);
   if (!status) return std::move(status).error();
@@ -245,9 +257,8 @@ answer put_endpoint(call& c) {
     node* const placement = child(placements, c.param(0));
     if (placement == nullptr) return unexpected(no_placement(c.param(0)));
     node made = *std::move(body);
-    const node* const id = made.find("id");
-    if (id != nullptr && id->text != c.param(1)) return unexpected(bad_request("id must be that of the path"));
-    if (id == nullptr) made.children.insert(made.children.begin(), text_node("id", c.param(1)));
+    if (auto wrong = check_id(c, made)) return unexpected(*std::move(wrong));
+    if (made.find("id") == nullptr) made.children.insert(made.children.begin(), text_node("id", c.param(1)));
     if (node* const old = endpoint_in(*placement, c.param(1))) {
       *old = std::move(made);
       return std::uint16_t{200};
@@ -270,7 +281,10 @@ answer patch_endpoint(call& c) {
     if (placement == nullptr) return unexpected(no_placement(c.param(0)));
     node* const old = endpoint_in(*placement, c.param(1));
     if (old == nullptr) return unexpected(no_endpoint(c.param(0), c.param(1)));
+    if (auto wrong = check_id(c, *body)) return unexpected(*std::move(wrong));
     merge(*old, *body);
+    // Without an id its address is its name, which it keeps where that becomes another.
+    if (id_of(*old) != c.param(1)) old->children.insert(old->children.begin(), text_node("id", c.param(1)));
     return std::uint16_t{200};
   });
 }

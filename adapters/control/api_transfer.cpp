@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <utility>
 
@@ -229,9 +230,11 @@ answer import_keys(call& c) {
     }
     table = *std::move(made);
   }
+  std::vector<std::string_view> named;  // none: all rows, as those that it takes away
+  if (is_merge) std::ranges::transform(rows.rows, std::back_inserter(named), &key_row::key);
   registry::turn turn = c.state.of.begin();
   const active_content& now = turn.base();
-  if (auto wrong = check_preconditions(c, now, {}, now.head.version > 0)) return *std::move(wrong);
+  if (auto wrong = check_preconditions(c, now, {}, now.head.version > 0, named)) return *std::move(wrong);
   if (!table) return problem_answer(problem_of(wrong_rows));
   if (!is_merge) {
     if (auto leaner = without_idle_outcomes(*table)) table = std::move(leaner);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <utility>
 
@@ -85,21 +86,33 @@ problem too_large(const build_error& why) {
   return {problem_kind::too_large, fmt::format("the rows make no table: {}", to_string(why.what)), {}};
 }
 
-/// Rows that lead nowhere.
-std::optional<problem> check_names(std::span<const std::string_view> names, const table_spec& spec, problem_kind kind) {
+/// Names that no placement has.
+std::vector<std::string_view> unknown_names(std::span<const std::string_view> names, const table_spec& spec) {
+  std::vector<std::string_view> found;
+  std::ranges::copy_if(names, std::back_inserter(found), [&spec](std::string_view name) {
+    return std::ranges::none_of(spec.placements, [name](const placement& p) { return p.id.value == name; });
+  });
+  return found;
+}
+
+/// Rows that lead nowhere, each by its key.
+template <class Rows>
+problem lost_rows(const Rows& rows, std::span<const std::string_view> names,
+                  std::span<const std::string_view> unknown) {
   wire::diagnostics found;
-  std::string all;
-  for (const std::string_view name : names) {
-    const bool is_there =
-        std::ranges::any_of(spec.placements, [name](const placement& p) { return p.id.value == name; });
-    if (is_there) continue;
-    all += (all.empty() ? "" : ", ") + wire::quote(name);
-    found.push_back({"rows", 1, 1, "routing.keys",
-                     fmt::format("no placement is named {}; add it or name another", wire::quote(name))});
+  std::size_t more = 0;
+  for (const auto& row : rows) {
+    const std::optional<std::uint16_t> outcome = row.outcome;
+    if (!outcome || std::ranges::find(unknown, names[*outcome]) == unknown.end()) continue;
+    if (found.size() == wire::mistakes_max) {
+      ++more;
+      continue;
+    }
+    found.push_back({"rows", 1, 1, wire::join_path("", row.key),
+                     fmt::format("no placement is named {}; add it or name another", wire::quote(names[*outcome]))});
   }
-  if (found.empty()) return std::nullopt;
-  if (kind == problem_kind::invalid) return problem_of(std::move(found));
-  return problem{kind, fmt::format("keys lead to {}; move them first", all), {}};
+  if (more > 0) found.push_back({"rows", 1, 1, "", fmt::format("{} more mistakes follow; correct these first", more)});
+  return problem_of(std::move(found));
 }
 
 active_content nothing(const store_head& head, std::uint64_t salt) {
@@ -202,19 +215,27 @@ expected<next_content, problem> registry::turn::replace_all(whole_configuration 
 
 expected<next_content, problem> registry::turn::replace_rows(key_table rows) {
   document doc = base().doc;
-  if (auto wrong = check_names(rows.outcomes(), doc.spec, problem_kind::invalid)) return unexpected(*std::move(wrong));
+  if (const auto unknown = unknown_names(rows.outcomes(), doc.spec); !unknown.empty()) {
+    const table_rows all = rows_of(rows);
+    return unexpected(lost_rows(all.rows, all.names, unknown));
+  }
   sync::content content = sync::make_content(doc.text, std::move(rows), owner_.salt_);
   row_changes changes = changes_between(base().content.keys, content.keys);
   return complete(std::move(doc), std::move(content), std::move(changes));
 }
 
-expected<next_content, problem> registry::turn::with_rows(document doc, const row_changes& some, problem_kind lost) {
+expected<next_content, problem> registry::turn::with_rows(document doc, const row_changes& some) {
   const active_content& now = base();
   row_changes changes = real_changes(now.content.keys, some);
   auto keys = apply(now.content.keys, changes);
   if (!keys) return unexpected(too_large(keys.error()));
   if (auto leaner = without_idle_outcomes(*keys)) keys = *std::move(leaner);
-  if (auto wrong = check_names(keys->outcomes(), doc.spec, lost)) return unexpected(*std::move(wrong));
+  if (const auto unknown = unknown_names(keys->outcomes(), doc.spec); !unknown.empty()) {
+    std::vector<std::string> needed;
+    for (const std::string_view name : unknown) needed.push_back(wire::quote(name));
+    return unexpected(
+        problem{problem_kind::in_use, fmt::format("keys lead to {}; move them first", fmt::join(needed, ", ")), {}});
+  }
   key_digest digest = now.content.digest.updated(*keys, changes.changes, sync::sha256);
   sync::content content{doc.text, *std::move(keys), std::move(digest), {}};
   content.sum = content.digest.root(sync::sha256(bytes_of(content.document)), sync::sha256);
@@ -222,14 +243,17 @@ expected<next_content, problem> registry::turn::with_rows(document doc, const ro
 }
 
 expected<next_content, problem> registry::turn::change_rows(const row_changes& some) {
-  return with_rows(base().doc, some, problem_kind::invalid);
+  const document& doc = base().doc;
+  if (const auto unknown = unknown_names(some.names, doc.spec); !unknown.empty())
+    return unexpected(lost_rows(some.changes, some.names, unknown));
+  return with_rows(doc, some);
 }
 
 expected<next_content, problem> registry::turn::change_document(const wire::node& tree, const row_changes* also) {
   auto doc = read_document(tree);
   if (!doc) return unexpected(std::move(doc).error());
   const row_changes none;
-  return with_rows(*std::move(doc), also != nullptr ? *also : none, problem_kind::in_use);
+  return with_rows(*std::move(doc), also != nullptr ? *also : none);
 }
 
 expected<next_content, problem> registry::turn::content_of(std::uint64_t version) {
@@ -249,6 +273,11 @@ expected<version_record, problem> registry::turn::publish(next_content next, con
   if (now.head.version > 0 && next.content.sum == now.content.sum) {
     auto same = stored().reading().version(now.head.version);
     if (!same) return unexpected(problem_of(same.error()));
+    if (order.asked_once) {
+      const std::string text = order.answer_of != nullptr ? order.answer_of(*same) : std::string();
+      const auto kept = stored().keep_answer({*order.asked_once, 200, text, same->version}, order.now);
+      if (!kept) return unexpected(problem_of(kept.error()));
+    }
     return *std::move(same);
   }
   publication what{now.head.version, next.content, next.changes};
@@ -260,6 +289,7 @@ expected<version_record, problem> registry::turn::publish(next_content next, con
   what.lifted = order.lifted;
   what.action = order.action;
   what.asked_once = order.asked_once;
+  what.answer_of = order.answer_of;
   auto record = stored().publish(what);
   if (!record) return unexpected(problem_of(record.error()));
   const store_head head{record->epoch, record->version, record->sum, record->keys};

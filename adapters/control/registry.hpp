@@ -74,11 +74,12 @@ struct next_content {
 struct publish_order {
   std::string author{};
   std::string message{};
-  std::string lifted{};  ///< the guard that does not count; empty: all do
+  std::string lifted{};  ///< the guards that do not count, as `a,b`; empty: all do
   wall_time now{};
   std::string action = "publish";
   std::optional<std::uint64_t> rollback_of{};
   std::optional<idempotency_key> asked_once{};
+  std::string (*answer_of)(const version_record&) = nullptr;  ///< kept for who asks once more
 };
 
 /// The configuration that a control plane owns: what is current, in memory, and the only way to a next one.
@@ -131,7 +132,7 @@ class registry::turn {
 
   /// What a whole configuration makes of the current one. Errors: `too_large`.
   [[nodiscard]] expected<next_content, problem> replace_all(whole_configuration all);
-  /// All rows are others; the document stays. Errors: `invalid` where a row leads to no placement.
+  /// All rows are others; the document stays. Errors: `invalid` where rows lead to no placement, each by its key.
   [[nodiscard]] expected<next_content, problem> replace_rows(key_table rows);
   /// Some rows are others. Changes that change nothing are left out. Errors: as above.
   [[nodiscard]] expected<next_content, problem> change_rows(const row_changes& some);
@@ -144,15 +145,15 @@ class registry::turn {
   /// it; `damaged`.
   [[nodiscard]] expected<next_content, problem> content_of(std::uint64_t version);
 
-  /// The guards that a change would break, each as a line for the operator. A rollback is not asked: it leads to what
-  /// ran before.
+  /// The guards that a change would break, but for those in `lifted`, each as a line for the operator. A rollback is
+  /// not asked: it leads to what ran before.
   [[nodiscard]] std::vector<std::string> broken_guards(const blast_radius& radius, std::string_view lifted,
                                                        std::string_view call) const;
 
   /// Stores it, makes it current, and tells.
   ///
   /// Errors: `conflict`, `full`, `unavailable`, `damaged`; nothing has changed then. A change of nothing is not
-  ///         published: then the record is that of the current version.
+  ///         published: then the record is that of the current version, and it is what is answered to `asked_once`.
   [[nodiscard]] expected<version_record, problem> publish(next_content next, const publish_order& order);
 
  private:
@@ -160,7 +161,7 @@ class registry::turn {
   explicit turn(registry& owner) : owner_(owner), lock_(owner.writing_), now_(owner.current_) {}
 
   [[nodiscard]] expected<next_content, problem> complete(document doc, sync::content content, row_changes changes);
-  [[nodiscard]] expected<next_content, problem> with_rows(document doc, const row_changes& some, problem_kind lost);
+  [[nodiscard]] expected<next_content, problem> with_rows(document doc, const row_changes& some);
 
   registry& owner_;
   std::unique_lock<std::mutex> lock_;

@@ -51,6 +51,14 @@ class store_reader {
   [[nodiscard]] stored<std::vector<key_event>> history_of(std::string_view key, const page& asked);
   /// The version that changed a key's row last; nothing where it has no row.
   [[nodiscard]] stored<std::optional<std::uint64_t>> last_change_of(std::string_view key);
+  /// The version that changed a key's row last, or took it away; 0 where that is not known.
+  [[nodiscard]] stored<std::uint64_t> last_touch_of(std::string_view key);
+  /// Keys whose row was changed behind a version, or taken away, by their bytes, beginning behind `after`. What a
+  /// version took away that has all rows is not known here.
+  [[nodiscard]] stored<std::vector<std::string>> keys_touched_since(std::uint64_t version, std::string_view after,
+                                                                    std::size_t limit);
+  /// Whether a version behind that one has all rows.
+  [[nodiscard]] stored<bool> has_whole_since(std::uint64_t version);
   /// Keys whose row was changed behind a version and is still there, by their bytes, beginning behind `after`.
   [[nodiscard]] stored<std::vector<std::string>> keys_changed_since(std::uint64_t version, std::string_view after,
                                                                     std::size_t limit);
@@ -139,15 +147,17 @@ class store {
   /// Errors: `not_found`.
   [[nodiscard]] stored<void> remove_token(std::string_view id, std::string_view actor, wall_time now);
 
+  /// Keeps an answer to what changed nothing here.
+  [[nodiscard]] stored<void> keep_answer(const kept_answer& what, wall_time now);
   /// Lets answers go that were given before.
   [[nodiscard]] stored<void> forget_answers(wall_time before);
 
   /// Writes something that changes nothing, and syncs it. Errors: `full`, `unavailable`, `corrupt`.
   [[nodiscard]] stored<void> check_writing();
 
-  /// `detail` is JSON or empty.
+  /// `detail` is JSON or empty. With `once`, what is answered to it is kept in the same step.
   [[nodiscard]] stored<void> append_audit(std::string_view actor, std::string_view action, std::string_view target,
-                                          std::string_view detail, wall_time now);
+                                          std::string_view detail, wall_time now, const kept_answer* once = nullptr);
 
   /// Lets old versions go, never the head; returns how many. Where any goes it reads all rows: once an hour is enough.
   [[nodiscard]] stored<std::uint64_t> purge(const purge_policy& policy, wall_time now);

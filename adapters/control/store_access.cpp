@@ -47,7 +47,7 @@ stored<void> store::add_token(const token_record& token, std::string_view actor,
   }
   if (auto done = detail::add_audit(db, actor, "token.add", token.id, audit_detail(token), now); !done) return done;
   if (once != nullptr) {
-    auto done = detail::add_answer(db, once->to, once->status, once->body, {}, now);
+    auto done = detail::add_answer(db, once->to, once->status, once->body, once->version, now);
     if (!done) return done;
   }
   return work->commit();
@@ -63,6 +63,10 @@ stored<void> store::remove_token(std::string_view id, std::string_view actor, wa
   }
   if (auto done = detail::add_audit(db, actor, "token.remove", id, {}, now); !done) return done;
   return work->commit();
+}
+
+stored<void> store::keep_answer(const kept_answer& what, wall_time now) {
+  return detail::add_answer(self_.db_, what.to, what.status, what.body, what.version, now);
 }
 
 stored<void> store::forget_answers(wall_time before) {

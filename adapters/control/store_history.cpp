@@ -151,6 +151,21 @@ stored<whole_rows> read_whole(database& db, std::uint64_t version, std::uint64_t
   return whole_rows{asked->natural(0), std::move(made->keys)};
 }
 
+/// Keys that a statement brings, behind a version and behind a key.
+stored<std::vector<std::string>> keys_of(database& db, const char* asked, std::uint64_t version, std::string_view after,
+                                         std::size_t limit) {
+  auto rows = db.prepare(asked);
+  if (!rows) return unexpected(rows.error());
+  rows->begin(version, bytes_of(after), limit);
+  std::vector<std::string> found;
+  for (;;) {
+    const auto row = rows->step();
+    if (!row) return unexpected(row.error());
+    if (!*row) return found;
+    found.emplace_back(text_of(rows->bytes(0)));
+  }
+}
+
 }  // namespace
 
 stored<std::string> store_reader::cluster() { return text_in_meta(db_, "cluster"); }
@@ -293,9 +308,9 @@ stored<key_table> store_reader::rows_at(std::uint64_t version, std::uint64_t see
 
 stored<key_table> store_reader::rows_at_once(std::uint64_t version, std::uint64_t seed) {
   if (auto there = must_have(version); !there) return unexpected(there.error());
-  const auto wholes = db_.number("SELECT count(*) FROM version WHERE version > ?1 AND is_whole", version);
-  if (!wholes) return unexpected(wholes.error());
-  auto made = *wholes == 0 ? rows_backward(version, seed) : rows_forward(version, seed);
+  const auto has_whole = has_whole_since(version);
+  if (!has_whole) return unexpected(has_whole.error());
+  auto made = *has_whole ? rows_forward(version, seed) : rows_backward(version, seed);
   if (!made || version == 0) return made;
   const auto keys = db_.number("SELECT nkeys FROM version WHERE version = ?1", version);
   if (!keys) return unexpected(keys.error());
@@ -338,18 +353,32 @@ stored<std::optional<std::uint64_t>> store_reader::last_change_of(std::string_vi
   return unexpected(found.error());
 }
 
+stored<std::uint64_t> store_reader::last_touch_of(std::string_view key) {
+  const auto found = db_.number(
+      "SELECT max(coalesce((SELECT rev FROM route WHERE key = ?1), 0), "
+      "coalesce((SELECT max(version) FROM change WHERE key = ?1), 0))",
+      bytes_of(key));
+  if (!found) return unexpected(found.error());
+  return static_cast<std::uint64_t>(*found);
+}
+
+stored<bool> store_reader::has_whole_since(std::uint64_t version) {
+  const auto found = db_.number("SELECT count(*) FROM version WHERE version > ?1 AND is_whole", version);
+  if (!found) return unexpected(found.error());
+  return *found > 0;
+}
+
+stored<std::vector<std::string>> store_reader::keys_touched_since(std::uint64_t version, std::string_view after,
+                                                                  std::size_t limit) {
+  return keys_of(db_,
+                 "SELECT key FROM route WHERE rev > ?1 AND key > ?2 UNION "
+                 "SELECT key FROM change WHERE version > ?1 AND key > ?2 ORDER BY key LIMIT ?3",
+                 version, after, limit);
+}
+
 stored<std::vector<std::string>> store_reader::keys_changed_since(std::uint64_t version, std::string_view after,
                                                                   std::size_t limit) {
-  auto rows = db_.prepare("SELECT key FROM route WHERE rev > ?1 AND key > ?2 ORDER BY key LIMIT ?3");
-  if (!rows) return unexpected(rows.error());
-  rows->begin(version, bytes_of(after), limit);
-  std::vector<std::string> found;
-  for (;;) {
-    const auto row = rows->step();
-    if (!row) return unexpected(row.error());
-    if (!*row) return found;
-    found.emplace_back(text_of(rows->bytes(0)));
-  }
+  return keys_of(db_, "SELECT key FROM route WHERE rev > ?1 AND key > ?2 ORDER BY key LIMIT ?3", version, after, limit);
 }
 
 stored<void> store_reader::check_whole() {

@@ -191,7 +191,8 @@ stored<version_record> store::publish(const publication& what) {
     if (!done) return unexpected(done.error());
   }
   if (what.asked_once) {
-    auto done = detail::add_answer(db, *what.asked_once, 0, {}, made.version, what.at);
+    const std::string text = what.answer_of != nullptr ? what.answer_of(made) : std::string();
+    auto done = detail::add_answer(db, *what.asked_once, 200, text, made.version, what.at);
     if (!done) return unexpected(done.error());
   }
   const std::string target = fmt::format("version {}", made.version);
@@ -211,11 +212,15 @@ stored<void> detail::add_whole(database& db, const sync::content& all, std::uint
 stored<void> store::check_writing() { return self_.db_.run("UPDATE meta SET value = value WHERE name = 'epoch'"); }
 
 stored<void> store::append_audit(std::string_view actor, std::string_view action, std::string_view target,
-                                 std::string_view detail, wall_time now) {
+                                 std::string_view detail, wall_time now, const kept_answer* once) {
   database& db = self_.db_;
   auto work = transaction::begin(db, true);
   if (!work) return unexpected(work.error());
   if (auto done = detail::add_audit(db, actor, action, target, detail, now); !done) return done;
+  if (once != nullptr) {
+    auto done = detail::add_answer(db, once->to, once->status, once->body, once->version, now);
+    if (!done) return done;
+  }
   return work->commit();
 }
 

@@ -41,7 +41,7 @@ struct version_record {
   std::string label{};
   std::string message{};
   std::optional<std::uint64_t> rollback_of{};  ///< the version whose content it has again
-  std::string lifted{};                        ///< the guard that was overridden
+  std::string lifted{};                        ///< the guards that were overridden, as `a,b`
   friend bool operator==(const version_record&, const version_record&) = default;
 };
 
@@ -56,8 +56,8 @@ struct idempotency_key {
 struct idempotent_answer {
   wire::digest asked{};
   std::uint16_t status = 0;
-  std::string body{};                      ///< where it was no publish
-  std::optional<std::uint64_t> version{};  ///< where it was one: the record of it tells the answer
+  std::string body{};
+  std::optional<std::uint64_t> version{};  ///< that it tells of
   wall_time at{};
 };
 
@@ -66,6 +66,7 @@ struct kept_answer {
   idempotency_key to{};
   std::uint16_t status = 0;
   std::string body{};
+  std::optional<std::uint64_t> version{};  ///< that it tells of
 };
 
 /// A new version.
@@ -79,8 +80,9 @@ struct publication {
   std::string message{};
   std::optional<std::uint64_t> rollback_of{};
   std::string lifted{};
-  std::string action = "publish";               ///< in the audit
-  std::optional<idempotency_key> asked_once{};  ///< answered by this version from now on
+  std::string action = "publish";                             ///< in the audit
+  std::optional<idempotency_key> asked_once{};                ///< answered by this version from now on
+  std::string (*answer_of)(const version_record&) = nullptr;  ///< and how, once its record is known
 };
 
 /// What happened to a key in a version.

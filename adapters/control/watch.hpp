@@ -52,7 +52,7 @@ class watched_file final : private process::file_reader {
   void start();
   /// Reads it, whether it has changed or not.
   void demand() { (void)follower_.demand(); }
-  /// The same, and one guard does not count until this was read.
+  /// The same, and the guards that are named, with commas between, do not count until this was read.
   void demand(std::string lifted);
 
   [[nodiscard]] const std::string& path() const { return file_.path; }
@@ -91,7 +91,7 @@ class watched_file final : private process::file_reader {
   std::vector<std::string> files_;
   std::vector<std::string> mistakes_;
   process::follow_reading how_;
-  std::string lifted_;               // the guard that does not count when it is read next
+  std::string lifted_;               // the guards that do not count when it is read next
   std::string lifted_now_;           // and of this reading
   std::optional<reading> reading_;   // by the thread
   process::file_follower follower_;  // last: it waits for its thread

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "adapters/edge/reason_phrase.hpp"
@@ -170,11 +169,13 @@ io::task<admin_pages::page> admin_pages::reload(const edge::exchange& x, std::st
   if (const auto denied = why_denied(x)) co_return error_page(403, "request_denied", *denied);
   std::string lifted;
   if (const query_values given = values_in(query, "override"); given.first) {
-    lifted = unescape_query(*given.first).value_or("");
-    if (given.has_more || std::ranges::find(wire::guard_names, lifted) == std::end(wire::guard_names)) {
+    auto named = wire::read_guards(unescape_query(*given.first).value_or(""));
+    if (given.has_more || !named) {
       co_return error_page(400, "malformed_request",
-                           "override names one guard: max_moved_percent, max_removed_percent or min_keys");
+                           "override names guards, with commas between: max_moved_percent, max_removed_percent, "
+                           "min_keys");
     }
+    lifted = *std::move(named);
   }
   const reload_report report = co_await source_.reload(std::move(lifted));
   page p;

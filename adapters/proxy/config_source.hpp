@@ -71,7 +71,7 @@ class config_source final : private process::file_reader {
   config_source& operator=(const config_source&) = delete;
   /// From now on; `in_use` is what is current.
   void start(const wire::configuration& in_use);
-  /// Reads it now. `lifted` names the guard that does not count this time, or nothing.
+  /// Reads it now. `lifted` names the guards that do not count this time.
   void demand(std::string lifted = {});
   /// As `demand`, and waits for what comes of it.
   [[nodiscard]] io::task<reload_report> reload(std::string lifted);

@@ -15,7 +15,16 @@ CLI::App& add_verb(CLI::App& parent, ctl_request& asked, ctl_verb verb, const st
 void add_change(CLI::App& verb, ctl_request& asked) {
   verb.add_option("-m,--message", asked.message, "Why, for the history; at most 1000 bytes");
   verb.add_flag("--dry-run", asked.is_dry_run, "Change nothing; say what would change");
-  verb.add_option("--override", asked.guard, "A guard that does not count this once");
+}
+
+/// What they have that guards are asked of.
+void add_override(CLI::App& verb, ctl_request& asked) {
+  verb.add_option("--override", asked.guard, "Guards that do not count this once, with commas between")->join(',');
+}
+
+void add_guarded_change(CLI::App& verb, ctl_request& asked) {
+  add_change(verb, asked);
+  add_override(verb, asked);
 }
 
 void add_keys(CLI::App& ctl, ctl_request& asked) {
@@ -28,14 +37,14 @@ void add_keys(CLI::App& ctl, ctl_request& asked) {
   CLI::App& set = add_verb(*keys, asked, ctl_verb::keys_set, "set", "Lead a key to a placement");
   set.add_option("key", asked.key, "The routing key")->required();
   set.add_option("placement", asked.placement, "The placement")->required();
-  add_change(set, asked);
+  add_guarded_change(set, asked);
   CLI::App& remove = add_verb(*keys, asked, ctl_verb::keys_remove, "rm", "Take a key's row away");
   remove.add_option("key", asked.key, "The routing key")->required();
-  add_change(remove, asked);
+  add_guarded_change(remove, asked);
   CLI::App& take = add_verb(*keys, asked, ctl_verb::keys_import, "import", "Lead the keys of a file to where it says");
   take.add_option("file", asked.file, "Rows: .csv, .jsonl or .json; - is what comes in")->required();
   take.add_flag("--replace", asked.replaces, "Take all other rows away");
-  add_change(take, asked);
+  add_guarded_change(take, asked);
   CLI::App& give = add_verb(*keys, asked, ctl_verb::keys_export, "export", "Print all rows as lines of JSON");
   give.add_option("-o,--output", asked.output_file, "Into this file");
 }
@@ -64,10 +73,10 @@ void add_ctl(CLI::App& app, ctl_request& asked) {
   CLI::App& watch = add_verb(*ctl, asked, ctl_verb::watch, "watch", "Tell what happens as it happens, until ended");
   watch.footer("It goes on where it was cut. With --json each event is a line of JSON. SIGINT ends it, with 0.");
   CLI::App& retry = add_verb(*ctl, asked, ctl_verb::retry, "retry", "Have the followed file read again");
-  retry.add_option("--override", asked.guard, "A guard that does not count this once");
+  add_override(retry, asked);
   CLI::App& push = add_verb(*ctl, asked, ctl_verb::push, "push", "Publish a configuration, in place of all of it");
   push.add_option("file", asked.file, "The configuration, YAML or JSON; - is what comes in")->required();
-  add_change(push, asked);
+  add_guarded_change(push, asked);
   CLI::App& diff = add_verb(*ctl, asked, ctl_verb::diff, "diff", "What differs between two versions");
   diff.add_option("version", asked.version, "The older one")->required();
   diff.add_option("other", asked.other_version, "The newer one; without it, what is published");

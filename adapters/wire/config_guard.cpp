@@ -2,39 +2,71 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
 #include <optional>
+#include <utility>
 
 namespace cellroute::wire {
 namespace {
 
-std::string advice(std::string_view call, std::string_view name) {
+bool is_in(std::string_view list, std::string_view name) {
+  while (!list.empty()) {
+    const std::size_t end = std::min(list.find(','), list.size());
+    if (list.substr(0, end) == name) return true;
+    list.remove_prefix(std::min(end + 1, list.size()));
+  }
+  return false;
+}
+
+/// What lets a change pass: all that it breaks, and what was lifted already.
+std::string advice(std::string_view call, std::string_view names) {
   if (call.empty()) {
     return "check the change; to let it pass, change this guard in the router's own file and send it again: "
            "POST /v1/routers/ID:resync at the control plane";
   }
-  return fmt::format("check the change; to let it pass once, {}?override={}", call, name);
+  const char separator = call.find('?') == std::string_view::npos ? '?' : '&';
+  return fmt::format("check the change; to let it pass once, {}{}override={}", call, separator, names);
 }
 
 }  // namespace
 
+std::optional<std::string> read_guards(std::string_view text) {
+  std::string found;
+  for (const std::string_view name : guard_names) {
+    if (!is_in(text, name)) continue;
+    found += (found.empty() ? "" : ",") + std::string(name);
+  }
+  for (;;) {
+    const std::size_t end = std::min(text.find(','), text.size());
+    if (std::ranges::find(guard_names, text.substr(0, end)) == std::end(guard_names)) return std::nullopt;
+    if (end == text.size()) return found;
+    text.remove_prefix(end + 1);
+  }
+}
+
 std::vector<std::string> broken_guards(const guard_settings& guard, const table_diff& change, std::size_t keys_before,
                                        std::size_t keys_after, std::string_view lifted, std::string_view call) {
-  std::vector<std::string> broken;
+  std::vector<std::pair<std::string_view, std::string>> broken;
   const auto percentage = [&](std::string_view name, const std::optional<double>& most, std::size_t keys,
                               std::string_view does) {
-    if (!most || name == lifted || keys_before < keys_for_percentages) return;
+    if (!most || is_in(lifted, name) || keys_before < keys_for_percentages) return;
     const double share = 100.0 * static_cast<double>(keys) / static_cast<double>(keys_before);
     if (share <= *most) return;
-    broken.push_back(fmt::format("guard.{}: {} of {} keys would {}, which is {:.2f} % and not at most {} %; {}", name,
-                                 keys, keys_before, does, share, *most, advice(call, name)));
+    broken.emplace_back(name, fmt::format("{} of {} keys would {}, which is {:.2f} % and not at most {} %", keys,
+                                          keys_before, does, share, *most));
   };
   percentage("max_moved_percent", guard.moved_percent_max, change.moved, "move");
   percentage("max_removed_percent", guard.removed_percent_max, change.removed, "be removed");
-  if (keys_after < guard.keys_min && lifted != "min_keys") {
-    broken.push_back(fmt::format("guard.min_keys: {} keys would be left, not at least {}; {}", keys_after,
-                                 guard.keys_min, advice(call, "min_keys")));
-  }
-  return broken;
+  if (keys_after < guard.keys_min && !is_in(lifted, "min_keys"))
+    broken.emplace_back("min_keys", fmt::format("{} keys would be left, not at least {}", keys_after, guard.keys_min));
+  std::string names(lifted);
+  for (const auto& [name, what] : broken) names += (names.empty() ? "" : ",") + std::string(name);
+  names = read_guards(names).value_or(names);  // in their order
+  std::vector<std::string> lines;
+  for (const auto& [name, what] : broken)
+    lines.push_back(fmt::format("guard.{}: {}; {}", name, what, advice(call, names)));
+  return lines;
 }
 
 }  // namespace cellroute::wire

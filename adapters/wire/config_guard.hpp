@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,8 +16,12 @@ inline constexpr std::size_t keys_for_percentages = 1'000;
 /// The guards by name.
 inline constexpr std::string_view guard_names[] = {"max_moved_percent", "max_removed_percent", "min_keys"};
 
-/// Which bounds of the operator's a change would break, each as a line for the operator. The one named `lifted` does
-/// not count; `call` is what lifts it, but for the name, or empty where a control plane made the change.
+/// The guards that a text names, with commas between: each once, in the order above. Nothing where a name is none.
+[[nodiscard]] std::optional<std::string> read_guards(std::string_view text);
+
+/// Which bounds of the operator's a change would break, each as a line for the operator. Those named in `lifted`, with
+/// commas between, do not count; `call` is what lifts them, but for the names, or empty where a control plane made the
+/// change.
 [[nodiscard]] std::vector<std::string> broken_guards(const guard_settings& guard, const table_diff& change,
                                                      std::size_t keys_before, std::size_t keys_after,
                                                      std::string_view lifted,

@@ -91,6 +91,7 @@ TEST_CASE("control API: what is wrong is told with its place, and changes nothin
   CHECK(nowhere.code == 1);
   CHECK(nowhere.has("nowhere"));
   CHECK(ctl(control, {"rollback", "7"}).code == 4);
+  CHECK(ctl(control, {"rollback", "1", "--override", "min_keys"}).code == 2);  // it asks no guards
   CHECK(ctl(control, {"push", "/nowhere.yaml"}).code == 2);
   CHECK(control.page("/v1/info").content.find(R"("version":1,)") != std::string::npos);
   // Whoever looked at something else is told so.
@@ -128,7 +129,7 @@ TEST_CASE("control API: guards hold a change up, until it is said which of them 
   const told guarded = ctl(control, {"keys", "rm", "acme"});
   CHECK(guarded.code == 4);
   CHECK(guarded.has("guard.min_keys: 0 keys would be left, not at least 1"));
-  CHECK(ctl(control, {"keys", "rm", "acme", "--override", "min_keys"}).output ==
+  CHECK(ctl(control, {"keys", "rm", "acme", "--override", "max_moved_percent", "--override", "min_keys"}).output ==
         "version 2: 0 keys; 0 added, 0 moved, 1 removed\n");
   REQUIRE(ctl(control, {"keys", "set", "acme", "b"}).code == 0);
   control.kill();

@@ -67,6 +67,19 @@ TEST_CASE("api: a configuration is put, seen, changed, and kept from being overw
           {"the same again is no new version", "PUT", "/v1/config", first_config, now_tag, 200, "\"version\":1,"},
           {"whatever there is", "PUT", "/v1/config", config_of(3), {{"If-Match", "*"}}, 200, "\"version\":2,"},
           {"only if there is none", "PUT", "/v1/config", config_of(4), {{"If-None-Match", "*"}}, 412},
+          {"a tag that it must not have names no version",
+           "PUT",
+           "/v1/config",
+           config_of(4),
+           {{"If-None-Match", "\"old\""}},
+           400,
+           "If-None-Match must be *"},
+          {"also beside one that it must have",
+           "PUT",
+           "/v1/config",
+           config_of(4),
+           {{"If-Match", "@"}, {"If-None-Match", "*, \"old\""}},
+           400},
           {"a dry run needs none", "PUT", "/v1/config?dry_run=1", config_of(9), {}, 200, "\"added\":6"},
           {"and changes nothing", "GET", "/v1/versions", "", {}, 200, "\"version\":2,", "\"version\":3,"},
           {"every mistake at once", "PUT", "/v1/config",
@@ -131,6 +144,11 @@ TEST_CASE("api: rows, one by one") {
             422, "not supported yet"},
            {"no placement", "PUT", "/v1/keys/acme", "{}", now_tag, 422, "placement"},
            {"a number", "PUT", "/v1/keys/acme", "7", now_tag, 422},
+           {"a number as a name", "PUT", "/v1/keys/acme", R"({"placement":1})", now_tag, 422,
+            "\"path\":\"placement\",\"detail\":\"must be the name of a placement"},
+           {"where it is wrong", "PUT", "/v1/keys/acme", "{\n\"placement\":\"nowhere\"}", now_tag, 422,
+            "\"path\":\"acme\",\"detail\":\"no placement is named \\\"nowhere\\\"; add it or name "
+            "another\",\"line\":2,"},
            {"a key that is too long", "PUT", "/v1/keys/" + std::string(257, 'k'), R"({"placement":"tier1"})", now_tag,
             422, "257"},
            {"a key of any bytes", "PUT", "/v1/keys/a%2Fb%20%00", R"({"placement":"tier1"})", now_tag, 201},
@@ -139,6 +157,14 @@ TEST_CASE("api: rows, one by one") {
            {"is not found", "DELETE", "/v1/keys/a%2Fb%20%00", "", now_tag, 404},
            {"some at once", "PATCH", "/v1/keys", R"({"acme":"tier1","hooli":null,"new":"visa"})", now_tag, 200,
             "\"added\":1,\"moved\":1,\"removed\":1"},
+           {"each that is bad is named, where it stands", "PATCH", "/v1/keys",
+            "{\"b\":\"x1\",\n\"a\":\"x1\",\n\"acme\":\"tier1\",\n\"c\":\"x2\"}", now_tag, 422,
+            "\"mistakes\":3,\"errors\":[{\"path\":\"b\",\"detail\":\"no placement is named \\\"x1\\\"; add it or name "
+            "another\",\"line\":1,\"column\":6},{\"path\":\"a\",\"detail\":\"no placement is named \\\"x1\\\"; add it "
+            "or "
+            "name another\",\"line\":2,\"column\":5},{\"path\":\"c\",\"detail\":\"no placement is named \\\"x2\\\"; "
+            "add it "
+            "or name another\",\"line\":4,\"column\":5}]"},
            {"some, one bad: none", "PATCH", "/v1/keys", R"({"acme":"tier3","x":"nowhere"})", now_tag, 422},
            {"no text", "PATCH", "/v1/keys", R"({"acme":7,"":"tier1"})", now_tag, 422, "\"mistakes\":2"},
            {"a key twice", "PATCH", "/v1/keys", R"({"acme":"tier3","acme":"tier1"})", now_tag, 400},
@@ -222,6 +248,37 @@ TEST_CASE("api: placements and endpoints") {
           {"is there", "GET", "/v1/placements/tier1/endpoints/a", "", {}, 200, "\"weight\": 7"},
           {"a weight that is none", "PATCH", "/v1/placements/tier1/endpoints/a", R"({"weight":-1})", now_tag, 422,
            "weight"},
+          {"another name", "PATCH", "/v1/placements/tier1/endpoints/a", R"({"id":"z"})", now_tag, 400, "of the path"},
+          {"or none", "PATCH", "/v1/placements/tier1/endpoints/a", R"({"id":null})", now_tag, 400, "of the path"},
+          {"its own", "PATCH", "/v1/placements/tier1/endpoints/a", R"({"id":"a","weight":3})", now_tag, 200},
+          {"another address of one that has no name", "PATCH", "/v1/placements/tier3/endpoints/127.0.0.1:9003",
+           R"({"url":"http://127.0.0.1:9005"})", now_tag, 200},
+          {"which is its name from then on",
+           "GET",
+           "/v1/placements/tier3/endpoints/127.0.0.1:9003",
+           "",
+           {},
+           200,
+           "9005"},
+          {"whatever there is: there is none",
+           "PUT",
+           "/v1/placements/tier1/endpoints/c",
+           R"({"url":"http://127.0.0.1:9009"})",
+           {{"If-Match", "*"}},
+           412},
+          {"only if there is none",
+           "PUT",
+           "/v1/placements/tier1/endpoints/c",
+           R"({"url":"http://127.0.0.1:9009"})",
+           {{"If-None-Match", "*"}},
+           201},
+          {"and then there is one",
+           "PUT",
+           "/v1/placements/tier1/endpoints/c",
+           R"({"url":"http://127.0.0.1:9009"})",
+           {{"If-None-Match", "*"}},
+           412},
+          {"it goes", "DELETE", "/v1/placements/tier1/endpoints/c", "", {{"If-Match", "*"}}, 200},
           {"one more", "PUT", "/v1/placements/tier1/endpoints/c", R"({"url":"http://127.0.0.1:9009"})", now_tag, 201},
           {"with another name than its own", "PUT", "/v1/placements/tier1/endpoints/c",
            R"({"id":"d","url":"http://h:1"})", now_tag, 400},
@@ -264,7 +321,9 @@ TEST_CASE("api: rows that cannot be served are named, and none is taken") {
        {
            {"begin", "PUT", "/v1/config", first_config, {}, 200},
            {"nowhere", "POST", "/v1/keys:import", "{\"key\":\"a\",\"placement\":\"nowhere\"}\n", now_tag, 422,
-            "nowhere"},
+            "\"path\":\"a\",\"detail\":\"no placement is named \\\"nowhere"},
+           {"nowhere, instead of all", "POST", "/v1/keys:import?mode=replace&format=json",
+            R"({"a":"nowhere","b":"tier1","c":"gold"})", now_tag, 422, "\"mistakes\":2,\"errors\":[{\"path\":\"a\""},
            {"no JSON in the second line", "POST", "/v1/keys:import", "{\"key\":\"a\",\"placement\":\"tier1\"}\n{",
             now_tag, 422, "\"line\":2"},
            {"a column too many", "POST", "/v1/keys:import?format=csv", "key,placement,colour\na,tier1,red\n", now_tag,
@@ -307,12 +366,35 @@ TEST_CASE("api: guards refuse, and are lifted by name, once") {
           {"too few", "PUT", "/v1/config", config_of(5), now_tag, 409, "guard.max_removed_percent"},
           {"both are told", "PUT", "/v1/config", config_of(5), now_tag, 409, "guard.min_keys"},
           {"and how", "PUT", "/v1/config", config_of(100), now_tag, 409, "PUT /v1/config?override=max_removed_percent"},
+          {"how to lift both", "PUT", "/v1/config", config_of(5), now_tag, 409,
+           "PUT /v1/config?override=max_removed_percent,min_keys"},
           {"a dry run tells, too", "PUT", "/v1/config?dry_run=1", config_of(100), {}, 200, "\"guards\":[\"guard."},
           {"lifted", "PUT", "/v1/config?override=max_removed_percent&message=we%20mean%20it", config_of(100), now_tag,
            200, "\"override\":\"max_removed_percent\""},
           {"one lifted, the other not", "PUT", "/v1/config?override=max_removed_percent", config_of(5), now_tag, 409,
            "min_keys"},
+          {"which says how to lift both", "PUT", "/v1/config?message=m%20n&override=max_removed_percent", config_of(5),
+           now_tag, 409, "PUT /v1/config?message=m%20n&override=max_removed_percent,min_keys\""},
+          {"a dry run, too, and it says so",
+           "PUT",
+           "/v1/config?dry_run=1&override=max_removed_percent",
+           config_of(5),
+           {},
+           200,
+           "PUT /v1/config?override=max_removed_percent,min_keys\"",
+           "dry_run=1"},
+          {"rows come as they came", "POST", "/v1/keys:import?format=csv&mode=replace", "key,placement\n", now_tag, 409,
+           "POST /v1/keys:import?format=csv&mode=replace&override=min_keys\""},
+          {"lifted twice over", "POST",
+           "/v1/keys:import?dry_run=1&format=csv&mode=replace&override=min_keys,max_removed_percent", "key,placement\n",
+           now_tag, 200, "\"guards\":[]"},
+          {"in two", "POST", "/v1/keys:import?format=csv&mode=replace&override=min_keys&override=max_removed_percent",
+           "key,placement\n", now_tag, 200, "\"override\":\"max_removed_percent,min_keys\""},
           {"a guard that is none", "PUT", "/v1/config?override=all", config_of(5), now_tag, 400},
+          {"one of two", "PUT", "/v1/config?override=min_keys,all", config_of(5), now_tag, 400, "must be one of"},
+          {"one and nothing", "PUT", "/v1/config?override=min_keys,", config_of(5), now_tag, 400},
+          {"a rollback lifts none", "POST", "/v1/versions/1:rollback?override=min_keys", "", now_tag, 400,
+           "asks no guards"},
           {"a rollback is not asked", "POST", "/v1/versions/1:rollback", "", now_tag, 200, "\"rollback_of\":1"},
           {"it is in the audit", "GET", "/v1/audit", "", {}, 200, "\\\"override\\\":\\\"max_removed_percent\\\""},
       });
@@ -394,6 +476,127 @@ TEST_CASE("api: the same request with the same Idempotency-Key is done once") {
   here.check();
 }
 
+TEST_CASE("api: what changed nothing is done once, too") {
+  api_here here;
+  here.ask("PUT", "/v1/config", first_config);
+  const headers any{{"If-Match", "*"}, {"Idempotency-Key", "k2"}};
+  const std::string row = "{\"key\":\"acme\",\"placement\":\"tier1\"}\n";
+  const told first = here.ask("POST", "/v1/keys:import", row, any);
+  CHECK(first.status == 200);
+  CHECK(first.has("\"version\":1,"));
+  CHECK(here.change("PUT", "/v1/keys/acme", R"({"placement":"tier3"})").status == 200);
+  const told again = here.ask("POST", "/v1/keys:import", row, any);
+  CHECK(again.field("Idempotency-Replayed") == "true");
+  CHECK(again.field("ETag") == first.field("ETag"));
+  CHECK(again.body == first.body);
+  CHECK(current_rows(*here.made)["acme"] == "tier3");
+  CHECK(here.tag() == "1.2");
+
+  const headers back{{"If-Match", "*"}, {"Idempotency-Key", "k4"}};
+  CHECK(here.ask("POST", "/v1/versions/2:rollback", R"({"reason":"a"})", back).has("\"version\":2,"));
+  CHECK(here.ask("POST", "/v1/versions/2:rollback", R"({"reason":"b"})", back).status == 422);
+  here.check();
+}
+
+TEST_CASE("api: an answer is given again after its version went") {
+  api_here here;
+  here.ask("PUT", "/v1/config", first_config);
+  const headers once{{"If-Match", "*"}, {"Idempotency-Key", "k1"}};
+  const std::string row = "{\"key\":\"hooli\",\"placement\":\"tier1\"}\n";
+  const told first = here.ask("POST", "/v1/keys:import", row, once);
+  here.change("PUT", "/v1/keys/hooli", R"({"placement":"tier3"})");
+  {
+    auto turn = here.made->begin();
+    CHECK(must(turn.stored().purge({1, {}}, here.now)) == 2);
+  }
+  CHECK(here.ask("GET", "/v1/versions/2").status == 410);
+  const told again = here.ask("POST", "/v1/keys:import", row, once);
+  CHECK(again.status == 200);
+  CHECK(again.field("Idempotency-Replayed") == "true");
+  CHECK(again.field("ETag") == "\"1.2\"");
+  CHECK(again.body == first.body);
+}
+
+TEST_CASE("api: who repeats himself while the first is under way gets its answer") {
+  api_here here;
+  here.ask("PUT", "/v1/config", first_config);
+  std::atomic<int> made{0};
+  std::atomic<int> replayed{0};
+  std::vector<std::thread> askers;
+  {
+    const auto turn = here.made->begin();  // until all of them wait
+    for (int i = 0; i < 8; ++i) {
+      askers.emplace_back([&] {
+        const told got = here.ask("POST", "/v1/keys:import", "{\"key\":\"hooli\",\"placement\":\"tier1\"}\n",
+                                  {{"If-Match", "\"1.1\""}, {"Idempotency-Key", "k1"}});
+        if (got.status == 200) ++(got.field("Idempotency-Replayed") == "true" ? replayed : made);
+      });
+    }
+    std::this_thread::sleep_for(100ms);
+  }
+  for (std::thread& each : askers) each.join();
+  CHECK(made == 1);
+  CHECK(replayed == 7);
+  CHECK(here.tag() == "1.2");
+}
+
+TEST_CASE("api: 412 names the rows that were changed or taken away, of those that it is asked for") {
+  api_here here;
+  here.ask("PUT", "/v1/config", first_config);
+  here.change("PATCH", "/v1/keys", R"({"y1":"tier1","y2":"tier1","y3":"tier1"})");  // 2
+  here.change("DELETE", "/v1/keys/y1");                                             // 3
+  here.change("PATCH", "/v1/keys", R"({"acme":"tier3","y2":null})");                // 4
+  const headers old{{"If-Match", "\"1.2\""}};
+  tell(here, {
+                 {"a row that went", "PUT", "/v1/keys/y1", R"({"placement":"tier3"})", old, 412, "\"rows\":[\"y1\"]"},
+                 {"some", "PATCH", "/v1/keys", R"({"y1":"tier3","y3":"tier3","acme":null})", old, 412,
+                  "\"rows\":[\"y1\",\"acme\"]"},
+                 {"all", "PUT", "/v1/config", first_config, old, 412, "\"rows\":[\"acme\",\"y1\",\"y2\"]"},
+                 {"rows that nobody touched", "POST", "/v1/keys:import", "{\"key\":\"n9\",\"placement\":\"tier1\"}\n",
+                  old, 412, "\"rows\":[]"},
+                 {"one that somebody did", "POST", "/v1/keys:import?format=json", R"({"n9":"tier1","y2":"tier1"})", old,
+                  412, "\"rows\":[\"y2\"]"},
+                 {"instead of all", "POST", "/v1/keys:import?format=json&mode=replace", R"({"n9":"tier1"})", old, 412,
+                  "\"rows\":[\"acme\",\"y1\",\"y2\"]"},
+             });
+  std::string many = "{\"y2\":\"tier1\"";
+  for (int i = 0; i < 1'000; ++i) many += fmt::format(",\"m{}\":\"tier1\"", i);
+  CHECK(here.ask("POST", "/v1/keys:import?format=json", many + "}", old).has("\"rows\":[\"y2\"]"));
+  here.change("PUT", "/v1/config", config_of(12'000));  // 5, which has all rows: what went stands nowhere
+  CHECK(here.ask("PUT", "/v1/keys/y3", R"({"placement":"tier3"})", {{"If-Match", "\"1.4\""}}).has("\"rows\":[\"y3\"]"));
+  CHECK(here.ask("PUT", "/v1/keys/y9", R"({"placement":"tier3"})", {{"If-Match", "\"1.4\""}}).has("\"rows\":[]"));
+  const told all = here.ask("PUT", "/v1/config", first_config, {{"If-Match", "\"1.4\""}});
+  CHECK(all.has("\"acme\",\"tenant-000000\","));
+}
+
+TEST_CASE("api: what routers and a followed file are told is done once, too") {
+  api_settings how;
+  how.is_following_file = true;
+  api_here here({}, how);
+  const auto key = [](std::string_view name) { return headers{{"Idempotency-Key", std::string(name)}}; };
+  CHECK(here.ask("POST", "/v1/routers/r2:resync", "", key("r1")).status == 404);  // which is not kept
+  for (const std::string_view replayed : {"", "true"}) {
+    const told got = here.ask("POST", "/v1/routers/r1:resync", "", key("r2"));
+    CHECK(got.status == 202);
+    CHECK(got.body == "{\"accepted\":true}\n");
+    CHECK(got.field("Idempotency-Replayed") == replayed);
+  }
+  CHECK(here.ask("POST", "/v1/routers/r1:goaway", "", key("r2")).status == 422);
+  for (const std::string_view replayed : {"", "true"}) {
+    const told got = here.ask("POST", "/v1/watch:retry", "", key("w1"));
+    CHECK(got.status == 202);
+    CHECK(got.field("Idempotency-Replayed") == replayed);
+  }
+  CHECK(here.ask("POST", "/v1/watch:retry?override=min_keys", "", key("w1")).status == 422);
+  CHECK(here.routers.commands == std::vector<std::string>{"resync", "retry "});
+  const told audit = here.ask("GET", "/v1/audit");
+  CHECK(audit.body.find("router.resync") == audit.body.rfind("router.resync"));
+  CHECK(!audit.has("override"));
+  here.now += 25h;  // longer than answers are kept
+  CHECK(here.ask("POST", "/v1/routers/r1:goaway", "", key("r2")).status == 202);
+  here.check();
+}
+
 TEST_CASE("api: tokens are made, used, and ended") {
   api_here here;
   here.ask("PUT", "/v1/config", first_config);
@@ -458,10 +661,12 @@ TEST_CASE("api: where a file is followed, it is read again as somebody says, and
   tell(here, {
                  {"as it is", "POST", "/v1/watch:retry", "", {}, 202, "accepted"},
                  {"without a guard", "POST", "/v1/watch:retry?override=min_keys", "", {}, 202},
+                 {"without two", "POST", "/v1/watch:retry?override=min_keys,max_moved_percent", "", {}, 202},
                  {"a guard that is none", "POST", "/v1/watch:retry?override=all", "", {}, 400, "must be one of"},
                  {"it is in the audit", "GET", "/v1/audit", "", {}, 200, "{\\\"override\\\":\\\"min_keys\\\"}"},
              });
-  CHECK(here.routers.commands == std::vector<std::string>{"retry ", "retry min_keys"});
+  CHECK(here.routers.commands ==
+        std::vector<std::string>{"retry ", "retry min_keys", "retry max_moved_percent,min_keys"});
   api_here writes;
   CHECK(writes.ask("POST", "/v1/watch:retry").status == 409);
   CHECK(writes.routers.commands.empty());

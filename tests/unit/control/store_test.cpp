@@ -168,8 +168,28 @@ TEST_CASE("store: the history of a key") {
   CHECK(must(made.reading().last_change_of("acme")) == 6);
   CHECK(must(made.reading().last_change_of("tenant-000001")) == 5);
   CHECK(!must(made.reading().last_change_of("visa")));
+  CHECK(must(made.reading().last_touch_of("acme")) == 6);
+  CHECK(must(made.reading().last_touch_of("visa")) == 2);  // the version that took it away has all rows
+  CHECK(must(made.reading().last_touch_of("nobody")) == 0);
+  CHECK(must(made.reading().has_whole_since(4)));
+  CHECK(!must(made.reading().has_whole_since(5)));
   CHECK(must(made.reading().keys_changed_since(5, "", 10)) == std::vector<std::string>{"acme"});
   CHECK(must(made.reading().keys_changed_since(4, "tenant-010997", 10)).size() == 2);
+}
+
+TEST_CASE("store: what was touched since a version is told with what went") {
+  scratch_folder folder;
+  store made = create_store(folder.file("control.db"));
+  must(publish(made, {{"acme", "tier1"}, {"hooli", "tier1"}, {"visa", "visa"}}));
+  must(publish(made, {{"acme", "tier1"}, {"hooli", "tier1"}}));
+  must(publish(made, {{"acme", "tier1"}, {"hooli", "tier2"}}));
+  using names = std::vector<std::string>;
+  CHECK(must(made.reading().keys_changed_since(1, "", 10)) == names{"hooli"});
+  CHECK(must(made.reading().keys_touched_since(1, "", 10)) == names{"hooli", "visa"});
+  CHECK(must(made.reading().keys_touched_since(1, "", 1)) == names{"hooli"});
+  CHECK(must(made.reading().keys_touched_since(1, "hooli", 10)) == names{"visa"});
+  CHECK(must(made.reading().keys_touched_since(2, "", 10)) == names{"hooli"});
+  CHECK(must(made.reading().last_touch_of("visa")) == 2);
 }
 
 TEST_CASE("store: versions are told the newest first, a page at a time") {
@@ -422,10 +442,13 @@ TEST_CASE("store: a publish and the answer to its request are one step") {
   const row_changes changes = changes_between(nothing, one.keys);
   publication what{0, one, changes};
   what.asked_once = idempotency_key{"ann", "k1", one.sum};
+  what.answer_of = [](const version_record& v) { return fmt::format("version {}", v.version); };
   must(made.publish(what));
   const auto kept = must(made.reading().find_answer("ann", "k1"));
   REQUIRE(kept);
   CHECK(kept->version == 1);
+  CHECK(kept->status == 200);
+  CHECK(kept->body == "version 1");
   what.asked_once->key = "k2";
   CHECK(!made.publish(what));
   CHECK(!must(made.reading().find_answer("ann", "k2")));

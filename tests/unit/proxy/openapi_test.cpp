@@ -123,7 +123,7 @@ TEST_CASE("openapi: a reload knows every result, and every guard") {
   CHECK(items_of(part({"components", "schemas", "Reload", "properties", "result", "enum"})) == results);
   const wire::node& parameters = part({"paths", "/v1/reload", "post", "parameters"});
   REQUIRE(parameters.children.size() == 1);
-  CHECK(items_of(*parameters.children.front().find("schema")->find("enum")) ==
+  CHECK(items_of(*parameters.children.front().find("schema")->find("items")->find("enum")) ==
         set(std::begin(wire::guard_names), std::end(wire::guard_names)));
 }
 
