@@ -41,8 +41,13 @@ YAML
   mkdir -m 700 "$scratch/state$i"
   start "$scratch/r$i.log" "$bin/cellroute-router" --config "$scratch/r$i.yaml"
 done
-waits() { [ "$(http --output /dev/null --write-out '%{http_code}' "http://${fleet[1]}/")" = 503 ]; }
-wait_until 5 waits || true
+both_wait() {
+  local one
+  for one in "${fleet[@]/%//}" "${fleet_admin[@]/%//ready}"; do
+    [ "$(http --output /dev/null --write-out '%{http_code}' "http://$one")" = 503 ] || return
+  done
+}
+wait_until 5 both_wait || true
 check "a router that was told nothing yet" "$(http "http://${fleet_admin[0]}/ready")" '*unconfigured*'
 
 sed -n '/^routing:/,$p' "$scratch/router.yaml" >"$scratch/fleet.yaml"

@@ -15,8 +15,8 @@ struct call_points {
   using call_name = std::array<char, 16>;
   static constexpr std::size_t names_max = 4096;
 
-  std::atomic<outcome> armed{outcome::none};
-  call_name wanted{};  ///< written while nothing is armed
+  std::atomic<outcome> armed{outcome::none};  ///< who takes it back decides whether the call is still the one
+  call_name wanted{};                         ///< written while nothing is armed
   std::atomic<int> countdown{0};
   std::atomic<bool> has_come{false};
   std::atomic<int> seen{0};

@@ -252,19 +252,17 @@ TEST_CASE("admin: duration_ms tells how long it took") {
     }
   });
   router_process router({.placements = {{"tier1", at(cell.port())}}});
-  // The machine may be busy for a while; of ten times one is not.
-  double least = 1000;
-  for (int i = 0; i < 10 && least >= 120; ++i) {
-    const std::string id = "r" + std::to_string(i);
-    CHECK(ask(router.port(), keyed("GET /", "X-Request-Id: " + id + "\r\n")).status() == 200);
+  for (const std::string_view id : {"r1", "r2", "r3"}) {
+    const stopwatch time;
+    CHECK(ask(router.port(), keyed("GET /", "X-Request-Id: " + std::string(id) + "\r\n")).status() == 200);
+    const double longest_ms = time.ms();  // the router is within that
     const log_line line = router.access_line(id);
     for (const std::string_view name : {"duration_ms", "ttfb_ms", "upstream_ms"}) {
       CAPTURE(name);
       CHECK(line.number(name) >= 100);
+      CHECK(line.number(name) <= longest_ms);
     }
-    least = std::min(least, line.number("duration_ms"));
   }
-  CHECK(least < 120);
 }
 
 TEST_CASE("admin: the access log goes to a file, or nowhere") {

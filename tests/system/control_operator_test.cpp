@@ -110,7 +110,7 @@ TEST_CASE("control operator: what a certificate may do, its names say; who fits 
                                          "-H",         "Upgrade: websocket",
                                          "-H",         "Sec-WebSocket-Version: 13",
                                          "-H",         "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==",
-                                         "--max-time", "1"};
+                                         "--max-time", "3"};
   struct row {
     std::string_view who;
     std::string_view reads, writes, connects, metrics;

@@ -60,12 +60,6 @@ class failure_control {
   failing_calls* calls_ = nullptr;
 };
 
-/// A port that nobody has now.
-std::uint16_t free_port() {
-  fake_cell nobody(says{""});
-  return nobody.port();
-}
-
 /// A router that goes to and fro between two configurations that differ in all that a failure could tear apart.
 class two_configurations {
  public:
@@ -134,7 +128,7 @@ class two_configurations {
   failure_control& failures_;
   fake_cell<says> one_{says{"one"}};
   fake_cell<says> two_{says{"two"}};
-  std::uint16_t more_port_ = free_port();
+  std::uint16_t more_port_ = unused_port();
   router_process router_{config_of(false)};
   std::set<std::string> refused_;
   std::set<std::string> applied_;

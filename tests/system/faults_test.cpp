@@ -96,7 +96,10 @@ TEST_CASE("faults: 5,000 idle clients cost little, and the others are served") {
     return;
   }
   fake_cell cell(echo_content{});
-  router_process router({.placements = {{"tier1", at(cell.port())}}, .listener = ", limits: {accept_burst: 20000}"});
+  // None of them is closed for its silence before all of them have been asked.
+  router_process router({.placements = {{"tier1", at(cell.port())}},
+                         .listener = ", limits: {accept_burst: 20000}",
+                         .http = "timeouts: {header: 300s, keep_alive: 300s}"});
   CHECK(ask(router.port(), keyed("GET /")).status() == 200);
   const std::size_t before = router.resident_bytes();
   std::vector<client> crowd;
@@ -151,7 +154,7 @@ TEST_CASE("faults: the log's disk is full: requests are served, lines are counte
     return sum_of(admin_page(admin_port, "/metrics").content, "gateway_access_log_lines_total", {"result=\"lost\""});
   };
   CHECK(eventually([&] { return lost() >= 1000; }));
-  CHECK(router.find_line("log_write_failed"));
+  CHECK(router.wait_line("log_write_failed"));
   c.close();
   router.signal(SIGTERM);
   CHECK(router.wait_exit() == 0);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tests/system/support/fake_cell.hpp"
+#include "tests/system/support/programs.hpp"
 #include "tests/system/support/router_process.hpp"
 
 namespace cellroute::system_test {
@@ -32,44 +33,49 @@ const leaving_case leaving_cases[] = {
     {"within the answer, by a reset", keyed("GET /begin", "X-Request-Id: r1\r\n"), leaves::by_reset},
 };
 
+/// How long its cell did not know that the client had left.
+steady::duration time_of_leaving(const leaving_case& row) {
+  gate asked;
+  gate ended;
+  steady::time_point seen_at;
+  fake_cell cell([&](cell_connection& c) {
+    const std::optional<message_head> head = c.read_head();
+    if (!head) return;
+    if (head->target() == "/begin") c.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nbegin");
+    asked.open();
+    (void)c.wait_end();
+    seen_at = steady::now();
+    ended.open();
+  });
+  router_process router({.placements = {{"tier1", at(cell.port())}}});
+  client c(router.port());
+  c.send(row.bytes);
+  REQUIRE(asked.wait());
+  if (row.bytes.find("/begin") != std::string::npos) CHECK(c.read_head());
+  const steady::time_point left_at = steady::now();
+  if (row.how == leaves::by_closing) c.close();
+  if (row.how == leaves::by_reset) c.reset();
+  if (row.how == leaves::by_finishing) c.finish_sending();
+  REQUIRE(ended.wait());
+  const log_line line = router.access_line("r1");
+  CHECK(line["status_code"] == "499");
+  CHECK(line["proxy_error"].empty());
+  CHECK(router.metric("gateway_upstream_errors_total") == 0);
+  CHECK(router.metric("gateway_upstream_requests_total", {"outcome=\"cancelled\""}) == 1);
+  CHECK(router.metric("gateway_upstream_requests_total", {"outcome=\"failed\""}) == 0);
+  CHECK(router.metric("gateway_requests_total", {"outcome=\"client_gone\"", "code=\"499\""}) == 1);
+  CHECK(router.metric("gateway_active_requests") == 0);
+  return seen_at - left_at;
+}
+
 TEST_CASE("leaving: the upstream connection ends within 100 ms, the log says 499, and the cell has no failure") {
-  // The assertion is five times as wide as the promise: two cores are shared with all that runs beside.
-  constexpr steady::duration wide = 500ms;
+  const steady::duration promised = is_sanitized() ? 500ms : 100ms;
   std::vector<double> took;
   for (const leaving_case& row : leaving_cases) {
     CAPTURE(row.says);
-    gate asked;
-    gate ended;
-    steady::time_point seen_at;
-    fake_cell cell([&](cell_connection& c) {
-      const std::optional<message_head> head = c.read_head();
-      if (!head) return;
-      if (head->target() == "/begin") c.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nbegin");
-      asked.open();
-      (void)c.wait_end();
-      seen_at = steady::now();
-      ended.open();
-    });
-    router_process router({.placements = {{"tier1", at(cell.port())}}});
-    client c(router.port());
-    c.send(row.bytes);
-    REQUIRE(asked.wait());
-    if (row.bytes.find("/begin") != std::string::npos) CHECK(c.read_head());
-    const steady::time_point left_at = steady::now();
-    if (row.how == leaves::by_closing) c.close();
-    if (row.how == leaves::by_reset) c.reset();
-    if (row.how == leaves::by_finishing) c.finish_sending();
-    REQUIRE(ended.wait());
-    CHECK(seen_at - left_at < wide);
-    took.push_back(std::chrono::duration<double, std::milli>(seen_at - left_at).count());
-    const log_line line = router.access_line("r1");
-    CHECK(line["status_code"] == "499");
-    CHECK(line["proxy_error"].empty());
-    CHECK(router.metric("gateway_upstream_errors_total") == 0);
-    CHECK(router.metric("gateway_upstream_requests_total", {"outcome=\"cancelled\""}) == 1);
-    CHECK(router.metric("gateway_upstream_requests_total", {"outcome=\"failed\""}) == 0);
-    CHECK(router.metric("gateway_requests_total", {"outcome=\"client_gone\"", "code=\"499\""}) == 1);
-    CHECK(router.metric("gateway_active_requests") == 0);
+    const steady::duration least = least_of_five(promised, [&] { return time_of_leaving(row); });
+    CHECK(least < promised);
+    took.push_back(std::chrono::duration<double, std::milli>(least).count());
   }
   std::sort(took.begin(), took.end());
   MESSAGE("the cell saw it after " << took[took.size() / 2] << " ms (median), " << took.back() << " ms (longest)");

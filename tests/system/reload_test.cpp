@@ -74,15 +74,18 @@ TEST_CASE("reload: an edit is live within a second, however the file is replaced
   bool at_two = false;
   for (const edit_case& row : edit_cases) {
     CAPTURE(row.says);
-    at_two = !at_two;
-    const std::string yaml = config_of(one.port(), two.port(), at_two ? "acme: tier3" : "acme: tier1").yaml();
-    const steady::time_point edited = steady::now();
-    row.replace(router.config_file(), yaml);
-    const std::string wanted = at_two ? "two" : "one";
-    CHECK(eventually([&] { return cell_of(router, "acme") == wanted; }));
-    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(steady::now() - edited);
-    MESSAGE(row.says << ": live after " << took.count() << " ms");
-    CHECK(took < 1s);
+    const steady::duration least = least_of_five(1s, [&] {
+      at_two = !at_two;
+      const std::string yaml = config_of(one.port(), two.port(), at_two ? "acme: tier3" : "acme: tier1").yaml();
+      const stopwatch edited;
+      row.replace(router.config_file(), yaml);
+      CHECK(leads_to(router, "acme", at_two ? "two" : "one"));
+      const steady::duration took = edited.elapsed();
+      MESSAGE(row.says << ": live after " << std::chrono::duration_cast<std::chrono::milliseconds>(took).count()
+                       << " ms");
+      return took;
+    });
+    CHECK(least < 1s);
   }
 }
 
@@ -102,30 +105,62 @@ TEST_CASE("reload: the swap of a ConfigMap's link is an edit") {
   fs::create_symlink("..data/cellroute.yaml", folder / "link");
   fs::rename(folder / "link", router.config_file());
   CHECK(eventually([&] { return cell_of(router, "acme") == "two"; }));
-  fs::create_symlink("..2", folder / "..data_tmp");
-  const steady::time_point swapped = steady::now();
-  fs::rename(folder / "..data_tmp", folder / "..data");
-  CHECK(eventually([&] { return cell_of(router, "acme") == "one"; }));
-  CHECK(steady::now() - swapped < 1s);
+  bool at_two = true;
+  const steady::duration least = least_of_five(1s, [&] {
+    at_two = !at_two;
+    fs::create_symlink(at_two ? "..1" : "..2", folder / "..data_tmp");
+    const stopwatch swapped;
+    fs::rename(folder / "..data_tmp", folder / "..data");
+    CHECK(leads_to(router, "acme", at_two ? "two" : "one"));
+    return swapped.elapsed();
+  });
+  CHECK(least < 1s);
+}
+
+constexpr steady::duration debounce = 250ms;  // a writer that rests for longer has ended, as it seems
+
+/// The longest time between two moments of a writer.
+class longest_rest {
+ public:
+  void note() { longest_ = std::max(longest_, std::exchange(since_, stopwatch()).elapsed()); }
+  [[nodiscard]] steady::duration longest() const { return longest_; }
+
+ private:
+  stopwatch since_;
+  steady::duration longest_{};
+};
+
+/// Tries what holds only for a writer that never rests for as long as the debounce. `attempt` returns its longest rest,
+/// and asserts nothing where that was too long.
+template <class Attempt>
+void try_without_rest(Attempt attempt) {
+  if (least_of_five(debounce, attempt) >= debounce) MESSAGE("the machine was too busy, each of five times");
 }
 
 TEST_CASE("reload: twenty writes in a tenth of a second are one reload") {
   fake_cell one(says{"one"});
-  router_process router(config_of(one.port(), one.port(), "acme: tier1"));
-  for (int i = 0; i < 20; ++i) {
-    router.edit(config_of(one.port(), one.port(), "acme: tier1, k" + std::to_string(i) + ": tier3"));
-    std::this_thread::sleep_for(5ms);
-  }
-  CHECK(router.reaches_generation(2));
-  std::this_thread::sleep_for(400ms);
-  CHECK(router.metric("gateway_config_generation") == 2);
-  CHECK(router.metric("gateway_config_apply_total", {"result=\"applied\""}) == 2);  // the start's is one
+  try_without_rest([&] {
+    router_process router(config_of(one.port(), one.port(), "acme: tier1"));
+    longest_rest rest;
+    for (int i = 0; i < 20; ++i) {
+      router.edit(config_of(one.port(), one.port(), "acme: tier1, k" + std::to_string(i) + ": tier3"));
+      rest.note();
+      std::this_thread::sleep_for(5ms);
+    }
+    if (rest.longest() >= debounce) return rest.longest();
+    CHECK(router.reaches_generation(2));
+    std::this_thread::sleep_for(400ms);
+    CHECK(router.metric("gateway_config_generation") == 2);
+    CHECK(router.metric("gateway_config_apply_total", {"result=\"applied\""}) == 2);  // the start's is one
+    return rest.longest();
+  });
 }
 
 /// How somebody writes a file slowly.
 struct slow_writer {
   std::string_view says;
-  void (*write)(const fs::path& file, std::string_view text);
+  /// Returns its longest rest of those that must be shorter than the debounce.
+  steady::duration (*write)(const fs::path& file, std::string_view text);
 };
 
 void append(const fs::path& file, std::string_view text) { std::ofstream(file, std::ios::app) << text; }
@@ -138,14 +173,18 @@ const slow_writer slow_writers[] = {
          open << text.substr(0, 100) << std::flush;
          std::this_thread::sleep_for(300ms);
        }
+       return steady::duration();  // it may rest: the file is open
      }},
     {"a file that is opened for each piece, for longer than the debounce is put off",
      [](const fs::path& file, std::string_view text) {
+       longest_rest rest;
        fs::remove(file);
        for (; !text.empty(); text.remove_prefix(std::min<std::size_t>(text.size(), 25))) {
          append(file, text.substr(0, 25));
+         rest.note();
          std::this_thread::sleep_for(80ms);
        }
+       return rest.longest();
      }},
 };
 
@@ -154,19 +193,23 @@ TEST_CASE("reload: a file that is being written is not used, though its first ha
   fake_cell two(says{"two"});
   for (const slow_writer& row : slow_writers) {
     CAPTURE(row.says);
-    router_config config = config_of(one.port(), two.port(), "");
-    config.key_files = "keys.tsv";
-    config.reload = "poll: 100ms";
-    config.files = {{"keys.tsv", "acme\ttier1\n"}};
-    router_process router(config);
-    std::string rows;  // cut anywhere at a line's end it is a good file, without acme
-    for (int i = 0; i < 80; ++i) rows += "key" + std::to_string(i) + "\ttier3\n";
-    row.write(router.folder() / "keys.tsv", rows + "acme\ttier1\n");
-    REQUIRE(router.reaches_generation(2));
-    std::this_thread::sleep_for(500ms);
-    CHECK(router.metric("gateway_config_generation") == 2);
-    CHECK(router.metric("gateway_config_keys") == 81);
-    CHECK_FALSE(router.process().find_line("config_rejected"));
+    try_without_rest([&] {
+      router_config config = config_of(one.port(), two.port(), "");
+      config.key_files = "keys.tsv";
+      config.reload = "poll: 100ms";
+      config.files = {{"keys.tsv", "acme\ttier1\n"}};
+      router_process router(config);
+      std::string rows;  // cut anywhere at a line's end it is a good file, without acme
+      for (int i = 0; i < 80; ++i) rows += "key" + std::to_string(i) + "\ttier3\n";
+      const steady::duration rested = row.write(router.folder() / "keys.tsv", rows + "acme\ttier1\n");
+      if (rested >= debounce) return rested;
+      REQUIRE(router.reaches_generation(2));
+      std::this_thread::sleep_for(500ms);
+      CHECK(router.metric("gateway_config_generation") == 2);
+      CHECK(router.metric("gateway_config_keys") == 81);
+      CHECK_FALSE(router.process().find_line("config_rejected"));
+      return rested;
+    });
   }
 }
 
@@ -376,10 +419,15 @@ TEST_CASE("reload: key files count like the configuration itself, and are follow
   CHECK(router.metric("gateway_config_keys") == 3);
   for (const std::string_view key : {"acme", "visa", "globex"}) CHECK(cell_of(router, key) == "one");
 
-  const steady::time_point edited = steady::now();
-  std::ofstream(router.folder() / "keys.tsv") << "visa\ttier3\nhooli\ttier1\n";
-  CHECK(eventually([&] { return cell_of(router, "visa") == "two"; }));
-  CHECK(steady::now() - edited < 1s);
+  const steady::duration least = least_of_five(1s, [&] {
+    std::ofstream(router.folder() / "keys.tsv") << "visa\ttier1\n";
+    CHECK(leads_to(router, "visa", "one"));
+    const stopwatch edited;
+    std::ofstream(router.folder() / "keys.tsv") << "visa\ttier3\nhooli\ttier1\n";
+    CHECK(leads_to(router, "visa", "two"));
+    return edited.elapsed();
+  });
+  CHECK(least < 1s);
   CHECK(cell_of(router, "hooli") == "one");
 
   std::ofstream(router.folder() / "keys.tsv") << "visa\ttier1\nacme\ttier3\nglobex\ttier3\n";
@@ -408,7 +456,7 @@ TEST_CASE("reload: a file that only a refused configuration names is followed, t
   router.edit(config);
   CHECK(eventually([&] { return router.metric("gateway_config_apply_total", {"result=\"rejected\""}) == 1; }));
   std::ofstream(router.folder() / "new.tsv") << "visa\ttier1\n";
-  CHECK(eventually([&] { return router.metric("gateway_config_keys") == 2; }, 5s));
+  CHECK(eventually([&] { return router.metric("gateway_config_keys") == 2; }));
 }
 
 TEST_CASE("reload: the log tells what moved") {
@@ -564,10 +612,11 @@ TEST_CASE("reload: a port that is free again is taken without being asked, and t
   router_config config = config_of(one.port(), two.port(), "acme: tier1");
   config.reload = "poll: 100ms, backoff_on_error: 0s";
   router_process router(config);
-  std::optional<fake_cell<says>> holder(std::in_place, says{"holder"});
+  descriptor holder = listen_on_loopback(1, unused_port());
+  REQUIRE(holder);
   config.keys = "acme: tier3";
   router.edit(with_listeners(config, R"({name: web, address: "127.0.0.1:0"}, {name: more, address: "127.0.0.1:)" +
-                                         std::to_string(holder->port()) + R"("}, )"));
+                                         std::to_string(port_of(holder)) + R"("}, )"));
   REQUIRE(router.process().wait_line(R"("event":"config_rejected")"));
   std::this_thread::sleep_for(std::chrono::milliseconds(500));  // some polls that try again
   CHECK(router.metric("gateway_config_apply_total", {R"(result="rejected")"}) == 1);

@@ -54,7 +54,11 @@ class call_control {
     points_->countdown = what.number;
     points_->armed = what.what;
   }
-  void disarm() { points_->armed = outcome::none; }
+  /// After it no call fails any more, and whether one has is known.
+  void disarm() {
+    const bool is_taken = points_->armed.exchange(outcome::none) == outcome::none;
+    if (is_taken) CHECK(eventually([this] { return has_come(); }));
+  }
   [[nodiscard]] bool has_come() const { return points_->has_come; }
   /// The names of the calls since it was armed.
   [[nodiscard]] std::vector<std::string> names() const {

@@ -83,6 +83,7 @@ void obedient::operator()(cell_connection& c) const {
       return;
     }
     if (target == "/later") std::this_thread::sleep_for(200ms);
+    if (target == "/late") std::this_thread::sleep_for(1s);
     if (!c.answer("200 OK", request.head.text, "X-Cell: " + name + "\r\n")) return;
   }
 }

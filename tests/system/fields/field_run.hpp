@@ -20,7 +20,8 @@ inline const steady::duration look = is_sanitized() ? 4s : 1500ms;
 /// What a cell of these runs does, by the target it is asked for.
 ///
 /// /silent  never answers         /stops   answers four bytes of twenty
-/// /later   answers after 200 ms  all else answers at once, with the head that it saw as content
+/// /later   answers after 200 ms  /late    answers after a second
+/// all else answers at once, with the head that it saw as content
 struct obedient {
   std::string name;
   void operator()(cell_connection& c) const;

@@ -61,12 +61,15 @@ TEST_CASE("publish: under load every answer names one generation, they only grow
   const std::string yaml = two_workers(cell.port());
   router_inside router(yaml);
   std::atomic<bool> stop{false};
+  std::atomic<int> published{0};
   std::thread publisher([&] {
     for (std::uint64_t generation = 2; !stop; ++generation) {
       if (!(*router).publish(table_of(yaml, generation))) return;
+      ++published;
       std::this_thread::yield();
     }
   });
+  CHECK(eventually([&] { return published >= 1; }));
   client c(router.port());
   std::uint64_t last = 0;
   int answered = 0;

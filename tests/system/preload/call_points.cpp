@@ -58,7 +58,7 @@ bool fails(const char* name, int descriptor = -1) {
   const call_points::outcome armed = control->armed;
   if (armed == call_points::outcome::count || std::strcmp(name, control->wanted.data()) != 0) return false;
   if (--control->countdown != 0) return false;
-  control->armed = call_points::outcome::none;
+  if (control->armed.exchange(call_points::outcome::none) == call_points::outcome::none) return false;
   control->has_come = true;
   if (armed == call_points::outcome::kill) {
     for (;;) ::syscall(SYS_kill, ::syscall(SYS_getpid), SIGKILL);

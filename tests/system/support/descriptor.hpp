@@ -58,10 +58,10 @@ class descriptor {
   return ntohs(address.sin_port);
 }
 
-/// A socket that listens on a free port of the loopback address.
-[[nodiscard]] inline descriptor listen_on_loopback(int backlog = 1024) {
+/// A socket that listens on the loopback address; port 0 is a free one.
+[[nodiscard]] inline descriptor listen_on_loopback(int backlog = 1024, std::uint16_t port = 0) {
   descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address = loopback(0);
+  sockaddr_in address = loopback(port);
   if (::bind(socket.get(), generic(address), sizeof address) != 0 || ::listen(socket.get(), backlog) != 0)
     socket.reset();
   return socket;

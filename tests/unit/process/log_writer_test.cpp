@@ -130,10 +130,12 @@ TEST_CASE("log writer: a line is written soon, without a stop and without being 
   const auto log = open_log(folder.file("log"));
   log->add_ring(ring);
   push(ring, "/soon");
-  wait_for([&] { return log->counts().lines_written == 1; });
-  const std::string text = contents(folder.file("log"));
-  CHECK(text.find("\"/soon\"") != std::string::npos);
-  CHECK(log->counts() == log_counts{.lines_written = 1, .bytes_written = text.size()});
+  // The two are counted one after the other.
+  wait_for([&] {
+    const std::size_t size = contents(folder.file("log")).size();
+    return log->counts() == log_counts{.lines_written = 1, .bytes_written = size};
+  });
+  CHECK(contents(folder.file("log")).find("\"/soon\"") != std::string::npos);
 }
 
 TEST_CASE("log writer: a file is appended to and is not for everyone to read") {
