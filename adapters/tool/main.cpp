@@ -1,6 +1,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -17,6 +18,8 @@ cellroute::time_point read_clock() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // A peer that left is an error of the write: OpenSSL's own writes raise it, also the farewell of a session.
+  std::signal(SIGPIPE, SIG_IGN);
   cellroute::tool::surroundings around{CELLROUTE_VERSION, CELLROUTE_COMMIT,
                                        std::nullopt,      std::chrono::system_clock::now(),
                                        &read_clock,       ::isatty(2) != 0};

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -204,6 +205,69 @@ TEST_CASE("control operator: ctl watch tells what happens, also after a restart,
   }));
   watching.signal(SIGINT);
   CHECK(watching.wait_exit() == 0);
+}
+
+/// A control plane over TLS, and what ctl needs to ask it.
+class secure_control {
+ public:
+  [[nodiscard]] control_process& process() { return control_; }
+  [[nodiscard]] const support::certificate_folder& certificates() const { return certificates_; }
+  [[nodiscard]] std::string url(const std::string& host = "localhost") const {
+    return "https://" + host + ":" + std::to_string(control_.port());
+  }
+  [[nodiscard]] std::vector<std::string> environment() const {
+    return {"CELLROUTE_CONTROL_URL=" + url(), "CELLROUTE_CA_FILE=" + certificates_.authority_file()};
+  }
+
+ private:
+  std::string listener() {
+    certificates_.add("control", {.subject = "control", .alternative_names = "DNS:localhost"});
+    return ", tls: {certificates: [{cert_file: " + certificates_.certificate_file("control") +
+           ", key_file: " + certificates_.key_file("control") + "}]}";
+  }
+
+  support::certificate_folder certificates_;
+  control_process control_{{.routes_name = "", .listener = listener()}};
+};
+
+/// What a program wrote so far, to files and peers.
+std::size_t bytes_written_by(const program& by) {
+  const std::string facts = read_text("/proc/" + std::to_string(by.pid()) + "/io");
+  const std::size_t found = facts.find("wchar: ");
+  return found == std::string::npos ? 0 : std::strtoull(facts.c_str() + found + 7, nullptr, 10);
+}
+
+TEST_CASE("control operator: over TLS, a control plane that goes is told, and ends no watch; SIGINT ends it with 0") {
+  secure_control secure;
+  REQUIRE(tool({"ctl", "push", written(secure.process(), "fleet.yaml", fleet)}, secure.environment()).code == 0);
+  program watching({tool_path(), "ctl", "watch", "--json"}, secure.environment(), 0);
+  bool is_b = false;
+  const auto sees = [&](std::string_view text) {
+    return eventually([&] {
+      CHECK(tool({"ctl", "keys", "set", "acme", (is_b = !is_b) ? "b" : "a"}, secure.environment()).code == 0);
+      return watching.find_line(text).has_value();
+    });
+  };
+  REQUIRE(sees(R"("event":"config.published")"));
+  secure.process().kill();
+  CHECK(watching.wait_line("cut off"));
+  secure.process().start();
+  CHECK(tool({"ctl", "keys", "set", "after-the-cut", "b"}, secure.environment()).code == 0);
+  REQUIRE((sees(R"("event":"lost")") || sees(R"("keys":2)")));
+  watching.signal(SIGINT);
+  CHECK(watching.wait_exit() == 0);
+}
+
+TEST_CASE("control operator: over TLS, a change that is cut off on its way ends with words, and 5") {
+  secure_control secure;
+  const std::string large = written(secure.process(), "large.json", std::string(std::size_t{200} << 20, ' '));
+  program pushing({tool_path(), "ctl", "push", large}, secure.environment(), 0);
+  REQUIRE(eventually([&] { return bytes_written_by(pushing) > 1'000'000; }));
+  secure.process().kill();
+  CHECK(pushing.wait_exit() == 5);
+  CHECK_MESSAGE(pushing.whole_output().find("no answer from https://localhost:") != std::string::npos,
+                pushing.output());
+  secure.process().start();
 }
 
 TEST_CASE(
