@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <iterator>
 #include <string_view>
+#include <system_error>
 
+#include "adapters/tool/ctl_file.hpp"
+#include "adapters/tool/ctl_rows.hpp"
 #include "adapters/tool/ctl_text.hpp"
 #include "adapters/tool/ctl_watch.hpp"
 #include "adapters/tool/progress.hpp"
@@ -111,15 +113,14 @@ class command final : private transfer_listener {
     const auto tag = current_tag();
     if (!tag) return tag.error();
     what.headers.emplace_back(tag->empty() ? "If-None-Match" : "If-Match", tag->empty() ? "*" : *tag);
-    std::string query;
-    const auto add = [&query](std::string_view name, const std::string& value) {
-      if (!value.empty()) query += fmt::format("{}{}={}", query.empty() ? '?' : '&', name, escape_segment(value));
+    const auto add = [&what](std::string_view name, const std::string& value) {
+      const char before = what.target.find('?') == std::string::npos ? '?' : '&';
+      if (!value.empty()) what.target += fmt::format("{}{}={}", before, name, escape_segment(value));
     };
     add("dry_run", asked_.is_dry_run ? "true" : "");
     add("message", asked_.message);
     add("override", asked_.guard);
     add("mode", asked_.replaces ? "replace" : "");
-    what.target += query;
     const read_answer done = read(what, file);
     if (done.instead) return *done.instead;
     if (asked_.as_json) return json(done);
@@ -305,38 +306,31 @@ class command final : private transfer_listener {
   outcome keys_import() {
     auto text = content_of(asked_.file);
     if (!text) return failure_of(exit_usage, std::move(text).error());
-    api_request what{"POST", "/v1/keys:import"};
-    what.body = *std::move(text);
-    what.type = asked_.file.ends_with(".csv")    ? "text/csv"
-                : asked_.file.ends_with(".json") ? "application/json"
-                                                 : "application/x-ndjson";
+    auto rows = rows_to_send(asked_.file, *std::move(text));
+    if (!rows) return std::move(rows).error();
+    api_request what{"POST", fmt::format("/v1/keys:import?format={}", rows->format)};
+    what.body = std::move(rows->body);
+    what.type = rows->type;
     return change(std::move(what), asked_.file);
   }
 
-  /// Into a file that is there wholly or not at all, for this user alone; or printed.
+  /// Into a file, or printed.
   outcome save(const std::string& target) {
+    const std::string& file = asked_.output_file;
+    const bool is_backup = asked_.verb == ctl_verb::backup;
+    const bool is_file = !file.empty() && kind_of_output(file) == output_kind::file;
+    if (std::error_code unknown; is_backup && is_file && std::filesystem::exists(file, unknown))
+      return failure_of(exit_usage, file + ": is there already; remove it, or name another");
     auto reply = ask_long({"GET", target});
     if (!reply) return failure_of(exit_no_answer, reply.error());
     if (reply->status != 200) return refusal_of(*reply, "");
-    if (asked_.output_file.empty()) return {0, std::move(reply->body), ""};
-    if (!write_private(asked_.output_file, reply->body))
-      return failure_of(exit_usage, asked_.output_file + ": cannot be written");
-    return {0, fmt::format("{} bytes in {}\n", reply->body.size(), asked_.output_file), ""};
-  }
-
-  static bool write_private(const std::string& path, std::string_view bytes) {
-    namespace fs = std::filesystem;
-    const std::string unfinished = path + ".unfinished";
-    std::error_code failed;
-    std::ofstream out(unfinished, std::ios::binary | std::ios::trunc);
-    fs::permissions(unfinished, fs::perms::owner_read | fs::perms::owner_write, failed);  // before anything is in it
-    if (!failed) out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-    out.close();
-    if (!failed && out) fs::rename(unfinished, path, failed);
-    if (!failed && out) return true;
-    std::error_code ignored;
-    fs::remove(unfinished, ignored);
-    return false;
+    if (file.empty()) return {0, std::move(reply->body), ""};
+    if (auto done = write_output(file, reply->body); !done) return failure_of(exit_usage, std::move(done).error());
+    const std::string told = asked_.as_json
+                                 ? fmt::format("{{\"file\":{},\"bytes\":{}}}\n", wire::quote(file), reply->body.size())
+                                 : fmt::format("{} bytes in {}\n", reply->body.size(), file);
+    // What is no file may be where this is printed, too.
+    return is_file ? outcome{0, told, ""} : outcome{0, "", told};
   }
 
   static expected<std::string, std::string> content_of(const std::string& file) {

@@ -33,11 +33,11 @@ void add_keys(CLI::App& ctl, ctl_request& asked) {
   remove.add_option("key", asked.key, "The routing key")->required();
   add_change(remove, asked);
   CLI::App& take = add_verb(*keys, asked, ctl_verb::keys_import, "import", "Lead the keys of a file to where it says");
-  take.add_option("file", asked.file, "Rows: .csv, .jsonl or .json; - is what comes in")->required();
+  take.add_option("file", asked.file, "Rows: .csv, .tsv, .jsonl or .json; - is lines of JSON that come in")->required();
   take.add_flag("--replace", asked.replaces, "Take all other rows away");
   add_change(take, asked);
   CLI::App& give = add_verb(*keys, asked, ctl_verb::keys_export, "export", "Print all rows as lines of JSON");
-  give.add_option("-o,--output", asked.output_file, "Into this file");
+  give.add_option("-o,--output", asked.output_file, "Into this file, in place of what it holds");
 }
 
 }  // namespace
@@ -79,7 +79,7 @@ void add_ctl(CLI::App& app, ctl_request& asked) {
   CLI::App& where = add_verb(*ctl, asked, ctl_verb::where, "where", "Where a key leads, why, and where it led before");
   where.add_option("key", asked.key, "The routing key")->required();
   CLI::App& backup = add_verb(*ctl, asked, ctl_verb::backup, "backup", "Copy the store into a file");
-  backup.add_option("-o,--output", asked.output_file, "The file")->required();
+  backup.add_option("-o,--output", asked.output_file, "The file, which must not be there yet")->required();
   backup.footer("cellroute-control --restore FILE --store sqlite:NEW makes a store of it.");
   add_keys(*ctl, asked);
 }

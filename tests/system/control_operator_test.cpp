@@ -1,9 +1,11 @@
 // What an operator's day with the control plane needs besides changes: who may do what by a certificate, a followed
 // file that changes too much, and watching.
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -268,6 +270,57 @@ TEST_CASE("control operator: over TLS, a change that is cut off on its way ends 
   CHECK_MESSAGE(pushing.whole_output().find("no answer from https://localhost:") != std::string::npos,
                 pushing.output());
   secure.process().start();
+}
+
+TEST_CASE(
+    "control operator: keys come from files of every kind that is promised, and mistakes are told with their place") {
+  control_process control({.routes_name = ""});
+  REQUIRE(ctl(control, {"push", written(control, "fleet.yaml", fleet)}).code == 0);
+  struct import_case {
+    std::string name;
+    std::string_view text;
+    int code;
+    std::string_view told;
+  };
+  const import_case cases[] = {
+      {"x.csv", "key,placement\nc1,a\n", 0, "1 added"},
+      {"x.json", R"({"j1": "a", "j2": "b"})", 0, "2 added"},
+      {"x.jsonl", "{\"key\": \"l1\", \"placement\": \"b\"}\n", 0, "1 added"},
+      {"x.tsv", "t1\ta\n\nt2\tb\n", 0, "2 added"},
+      {"wrong.csv", "key,placement\nc1\n", 1, "wrong.csv:2:"},
+      {"wrong.tsv", "t3\ta\nt3\tb\n", 1, "wrong.tsv:"},
+      {"x.txt", "t1\ta\n", 2, "rows are taken from .csv, .tsv, .jsonl, .ndjson and .json"},
+  };
+  for (const import_case& row : cases) {
+    CAPTURE(row.name);
+    const told done = ctl(control, {"keys", "import", written(control, row.name, row.text)});
+    CHECK(done.code == row.code);
+    CHECK_MESSAGE(done.has(row.told), done.output);
+  }
+  CHECK(ctl(control, {"keys", "import", "--replace", "-m", "anew", written(control, "y.csv", "key,placement\nq,a\n")})
+            .has("1 key;"));
+}
+
+TEST_CASE("control operator: a backup overwrites nothing; an export replaces a file, and nothing else") {
+  control_process control({.routes_name = ""});
+  REQUIRE(ctl(control, {"push", written(control, "fleet.yaml", fleet)}).code == 0);
+  const std::string kept = written(control, "kept", "a backup of yesterday");
+  const told refused = ctl(control, {"backup", "-o", kept});
+  CHECK(refused.code == 2);
+  CHECK(refused.output == kept + ": is there already; remove it, or name another\n");
+  CHECK(read_text(kept) == "a backup of yesterday");
+  CHECK(ctl(control, {"backup", "-o", (control.folder() / "new.db").string()}).code == 0);
+  CHECK(read_text(control.folder() / "new.db").starts_with("SQLite format 3"));
+  CHECK(ctl(control, {"keys", "export", "-o", kept}).code == 0);
+  CHECK(read_text(kept) == "{\"key\":\"acme\",\"placement\":\"a\"}\n");
+
+  const std::string pipe = (control.folder() / "pipe").string();
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  program reads({"cat", pipe}, {}, 0);
+  CHECK(ctl(control, {"keys", "export", "-o", pipe}).code == 0);
+  CHECK(reads.wait_exit() == 0);
+  CHECK(reads.whole_output() == read_text(kept));
+  CHECK(std::filesystem::is_fifo(pipe));
 }
 
 TEST_CASE(
