@@ -26,6 +26,26 @@ constexpr std::size_t file_bytes_max = std::size_t{256} << 20;  // what the API 
 
 outcome failure_of(int exit_code, std::string why) { return {exit_code, "", std::move(why) + "\n"}; }
 
+/// What answers is something else, or something stands between.
+outcome strange_answer(int status) {
+  return failure_of(exit_refused,
+                    fmt::format("what answered ({}) does not speak as a control plane does; is it --url?", status));
+}
+
+/// A title and a code of a problem document, by the exit code.
+struct failure_words {
+  int exit_code;
+  std::string_view title;
+  std::string_view code;
+};
+
+constexpr failure_words words_of_failures[] = {
+    {exit_invalid, "Invalid", "invalid"},
+    {exit_usage, "Wrong usage", "usage"},
+    {exit_refused, "Refused", "refused"},
+    {exit_no_answer, "No answer", "no_answer"},
+};
+
 /// One command on its way.
 class command final : private transfer_listener {
  public:
@@ -74,6 +94,7 @@ class command final : private transfer_listener {
     api_reply reply{};
     wire::node tree{};
     std::optional<outcome> instead{};
+    bool may_be_done = false;  ///< it was cut off, and what was asked for may have happened
   };
 
   read_answer get(const std::string& target) { return read({"GET", target}, ""); }
@@ -82,7 +103,8 @@ class command final : private transfer_listener {
     read_answer made;
     auto reply = ask_long(what);
     if (!reply) {
-      made.instead = failure_of(exit_no_answer, reply.error());
+      made.instead = failure_of(exit_no_answer, reply.error().why);
+      made.may_be_done = reply.error().may_have_arrived;
       return made;
     }
     made.reply = *std::move(reply);
@@ -94,18 +116,25 @@ class command final : private transfer_listener {
     if (tree) {
       made.tree = *std::move(tree);
     } else {
-      made.instead = failure_of(exit_refused, "the answer is no JSON; is this a control plane?");
+      made.instead = strange_answer(made.reply.status);
     }
     return made;
   }
 
+  /// What is current, told by what is a control plane.
+  read_answer info() {
+    read_answer found = get("/v1/info");
+    if (!found.instead && text_at(found.tree, "epoch").empty()) found.instead = strange_answer(found.reply.status);
+    return found;
+  }
+
   /// The tag of what is current now; empty where nothing is published.
   expected<std::string, outcome> current_tag() {
-    const read_answer info = get("/v1/info");
-    if (info.instead) return unexpected(*info.instead);
-    const std::string version = text_at(info.tree, "version");
+    const read_answer now = info();
+    if (now.instead) return unexpected(*now.instead);
+    const std::string version = text_at(now.tree, "version");
     if (version == "0" || version.empty()) return std::string();
-    return "\"" + text_at(info.tree, "epoch") + "." + version + "\"";
+    return "\"" + text_at(now.tree, "epoch") + "." + version + "\"";
   }
 
   /// Sends a change, against what is current now, and tells the version that it made.
@@ -121,8 +150,12 @@ class command final : private transfer_listener {
     add("message", asked_.message);
     add("override", asked_.guard);
     add("mode", asked_.replaces ? "replace" : "");
-    const read_answer done = read(what, file);
-    if (done.instead) return *done.instead;
+    read_answer done = read(what, file);
+    if (done.instead) {
+      if (done.may_be_done && !asked_.is_dry_run)
+        done.instead->errors += "it may be done all the same: `cellroute ctl history` shows it then\n";
+      return *std::move(done.instead);
+    }
     if (asked_.as_json) return json(done);
     if (asked_.is_dry_run) return {0, "nothing is changed; this would be:\n" + radius_text(done.tree), ""};
     const std::string version = text_at(done.tree, "version");
@@ -140,26 +173,26 @@ class command final : private transfer_listener {
   }
 
   outcome status() {
-    const read_answer info = get("/v1/info");
-    if (info.instead) return *info.instead;
+    const read_answer now = info();
+    if (now.instead) return *now.instead;
     const read_answer drift = get("/v1/fleet/drift");
     if (drift.instead) return *drift.instead;
     if (asked_.as_json) {
-      return {0, fmt::format("{{\"info\":{},\"drift\":{}}}\n", info.reply.body, drift.reply.body), ""};
+      return {0, fmt::format("{{\"info\":{},\"drift\":{}}}\n", now.reply.body, drift.reply.body), ""};
     }
-    std::string out =
-        fmt::format("control plane  {} (cluster {})\n", text_at(info.tree, "build"), text_at(info.tree, "cluster"));
-    const std::string version = text_at(info.tree, "version");
-    const std::string label = text_at(info.tree, "label");
+    std::string out = fmt::format("control plane  {} (cluster {})\n", plain(text_at(now.tree, "build")),
+                                  plain(text_at(now.tree, "cluster")));
+    const std::string version = text_at(now.tree, "version");
+    const std::string label = plain(text_at(now.tree, "label"));
     out += version == "0" ? "published      nothing yet\n"
                           : fmt::format("published      version {}{} of epoch {}, {}\n", version,
-                                        label.empty() ? "" : " (" + label + ")", text_at(info.tree, "epoch"),
-                                        plural(text_at(info.tree, "keys"), "key"));
+                                        label.empty() ? "" : " (" + label + ")", text_at(now.tree, "epoch"),
+                                        plural(text_at(now.tree, "keys"), "key"));
     out += fmt::format("changes come   {}\n",
-                       text_at(info.tree, "follows_file") == "true" ? "from the file that it follows" : "by the API");
+                       text_at(now.tree, "follows_file") == "true" ? "from the file that it follows" : "by the API");
     out += fmt::format("routers        {} connected, {} on target, {} refused it\n", text_at(drift.tree, "connected"),
                        text_at(drift.tree, "on_target"), text_at(drift.tree, "refused"));
-    for (const wire::node& each : items_of(info.tree, "mistakes")) out += "not published  " + each.text + '\n';
+    for (const wire::node& each : items_of(now.tree, "mistakes")) out += "not published  " + plain(each.text) + '\n';
     return {0, out, ""};
   }
 
@@ -222,9 +255,9 @@ class command final : private transfer_listener {
     if (asked_.other_version) {
       other = std::to_string(*asked_.other_version);
     } else {
-      const read_answer info = get("/v1/info");
-      if (info.instead) return *info.instead;
-      other = text_at(info.tree, "version");
+      const read_answer now = info();
+      if (now.instead) return *now.instead;
+      other = text_at(now.tree, "version");
     }
     const read_answer found = get(fmt::format("/v1/versions/{}/diff/{}", asked_.version, other));
     if (found.instead) return *found.instead;
@@ -252,7 +285,7 @@ class command final : private transfer_listener {
   outcome where() {
     const std::string path = "/v1/keys/" + escape_segment(asked_.key);
     auto reply = way_.ask({"GET", path});
-    if (!reply) return failure_of(exit_no_answer, reply.error());
+    if (!reply) return failure_of(exit_no_answer, reply.error().why);
     const auto tree = wire::read_json(reply->body, "answer");
     const wire::node* const resolved = tree ? tree->find("resolved") : nullptr;
     if (resolved == nullptr) return refusal_of(*reply, "");
@@ -267,10 +300,10 @@ class command final : private transfer_listener {
     }
     std::string out;
     if (resolved->kind == wire::node_kind::map) {
-      out = fmt::format("{} -> placement {}, cell {} ({})\n", asked_.key, text_at(*resolved, "placement"),
-                        text_at(*resolved, "cell"), text_at(*resolved, "reason"));
+      out = fmt::format("{} -> placement {}, cell {} ({})\n", plain(asked_.key), plain(text_at(*resolved, "placement")),
+                        plain(text_at(*resolved, "cell")), plain(text_at(*resolved, "reason")));
     } else {
-      out = asked_.key + " -> nowhere\n";
+      out = plain(asked_.key) + " -> nowhere\n";
     }
     if (reply->status == 404) out += "it has no row of its own\n";
     rows all{{"VERSION", "AT", "BY", "FROM", "TO"}};
@@ -322,7 +355,7 @@ class command final : private transfer_listener {
     if (std::error_code unknown; is_backup && is_file && std::filesystem::exists(file, unknown))
       return failure_of(exit_usage, file + ": is there already; remove it, or name another");
     auto reply = ask_long({"GET", target});
-    if (!reply) return failure_of(exit_no_answer, reply.error());
+    if (!reply) return failure_of(exit_no_answer, reply.error().why);
     if (reply->status != 200) return refusal_of(*reply, "");
     if (file.empty()) return {0, std::move(reply->body), ""};
     if (auto done = write_output(file, reply->body); !done) return failure_of(exit_usage, std::move(done).error());
@@ -337,8 +370,7 @@ class command final : private transfer_listener {
     if (file == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
     auto text = wire::read_file(file, file_bytes_max);
     if (text) return *std::move(text);
-    const bool is_missing = text.error() == wire::file_error::missing;
-    return unexpected(fmt::format("{}: {}", file, is_missing ? "no such file" : to_string(text.error())));
+    return unexpected(fmt::format("{}: {}", file, to_string(text.error())));
   }
 
   // How far it is, where somebody looks.
@@ -348,7 +380,7 @@ class command final : private transfer_listener {
     if (const auto line = progress_.tell(what, done, all, console_.now())) console_.note(*line);
   }
   transfer_listener* listener() { return console_.shows_progress() && !asked_.as_json ? this : nullptr; }
-  expected<api_reply, std::string> ask_long(api_request what) {
+  expected<api_reply, no_reply> ask_long(api_request what) {
     what.hears = listener();
     auto reply = way_.ask(what);
     console_.note(progress_.end());
@@ -378,24 +410,39 @@ std::string escape_segment(std::string_view text) {
 
 outcome refusal_of(const api_reply& reply, std::string_view file) {
   const auto tree = wire::read_json(reply.body, "answer");
-  std::string why = tree ? text_at(*tree, "detail") : "";
-  if (why.empty()) why = fmt::format("it answered {}", reply.status);
+  const std::string why = tree ? plain(text_at(*tree, "detail")) : "";
+  if (why.empty()) return strange_answer(reply.status);
   std::string told = fmt::format("refused ({}): {}\n", reply.status, why);
   bool has_mistakes = false;
-  if (tree) {
-    for (const wire::node& each : items_of(*tree, "errors")) {
-      has_mistakes = true;
-      told += fmt::format("{}:{}:{}: {}{}{}\n", file.empty() ? "answer" : file, text_at(each, "line"),
-                          text_at(each, "column"), text_at(each, "path"), text_at(each, "path").empty() ? "" : ": ",
-                          text_at(each, "detail"));
-    }
-    for (const wire::node& row : items_of(*tree, "rows")) told += fmt::format("changed meanwhile: {}\n", row.text);
+  for (const wire::node& each : items_of(*tree, "errors")) {
+    has_mistakes = true;
+    if (!file.empty()) told += fmt::format("{}:{}:{}: ", file, text_at(each, "line"), text_at(each, "column"));
+    const std::string path = plain(text_at(each, "path"));
+    told += fmt::format("{}{}{}\n", path, path.empty() ? "" : ": ", plain(text_at(each, "detail")));
   }
-  return {has_mistakes && reply.status == 422 ? exit_invalid : exit_refused, "", std::move(told)};
+  for (const wire::node& row : items_of(*tree, "rows")) told += fmt::format("changed meanwhile: {}\n", plain(row.text));
+  std::string problem = reply.body;
+  if (!problem.ends_with('\n')) problem += '\n';
+  return {has_mistakes && reply.status == 422 ? exit_invalid : exit_refused, "", std::move(told), std::move(problem)};
+}
+
+outcome with_problem(outcome done) {
+  if (done.exit_code == 0 || !done.output.empty() || done.errors.empty()) return done;
+  done.output = std::move(done.problem);
+  if (!done.output.empty()) return done;
+  std::string_view said = done.errors;
+  while (said.ends_with('\n')) said.remove_suffix(1);
+  for (const failure_words& each : words_of_failures) {
+    if (each.exit_code != done.exit_code) continue;
+    done.output = fmt::format("{{\"type\":\"about:blank\",\"title\":{},\"code\":{},\"detail\":{}}}\n",
+                              wire::quote(each.title), wire::quote(each.code), wire::quote(said));
+  }
+  return done;
 }
 
 outcome control(const ctl_request& asked, api_transport& way, ctl_console& console) {
-  return asked.verb == ctl_verb::watch ? watch(asked, way, console) : command(asked, way, console).run();
+  outcome done = asked.verb == ctl_verb::watch ? watch(asked, way, console) : command(asked, way, console).run();
+  return asked.as_json ? with_problem(std::move(done)) : done;
 }
 
 }  // namespace cellroute::tool

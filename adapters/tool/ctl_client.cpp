@@ -2,8 +2,12 @@
 
 #include <fmt/format.h>
 #include <httplib.h>
+#include <openssl/err.h>
+#include <openssl/x509_vfy.h>
 
 #include <algorithm>
+#include <iterator>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -38,6 +42,16 @@ expected<std::string, std::string> read_token(const std::string& file) {
   return token;
 }
 
+/// Why a file has nothing to believe; nothing where it has.
+std::optional<std::string> why_no_certificates(const std::string& file) {
+  const auto text = wire::read_file(file);
+  if (!text) return fmt::format("--ca-file {}: {}", file, to_string(text.error()));
+  const std::unique_ptr<X509_STORE, decltype(&X509_STORE_free)> store(X509_STORE_new(), &X509_STORE_free);
+  if (X509_STORE_load_file(store.get(), file.c_str()) == 1) return std::nullopt;
+  ERR_clear_error();
+  return fmt::format("--ca-file {}: holds no certificate in PEM", file);
+}
+
 }  // namespace
 
 struct ctl_client::connection {
@@ -48,10 +62,53 @@ struct ctl_client::connection {
     client.set_keep_alive(true);
     if (!ca_file.empty()) client.set_ca_cert_path(ca_file.c_str());
   }
-  [[nodiscard]] std::string no_answer(httplib::Error why) const {
-    return fmt::format("no answer from {}: {}; is the control plane there, and is it --url?", url,
-                       httplib::to_string(why));
+  [[nodiscard]] no_reply no_answer(httplib::Error why) const {
+    return {fmt::format("no answer from {}: {}", url, words_of(why)), !is_before_request(why)};
   }
+
+ private:
+  /// Nothing of the request has gone then.
+  static bool is_before_request(httplib::Error why) {
+    constexpr httplib::Error before[] = {httplib::Error::Connection, httplib::Error::ConnectionTimeout,
+                                         httplib::Error::SSLConnection, httplib::Error::SSLLoadingCerts,
+                                         httplib::Error::SSLServerVerification};
+    return std::ranges::find(before, why) != std::end(before);
+  }
+
+  /// What happened, and what to do.
+  [[nodiscard]] std::string words_of(httplib::Error why) const {
+    switch (why) {
+      case httplib::Error::Connection:
+        return "nobody takes a connection there, or the name is not known; is the control plane there, and is it "
+               "--url?";
+      case httplib::Error::ConnectionTimeout:
+        return fmt::format("no connection within {} s; is the control plane there, and is it --url?", connect_seconds);
+      case httplib::Error::SSLConnection:
+        return "no TLS can be agreed on; if it speaks plain HTTP, --url begins with http://";
+      case httplib::Error::SSLLoadingCerts:
+        return "the certificates to believe cannot be read; is it --ca-file?";
+      case httplib::Error::SSLServerVerification:
+        return words_of_certificate();
+      case httplib::Error::Write:
+        return "the connection was cut while the request was sent";
+      case httplib::Error::Read:
+        return is_secure() ? "the connection was cut, or nothing came, before an answer was whole"
+                           : "the connection was cut, or nothing came, before an answer was whole; if it speaks TLS, "
+                             "--url begins with https://";
+      default:
+        return "the connection was given up";
+    }
+  }
+  [[nodiscard]] std::string words_of_certificate() const {
+    const long why = client.get_openssl_verify_result();
+    if (why == X509_V_OK)
+      return "its certificate is for another name; --url must say one that stands in the certificate";
+    return fmt::format("its certificate is not believed: {}; name the authority's certificate with --ca-file",
+                       X509_verify_cert_error_string(why));
+  }
+  [[nodiscard]] bool is_secure() const { return url.starts_with("https://"); }
+
+ public:
   std::string url;
   httplib::Client client;
 };
@@ -66,6 +123,9 @@ expected<ctl_client, std::string> ctl_client::open(const std::string& url, const
   if (plain.ends_with('/')) plain.pop_back();
   if (!is_url(plain))
     return unexpected(fmt::format("--url must be like http://127.0.0.1:8081, not {}", wire::quote(url)));
+  if (!ca_file.empty() && plain.starts_with("https://")) {
+    if (auto why = why_no_certificates(ca_file)) return unexpected(*std::move(why));
+  }
   auto made = std::make_unique<connection>(plain, ca_file);
   if (!token_file.empty()) {
     auto token = read_token(token_file);
@@ -99,7 +159,7 @@ void send_in_pieces(httplib::Request& request, const api_request& what) {
 
 }  // namespace
 
-expected<api_reply, std::string> ctl_client::ask(const api_request& what) {
+expected<api_reply, no_reply> ctl_client::ask(const api_request& what) {
   httplib::Request request = request_of(what);
   std::string body;
   std::uint64_t all_bytes = 0;
@@ -122,7 +182,7 @@ expected<api_reply, std::string> ctl_client::ask(const api_request& what) {
   return api_reply{done->status, what.hears != nullptr ? std::move(body) : done->body};
 }
 
-expected<api_reply, std::string> ctl_client::follow(const api_request& what, piece_listener& to) {
+expected<api_reply, no_reply> ctl_client::follow(const api_request& what, piece_listener& to) {
   httplib::Request request = request_of(what);
   api_reply reply;
   request.response_handler = [&reply](const httplib::Response& head) {

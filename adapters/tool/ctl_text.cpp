@@ -6,7 +6,24 @@
 
 namespace cellroute::tool {
 
-std::string table_of(const rows& all) {
+std::string plain(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    const bool has_next = i + 1 < text.size();
+    // U+0080 to U+009F are control characters, too: 0xc2 and the byte itself.
+    const bool is_wide = c == 0xc2 && has_next && static_cast<unsigned char>(text[i + 1]) < 0xa0;
+    if (is_wide) ++i;
+    out += is_wide || c < ' ' || c == 127 ? '?' : text[i];
+  }
+  return out;
+}
+
+std::string table_of(const rows& rough) {
+  rows all = rough;
+  for (auto& row : all) {
+    for (std::string& cell : row) cell = plain(cell);
+  }
   std::vector<std::size_t> width;
   for (const auto& row : all) {
     width.resize(std::max(width.size(), row.size()));
@@ -50,7 +67,7 @@ std::string radius_text(const wire::node& of) {
     for (const wire::node& kind : placements->children) {
       if (kind.children.empty()) continue;
       out += "placements";
-      for (const wire::node& name : kind.children) out += ' ' + name.text;
+      for (const wire::node& name : kind.children) out += ' ' + plain(name.text);
       out += ' ' + kind.name + '\n';
     }
   }
@@ -63,7 +80,7 @@ std::string radius_text(const wire::node& of) {
   for (const wire::node& each : items_of(of, "examples"))
     examples.push_back({text_at(each, "key"), named(text_at(each, "from")), named(text_at(each, "to"))});
   if (examples.size() > 1) out += "for example\n" + table_of(examples);
-  for (const wire::node& guard : items_of(of, "guards")) out += "guard       " + guard.text + '\n';
+  for (const wire::node& guard : items_of(of, "guards")) out += "guard       " + plain(guard.text) + '\n';
   return out;
 }
 

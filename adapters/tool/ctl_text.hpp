@@ -12,7 +12,10 @@ namespace cellroute::tool {
 
 using rows = std::vector<std::vector<std::string>>;
 
-/// Columns, each as wide as what is in it. The first row is the heading.
+/// What of a text a terminal shows as it is, on one line: it comes from routers and clients, among others.
+[[nodiscard]] std::string plain(std::string_view text);
+
+/// Columns, each as wide as what is in it. The first row is the heading. Whatever is in them is shown plainly.
 [[nodiscard]] std::string table_of(const rows& all);
 
 /// The text of a member, by its path; empty where there is none.

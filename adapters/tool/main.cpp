@@ -1,3 +1,4 @@
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -15,14 +16,19 @@ cellroute::time_point read_clock() {
   return cellroute::time_point(std::chrono::steady_clock::now().time_since_epoch());
 }
 
+std::size_t columns_of_output() {
+  winsize size{};
+  return ::ioctl(1, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   // A peer that left is an error of the write: OpenSSL's own writes raise it, also the farewell of a session.
   std::signal(SIGPIPE, SIG_IGN);
-  cellroute::tool::surroundings around{CELLROUTE_VERSION, CELLROUTE_COMMIT,
-                                       std::nullopt,      std::chrono::system_clock::now(),
-                                       &read_clock,       ::isatty(2) != 0};
+  cellroute::tool::surroundings around{
+      CELLROUTE_VERSION, CELLROUTE_COMMIT, std::nullopt,       std::chrono::system_clock::now(),
+      &read_clock,       ::isatty(2) != 0, columns_of_output()};
   if (const char* path = std::getenv("CONFIG_PATH"); path != nullptr && *path != '\0') around.config_path = path;
   const std::vector<std::string> arguments(argv + (argc > 0), argv + argc);
   const auto done = cellroute::tool::run(arguments, around);

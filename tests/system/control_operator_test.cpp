@@ -267,9 +267,65 @@ TEST_CASE("control operator: over TLS, a change that is cut off on its way ends 
   REQUIRE(eventually([&] { return bytes_written_by(pushing) > 1'000'000; }));
   secure.process().kill();
   CHECK(pushing.wait_exit() == 5);
-  CHECK_MESSAGE(pushing.whole_output().find("no answer from https://localhost:") != std::string::npos,
-                pushing.output());
+  const std::string said = pushing.whole_output();
+  CHECK_MESSAGE(said.find("no answer from " + secure.url() + ": the connection was cut") == 0, said);
+  CHECK(said.find("it may be done all the same: `cellroute ctl history` shows it then\n") != std::string::npos);
   secure.process().start();
+}
+
+TEST_CASE("control operator: why there is no answer is told in words, with what to do") {
+  secure_control secure;
+  const std::string port = std::to_string(secure.process().port());
+  const std::string ca = "--ca-file=" + secure.certificates().authority_file();
+  const std::string nobody = written(secure.process(), "empty.pem", "no certificate\n");
+  struct reach_case {
+    std::string_view says;
+    std::vector<std::string> words;
+    int code;
+    std::string told;
+  };
+  const std::string no_answer = "no answer from ";
+  const reach_case cases[] = {
+      {"all is well", {"--url", secure.url(), ca}, 0, "control plane"},
+      {"no such file", {"--url", secure.url(), "--ca-file", "nosuch.pem"}, 2, "--ca-file nosuch.pem: no such file\n"},
+      {"a file of something else",
+       {"--url", secure.url(), "--ca-file", nobody},
+       2,
+       "--ca-file " + nobody + ": holds no certificate in PEM\n"},
+      {"nobody believes it",
+       {"--url", secure.url()},
+       5,
+       no_answer + secure.url() +
+           ": its certificate is not believed: unable to get local issuer certificate; name the authority's "
+           "certificate with --ca-file\n"},
+      {"another name",
+       {"--url", secure.url("127.0.0.1"), ca},
+       5,
+       no_answer + secure.url("127.0.0.1") +
+           ": its certificate is for another name; --url must say one that stands in the certificate\n"},
+      {"plain HTTP where TLS is spoken",
+       {"--url", "http://localhost:" + port},
+       4,
+       "refused (400): this port speaks TLS; use https\n"},
+      {"nobody is there",
+       {"--url", "http://127.0.0.1:1"},
+       5,
+       no_answer + "http://127.0.0.1:1: nobody takes a connection there, or the name is not known; is the control "
+                   "plane there, and is it --url?\n"},
+  };
+  for (const reach_case& row : cases) {
+    CAPTURE(row.says);
+    std::vector<std::string> words{"ctl", "status"};
+    words.insert(words.end(), row.words.begin(), row.words.end());
+    const told done = tool(words);
+    CHECK(done.code == row.code);
+    CHECK_MESSAGE(done.has(row.told), done.output);
+  }
+  control_process without_tls({.routes_name = ""});
+  const told done = tool({"ctl", "status", "--url", "https://localhost:" + std::to_string(without_tls.port()), ca});
+  CHECK(done.code == 5);
+  CHECK_MESSAGE(done.has(": no TLS can be agreed on; if it speaks plain HTTP, --url begins with http://\n"),
+                done.output);
 }
 
 TEST_CASE(
