@@ -12,13 +12,14 @@
 #include <utility>
 
 #include "adapters/wire/configuration.hpp"
+#include "adapters/wire/node.hpp"
+#include "adapters/wire/token_file.hpp"
 
 namespace cellroute::tool {
 namespace {
 
 constexpr time_t connect_seconds = 5;
 constexpr time_t answer_seconds = 120;  // a million rows take seconds, and those before them, too
-constexpr std::size_t token_bytes_max = 4096;
 constexpr std::size_t piece_bytes = 65'536;
 constexpr std::size_t refusal_bytes_max = std::size_t{1} << 20;
 
@@ -28,18 +29,6 @@ bool is_url(std::string_view url) {
   if (!is_secure && !url.starts_with("http://")) return false;
   const std::string_view rest = url.substr(is_secure ? 8 : 7);
   return !rest.empty() && rest.find_first_of("/?# \t\r\n@") == std::string_view::npos;
-}
-
-expected<std::string, std::string> read_token(const std::string& file) {
-  const auto text = wire::read_file(file, token_bytes_max);
-  if (!text) return unexpected(fmt::format("{}: {}", file, to_string(text.error())));
-  constexpr std::string_view space = " \t\r\n";
-  const std::size_t begin = text->find_first_not_of(space);
-  if (begin == std::string::npos) return unexpected(file + ": is empty; it must hold the token");
-  std::string token = text->substr(begin, text->find_last_not_of(space) + 1 - begin);
-  if (token.find_first_of(space) != std::string::npos)
-    return unexpected(file + ": must hold one word, the token, and nothing else");
-  return token;
 }
 
 /// Why a file has nothing to believe; nothing where it has.
@@ -128,7 +117,7 @@ expected<ctl_client, std::string> ctl_client::open(const std::string& url, const
   }
   auto made = std::make_unique<connection>(plain, ca_file);
   if (!token_file.empty()) {
-    auto token = read_token(token_file);
+    auto token = wire::read_token_file(token_file);
     if (!token) return unexpected(std::move(token).error());
     made->client.set_bearer_token_auth(token->c_str());
   }

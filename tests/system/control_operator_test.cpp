@@ -13,8 +13,10 @@
 #include "tests/support/certificates.hpp"
 #include "tests/system/support/control_process.hpp"
 #include "tests/system/support/ctl.hpp"
+#include "tests/system/support/fake_cell.hpp"
 #include "tests/system/support/native_double.hpp"
 #include "tests/system/support/programs.hpp"
+#include "tests/system/support/router_process.hpp"
 
 namespace cellroute::system_test {
 namespace {
@@ -326,6 +328,34 @@ TEST_CASE("control operator: why there is no answer is told in words, with what 
   CHECK(done.code == 5);
   CHECK_MESSAGE(done.has(": no TLS can be agreed on; if it speaks plain HTTP, --url begins with http://\n"),
                 done.output);
+}
+
+TEST_CASE("control operator: a token that others may read is used by nobody, and a router serves on meanwhile") {
+  control_process control({.routes_name = ""});
+  const std::string token = written(control, "fleet.token", "a-token-of-this-test\n");
+  std::filesystem::permissions(token, std::filesystem::perms(0644));
+  const std::string told_why = token + ": others may read it; chmod 600 it";
+  const told open = ctl(control, {"status", "--token-file", token});
+  CHECK(open.code == 2);
+  CHECK(open.output == told_why + "\n");
+
+  fake_cell one(says{"one"});
+  router_config config;
+  config.whole =
+      "listeners: [{name: web, address: \"127.0.0.1:0\"}]\nadmin: {address: \"127.0.0.1:0\"}\ncontrol_plane: {urls: "
+      "[\"ws://127.0.0.1:" +
+      std::to_string(control.port()) + "\"], token_file: " + token +
+      "}\nrouting: {default_placement: a}\nplacements: {a: {" + at(one.port()) + "}}\n";
+  router_process router(config);
+  CHECK(router.process().wait_line("control_plane.token_file: " + told_why));
+  CHECK(router.admin("/ready").status() == 200);
+  CHECK(ask(router.port(), "GET / HTTP/1.1\r\nHost: x\r\nX-Routing-Key: k\r\nConnection: close\r\n\r\n").status() ==
+        200);
+
+  std::filesystem::permissions(token, std::filesystem::perms(0600));
+  CHECK(ctl(control, {"status", "--token-file", token}).has("refused (401)"));
+  router_process another(config);
+  CHECK(another.process().wait_line("it answers 401"));
 }
 
 TEST_CASE(
