@@ -192,7 +192,8 @@ class command final : private transfer_listener {
                        text_at(now.tree, "follows_file") == "true" ? "from the file that it follows" : "by the API");
     out += fmt::format("routers        {} connected, {} on target, {} refused it\n", text_at(drift.tree, "connected"),
                        text_at(drift.tree, "on_target"), text_at(drift.tree, "refused"));
-    for (const wire::node& each : items_of(now.tree, "mistakes")) out += "not published  " + plain(each.text) + '\n';
+    for (const wire::node& each : items_of(now.tree, "mistakes"))
+      out += "not published  " + plain_advice(each.text) + '\n';
     return {0, out, ""};
   }
 
@@ -224,12 +225,16 @@ class command final : private transfer_listener {
         const std::string version = text_at(r, {"running", "version"});
         const std::string since = text_at(r, "away_since");
         all.push_back({id.empty() ? "(base)" : id, text_at(r, "state") + (since.empty() ? "" : " since " + since),
-                       version.empty() ? "-" : version, text_at(r, "on_target") == "true" ? "yes" : "no",
+                       version.empty() ? "-" : version,
+                       // Who is away counts for nobody: `status` counts those that are connected.
+                       !since.empty()                      ? "-"
+                       : text_at(r, "on_target") == "true" ? "yes"
+                                                           : "no",
                        text_at(r, "peer"), text_at(r, "last_refusal")});
       }
     } while (!cursor.empty());
     if (asked_.as_json) return {0, "{\"routers\":[" + listed + "]}\n", ""};
-    return {0, all.size() > 1 ? table_of(all) : "no router was ever here\n", ""};
+    return {0, all.size() > 1 ? table_of(all, console_.columns()) : "no router was ever here\n", ""};
   }
 
   /// Has the followed file read again.
@@ -279,7 +284,9 @@ class command final : private transfer_listener {
       all.push_back({text_at(v, "version"), text_at(v, "at"), text_at(v, "author"), text_at(v, "keys"),
                      text_at(v, "added"), text_at(v, "moved"), text_at(v, "removed"), text_at(v, "label"), message});
     }
-    return {0, all.size() > 1 ? table_of(all) : "nothing was published yet\n", ""};
+    std::string out = all.size() > 1 ? table_of(all) : "nothing was published yet\n";
+    if (found.tree.find("next") != nullptr) out += "there are more: --limit\n";
+    return {0, out, ""};
   }
 
   outcome where() {
@@ -410,7 +417,7 @@ std::string escape_segment(std::string_view text) {
 
 outcome refusal_of(const api_reply& reply, std::string_view file) {
   const auto tree = wire::read_json(reply.body, "answer");
-  const std::string why = tree ? plain(text_at(*tree, "detail")) : "";
+  const std::string why = tree ? plain_advice(text_at(*tree, "detail")) : "";
   if (why.empty()) return strange_answer(reply.status);
   std::string told = fmt::format("refused ({}): {}\n", reply.status, why);
   bool has_mistakes = false;
@@ -418,7 +425,7 @@ outcome refusal_of(const api_reply& reply, std::string_view file) {
     has_mistakes = true;
     if (!file.empty()) told += fmt::format("{}:{}:{}: ", file, text_at(each, "line"), text_at(each, "column"));
     const std::string path = plain(text_at(each, "path"));
-    told += fmt::format("{}{}{}\n", path, path.empty() ? "" : ": ", plain(text_at(each, "detail")));
+    told += fmt::format("{}{}{}\n", path, path.empty() ? "" : ": ", plain_advice(text_at(each, "detail")));
   }
   for (const wire::node& row : items_of(*tree, "rows")) told += fmt::format("changed meanwhile: {}\n", plain(row.text));
   std::string problem = reply.body;

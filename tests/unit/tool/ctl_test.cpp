@@ -147,8 +147,47 @@ const ctl_case ctl_cases[] = {
      "ROUTER  STATE                            VERSION  ON TARGET  PEER  LAST REFUSAL\n"
      "r1      in_sync                          7        yes        p\n"
      "(base)  in_sync                          -        no         q     no\n"
-     "r2      away since 2026-11-26T16:00:00Z  -        no\n",
+     "r2      away since 2026-11-26T16:00:00Z  -        -\n",
      ""},
+    {"the last refusal is cut where the terminal ends, between characters; who is away is on no target",
+     of_verb(ctl_verb::routers, [](ctl_request&) {}),
+     {{200,
+       R"({"routers":[{"router_id":"r1","state":"away","away_since":"2026-11-26T16:00:00Z","running":{"version":7},"on_target":true,"peer":"p","last_refusal":"0123456789012345é 0123456789"}]})"}},
+     {"GET /v1/routers?limit=1000"},
+     0,
+     "ROUTER  STATE                            VERSION  ON TARGET  PEER  LAST REFUSAL\n"
+     "r1      away since 2026-11-26T16:00:00Z  7        -          p     0123456789012345...\n",
+     ""},
+    {"there are more versions",
+     of_verb(ctl_verb::history, [](ctl_request&) {}),
+     {{200, R"({"versions":[],"next":"c31"})"}},
+     {"GET /v1/versions?limit=20"},
+     0,
+     "nothing was published yet\nthere are more: --limit\n",
+     ""},
+    {"shares have at most two decimals, and a guard is lifted as this tool does it",
+     of_verb(ctl_verb::keys_remove,
+             [](ctl_request& r) {
+               r.key = "k";
+               r.is_dry_run = true;
+             }),
+     {info,
+      {200,
+       R"({"keys":{"total":9,"total_after":8,"added":0,"moved":0,"moved_pct":0,"removed":1,"removed_pct":11.11111111111111},"guards":["guard.x: no; to let it pass once, PUT /v1/config?override=x"]})"}},
+     {"GET /v1/info", "DELETE /v1/keys/k?dry_run=true If-Match: \"2.7\""},
+     0,
+     "nothing is changed; this would be:\nkeys        9 -> 8: 0 added, 0 moved (0 %), 1 removed (11.11 %)\n"
+     "guard       guard.x: no; to let it pass once, --override x\n",
+     ""},
+    {"so it is where a guard refuses",
+     of_verb(ctl_verb::rollback, [](ctl_request& r) { r.version = 1; }),
+     {info,
+      {409,
+       R"({"detail":"guard.x: no; to let it pass once, PUT /v1/config?override=x","errors":[{"path":"","detail":"PUT /v1/config?override=y"}]})"}},
+     {"GET /v1/info", "POST /v1/versions/1:rollback If-Match: \"2.7\""},
+     exit_refused,
+     "",
+     "refused (409): guard.x: no; to let it pass once, --override x\n--override y\n"},
     {"all pages are one list of JSON",
      of_verb(ctl_verb::routers, [](ctl_request& r) { r.as_json = true; }),
      {{200, R"({"routers":[{"router_id":"r1","labels":["a]"]},{"router_id":"r2"}],"next":"c31"})"},
