@@ -2,21 +2,19 @@
 
 #include <fmt/format.h>
 #include <openssl/crypto.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <span>
 
 #include "adapters/control/has_field.hpp"
 #include "adapters/sync/content.hpp"
-#include "adapters/wire/configuration.hpp"
+#include "adapters/wire/token_file.hpp"
 #include "cellroute/base/ascii.hpp"
 
 namespace cellroute::control {
 namespace {
 
 constexpr std::size_t token_bytes_min = 16;
-constexpr std::size_t token_bytes_max = 4096;
 
 constexpr gate_refusal unknown_token{401, "unauthorized", "this token is not known here, or it is over"};
 
@@ -77,16 +75,12 @@ expected<gate, std::string> gate::open(const auth_settings& auth) {
   made.certificates_ = auth.certificates;
   if (auth.admin_token_file.empty()) return made;
   const std::string& path = auth.admin_token_file;
-  const auto text = wire::read_file(path, token_bytes_max);
-  if (!text) return unexpected(fmt::format("auth.admin_token_file: {}: {}", path, to_string(text.error())));
-  struct stat facts{};
-  if (::stat(path.c_str(), &facts) != 0 || (facts.st_mode & 077u) != 0)
-    return unexpected(fmt::format("auth.admin_token_file: {}: others may read it; chmod 600 it", path));
-  const std::string_view token = trimmed(*text);
-  if (token.size() < token_bytes_min || token.find_first_of(" \t\r\n") != std::string_view::npos)
+  const auto token = wire::read_token_file(path);
+  if (!token) return unexpected("auth.admin_token_file: " + token.error());
+  if (token->size() < token_bytes_min)
     return unexpected(
         fmt::format("auth.admin_token_file: {}: must hold one word of at least {} characters", path, token_bytes_min));
-  made.token_ = digest_of(token);
+  made.token_ = digest_of(*token);
   return made;
 }
 

@@ -16,6 +16,7 @@
 #include "adapters/websocket/handshake.hpp"
 #include "adapters/wire/configuration.hpp"
 #include "adapters/wire/scalars.hpp"
+#include "adapters/wire/token_file.hpp"
 
 namespace cellroute::proxy {
 namespace {
@@ -24,11 +25,6 @@ constexpr std::string_view subprotocols[] = {"cellroute.v1"};
 constexpr std::size_t read_bytes = 65'536;
 constexpr duration write_timeout = 10s;  // of one message: a control plane that takes nothing for so long is gone
 constexpr std::size_t control_message_bytes_max = std::size_t{1} << 20;
-
-std::string without_line_end(std::string text) {
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.pop_back();
-  return text;
-}
 
 /// Seconds; a date is not looked at.
 duration retry_after_of(const response_view& answer) {
@@ -144,12 +140,9 @@ io::task<control_link::try_result> control_link::open(connection& c, const wire:
   // The files are read for each connection: what was renewed counts from the next one on.
   std::string token;
   if (!options_.token_file.empty()) {
-    const auto text = wire::read_file(options_.token_file, 4096);
-    if (!text) {
-      co_return fail(sync::open_failure::unauthorized,
-                     fmt::format("control_plane.token_file {} cannot be read", options_.token_file));
-    }
-    token = "Bearer " + without_line_end(*text);
+    const auto read = wire::read_token_file(options_.token_file);
+    if (!read) co_return fail(sync::open_failure::unauthorized, "control_plane.token_file: " + read.error());
+    token = "Bearer " + *read;
   }
   io::tls_context context;
   if (url.is_secure) {

@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <iterator>
 #include <string_view>
+#include <system_error>
 
+#include "adapters/tool/ctl_file.hpp"
+#include "adapters/tool/ctl_rows.hpp"
 #include "adapters/tool/ctl_text.hpp"
 #include "adapters/tool/ctl_watch.hpp"
 #include "adapters/tool/progress.hpp"
@@ -23,6 +25,26 @@ constexpr std::size_t page_max = 10'000;
 constexpr std::size_t file_bytes_max = std::size_t{256} << 20;  // what the API takes
 
 outcome failure_of(int exit_code, std::string why) { return {exit_code, "", std::move(why) + "\n"}; }
+
+/// What answers is something else, or something stands between.
+outcome strange_answer(int status) {
+  return failure_of(exit_refused,
+                    fmt::format("what answered ({}) does not speak as a control plane does; is it --url?", status));
+}
+
+/// A title and a code of a problem document, by the exit code.
+struct failure_words {
+  int exit_code;
+  std::string_view title;
+  std::string_view code;
+};
+
+constexpr failure_words words_of_failures[] = {
+    {exit_invalid, "Invalid", "invalid"},
+    {exit_usage, "Wrong usage", "usage"},
+    {exit_refused, "Refused", "refused"},
+    {exit_no_answer, "No answer", "no_answer"},
+};
 
 /// One command on its way.
 class command final : private transfer_listener {
@@ -72,6 +94,7 @@ class command final : private transfer_listener {
     api_reply reply{};
     wire::node tree{};
     std::optional<outcome> instead{};
+    bool may_be_done = false;  ///< it was cut off, and what was asked for may have happened
   };
 
   read_answer get(const std::string& target) { return read({"GET", target}, ""); }
@@ -80,7 +103,8 @@ class command final : private transfer_listener {
     read_answer made;
     auto reply = ask_long(what);
     if (!reply) {
-      made.instead = failure_of(exit_no_answer, reply.error());
+      made.instead = failure_of(exit_no_answer, reply.error().why);
+      made.may_be_done = reply.error().may_have_arrived;
       return made;
     }
     made.reply = *std::move(reply);
@@ -92,18 +116,25 @@ class command final : private transfer_listener {
     if (tree) {
       made.tree = *std::move(tree);
     } else {
-      made.instead = failure_of(exit_refused, "the answer is no JSON; is this a control plane?");
+      made.instead = strange_answer(made.reply.status);
     }
     return made;
   }
 
+  /// What is current, told by what is a control plane.
+  read_answer info() {
+    read_answer found = get("/v1/info");
+    if (!found.instead && text_at(found.tree, "epoch").empty()) found.instead = strange_answer(found.reply.status);
+    return found;
+  }
+
   /// The tag of what is current now; empty where nothing is published.
   expected<std::string, outcome> current_tag() {
-    const read_answer info = get("/v1/info");
-    if (info.instead) return unexpected(*info.instead);
-    const std::string version = text_at(info.tree, "version");
+    const read_answer now = info();
+    if (now.instead) return unexpected(*now.instead);
+    const std::string version = text_at(now.tree, "version");
     if (version == "0" || version.empty()) return std::string();
-    return "\"" + text_at(info.tree, "epoch") + "." + version + "\"";
+    return "\"" + text_at(now.tree, "epoch") + "." + version + "\"";
   }
 
   /// Sends a change, against what is current now, and tells the version that it made.
@@ -111,17 +142,20 @@ class command final : private transfer_listener {
     const auto tag = current_tag();
     if (!tag) return tag.error();
     what.headers.emplace_back(tag->empty() ? "If-None-Match" : "If-Match", tag->empty() ? "*" : *tag);
-    std::string query;
-    const auto add = [&query](std::string_view name, const std::string& value) {
-      if (!value.empty()) query += fmt::format("{}{}={}", query.empty() ? '?' : '&', name, escape_segment(value));
+    const auto add = [&what](std::string_view name, const std::string& value) {
+      const char before = what.target.find('?') == std::string::npos ? '?' : '&';
+      if (!value.empty()) what.target += fmt::format("{}{}={}", before, name, escape_segment(value));
     };
     add("dry_run", asked_.is_dry_run ? "true" : "");
     add("message", asked_.message);
     add("override", asked_.guard);
     add("mode", asked_.replaces ? "replace" : "");
-    what.target += query;
-    const read_answer done = read(what, file);
-    if (done.instead) return *done.instead;
+    read_answer done = read(what, file);
+    if (done.instead) {
+      if (done.may_be_done && !asked_.is_dry_run)
+        done.instead->errors += "it may be done all the same: `cellroute ctl history` shows it then\n";
+      return *std::move(done.instead);
+    }
     if (asked_.as_json) return json(done);
     if (asked_.is_dry_run) return {0, "nothing is changed; this would be:\n" + radius_text(done.tree), ""};
     const std::string version = text_at(done.tree, "version");
@@ -139,26 +173,27 @@ class command final : private transfer_listener {
   }
 
   outcome status() {
-    const read_answer info = get("/v1/info");
-    if (info.instead) return *info.instead;
+    const read_answer now = info();
+    if (now.instead) return *now.instead;
     const read_answer drift = get("/v1/fleet/drift");
     if (drift.instead) return *drift.instead;
     if (asked_.as_json) {
-      return {0, fmt::format("{{\"info\":{},\"drift\":{}}}\n", info.reply.body, drift.reply.body), ""};
+      return {0, fmt::format("{{\"info\":{},\"drift\":{}}}\n", now.reply.body, drift.reply.body), ""};
     }
-    std::string out =
-        fmt::format("control plane  {} (cluster {})\n", text_at(info.tree, "build"), text_at(info.tree, "cluster"));
-    const std::string version = text_at(info.tree, "version");
-    const std::string label = text_at(info.tree, "label");
+    std::string out = fmt::format("control plane  {} (cluster {})\n", plain(text_at(now.tree, "build")),
+                                  plain(text_at(now.tree, "cluster")));
+    const std::string version = text_at(now.tree, "version");
+    const std::string label = plain(text_at(now.tree, "label"));
     out += version == "0" ? "published      nothing yet\n"
                           : fmt::format("published      version {}{} of epoch {}, {}\n", version,
-                                        label.empty() ? "" : " (" + label + ")", text_at(info.tree, "epoch"),
-                                        plural(text_at(info.tree, "keys"), "key"));
+                                        label.empty() ? "" : " (" + label + ")", text_at(now.tree, "epoch"),
+                                        plural(text_at(now.tree, "keys"), "key"));
     out += fmt::format("changes come   {}\n",
-                       text_at(info.tree, "follows_file") == "true" ? "from the file that it follows" : "by the API");
+                       text_at(now.tree, "follows_file") == "true" ? "from the file that it follows" : "by the API");
     out += fmt::format("routers        {} connected, {} on target, {} refused it\n", text_at(drift.tree, "connected"),
                        text_at(drift.tree, "on_target"), text_at(drift.tree, "refused"));
-    for (const wire::node& each : items_of(info.tree, "mistakes")) out += "not published  " + each.text + '\n';
+    for (const wire::node& each : items_of(now.tree, "mistakes"))
+      out += "not published  " + plain_advice(each.text) + '\n';
     return {0, out, ""};
   }
 
@@ -190,12 +225,16 @@ class command final : private transfer_listener {
         const std::string version = text_at(r, {"running", "version"});
         const std::string since = text_at(r, "away_since");
         all.push_back({id.empty() ? "(base)" : id, text_at(r, "state") + (since.empty() ? "" : " since " + since),
-                       version.empty() ? "-" : version, text_at(r, "on_target") == "true" ? "yes" : "no",
+                       version.empty() ? "-" : version,
+                       // Who is away counts for nobody: `status` counts those that are connected.
+                       !since.empty()                      ? "-"
+                       : text_at(r, "on_target") == "true" ? "yes"
+                                                           : "no",
                        text_at(r, "peer"), text_at(r, "last_refusal")});
       }
     } while (!cursor.empty());
     if (asked_.as_json) return {0, "{\"routers\":[" + listed + "]}\n", ""};
-    return {0, all.size() > 1 ? table_of(all) : "no router was ever here\n", ""};
+    return {0, all.size() > 1 ? table_of(all, console_.columns()) : "no router was ever here\n", ""};
   }
 
   /// Has the followed file read again.
@@ -221,9 +260,9 @@ class command final : private transfer_listener {
     if (asked_.other_version) {
       other = std::to_string(*asked_.other_version);
     } else {
-      const read_answer info = get("/v1/info");
-      if (info.instead) return *info.instead;
-      other = text_at(info.tree, "version");
+      const read_answer now = info();
+      if (now.instead) return *now.instead;
+      other = text_at(now.tree, "version");
     }
     const read_answer found = get(fmt::format("/v1/versions/{}/diff/{}", asked_.version, other));
     if (found.instead) return *found.instead;
@@ -245,13 +284,15 @@ class command final : private transfer_listener {
       all.push_back({text_at(v, "version"), text_at(v, "at"), text_at(v, "author"), text_at(v, "keys"),
                      text_at(v, "added"), text_at(v, "moved"), text_at(v, "removed"), text_at(v, "label"), message});
     }
-    return {0, all.size() > 1 ? table_of(all) : "nothing was published yet\n", ""};
+    std::string out = all.size() > 1 ? table_of(all) : "nothing was published yet\n";
+    if (found.tree.find("next") != nullptr) out += "there are more: --limit\n";
+    return {0, out, ""};
   }
 
   outcome where() {
     const std::string path = "/v1/keys/" + escape_segment(asked_.key);
     auto reply = way_.ask({"GET", path});
-    if (!reply) return failure_of(exit_no_answer, reply.error());
+    if (!reply) return failure_of(exit_no_answer, reply.error().why);
     const auto tree = wire::read_json(reply->body, "answer");
     const wire::node* const resolved = tree ? tree->find("resolved") : nullptr;
     if (resolved == nullptr) return refusal_of(*reply, "");
@@ -266,10 +307,10 @@ class command final : private transfer_listener {
     }
     std::string out;
     if (resolved->kind == wire::node_kind::map) {
-      out = fmt::format("{} -> placement {}, cell {} ({})\n", asked_.key, text_at(*resolved, "placement"),
-                        text_at(*resolved, "cell"), text_at(*resolved, "reason"));
+      out = fmt::format("{} -> placement {}, cell {} ({})\n", plain(asked_.key), plain(text_at(*resolved, "placement")),
+                        plain(text_at(*resolved, "cell")), plain(text_at(*resolved, "reason")));
     } else {
-      out = asked_.key + " -> nowhere\n";
+      out = plain(asked_.key) + " -> nowhere\n";
     }
     if (reply->status == 404) out += "it has no row of its own\n";
     rows all{{"VERSION", "AT", "BY", "FROM", "TO"}};
@@ -305,46 +346,38 @@ class command final : private transfer_listener {
   outcome keys_import() {
     auto text = content_of(asked_.file);
     if (!text) return failure_of(exit_usage, std::move(text).error());
-    api_request what{"POST", "/v1/keys:import"};
-    what.body = *std::move(text);
-    what.type = asked_.file.ends_with(".csv")    ? "text/csv"
-                : asked_.file.ends_with(".json") ? "application/json"
-                                                 : "application/x-ndjson";
+    auto rows = rows_to_send(asked_.file, *std::move(text));
+    if (!rows) return std::move(rows).error();
+    api_request what{"POST", fmt::format("/v1/keys:import?format={}", rows->format)};
+    what.body = std::move(rows->body);
+    what.type = rows->type;
     return change(std::move(what), asked_.file);
   }
 
-  /// Into a file that is there wholly or not at all, for this user alone; or printed.
+  /// Into a file, or printed.
   outcome save(const std::string& target) {
+    const std::string& file = asked_.output_file;
+    const bool is_backup = asked_.verb == ctl_verb::backup;
+    const bool is_file = !file.empty() && kind_of_output(file) == output_kind::file;
+    if (std::error_code unknown; is_backup && is_file && std::filesystem::exists(file, unknown))
+      return failure_of(exit_usage, file + ": is there already; remove it, or name another");
     auto reply = ask_long({"GET", target});
-    if (!reply) return failure_of(exit_no_answer, reply.error());
+    if (!reply) return failure_of(exit_no_answer, reply.error().why);
     if (reply->status != 200) return refusal_of(*reply, "");
-    if (asked_.output_file.empty()) return {0, std::move(reply->body), ""};
-    if (!write_private(asked_.output_file, reply->body))
-      return failure_of(exit_usage, asked_.output_file + ": cannot be written");
-    return {0, fmt::format("{} bytes in {}\n", reply->body.size(), asked_.output_file), ""};
-  }
-
-  static bool write_private(const std::string& path, std::string_view bytes) {
-    namespace fs = std::filesystem;
-    const std::string unfinished = path + ".unfinished";
-    std::error_code failed;
-    std::ofstream out(unfinished, std::ios::binary | std::ios::trunc);
-    fs::permissions(unfinished, fs::perms::owner_read | fs::perms::owner_write, failed);  // before anything is in it
-    if (!failed) out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-    out.close();
-    if (!failed && out) fs::rename(unfinished, path, failed);
-    if (!failed && out) return true;
-    std::error_code ignored;
-    fs::remove(unfinished, ignored);
-    return false;
+    if (file.empty()) return {0, std::move(reply->body), ""};
+    if (auto done = write_output(file, reply->body); !done) return failure_of(exit_usage, std::move(done).error());
+    const std::string told = asked_.as_json
+                                 ? fmt::format("{{\"file\":{},\"bytes\":{}}}\n", wire::quote(file), reply->body.size())
+                                 : fmt::format("{} bytes in {}\n", reply->body.size(), file);
+    // What is no file may be where this is printed, too.
+    return is_file ? outcome{0, told, ""} : outcome{0, "", told};
   }
 
   static expected<std::string, std::string> content_of(const std::string& file) {
     if (file == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
     auto text = wire::read_file(file, file_bytes_max);
     if (text) return *std::move(text);
-    const bool is_missing = text.error() == wire::file_error::missing;
-    return unexpected(fmt::format("{}: {}", file, is_missing ? "no such file" : to_string(text.error())));
+    return unexpected(fmt::format("{}: {}", file, to_string(text.error())));
   }
 
   // How far it is, where somebody looks.
@@ -354,7 +387,7 @@ class command final : private transfer_listener {
     if (const auto line = progress_.tell(what, done, all, console_.now())) console_.note(*line);
   }
   transfer_listener* listener() { return console_.shows_progress() && !asked_.as_json ? this : nullptr; }
-  expected<api_reply, std::string> ask_long(api_request what) {
+  expected<api_reply, no_reply> ask_long(api_request what) {
     what.hears = listener();
     auto reply = way_.ask(what);
     console_.note(progress_.end());
@@ -384,24 +417,39 @@ std::string escape_segment(std::string_view text) {
 
 outcome refusal_of(const api_reply& reply, std::string_view file) {
   const auto tree = wire::read_json(reply.body, "answer");
-  std::string why = tree ? text_at(*tree, "detail") : "";
-  if (why.empty()) why = fmt::format("it answered {}", reply.status);
+  const std::string why = tree ? plain_advice(text_at(*tree, "detail")) : "";
+  if (why.empty()) return strange_answer(reply.status);
   std::string told = fmt::format("refused ({}): {}\n", reply.status, why);
   bool has_mistakes = false;
-  if (tree) {
-    for (const wire::node& each : items_of(*tree, "errors")) {
-      has_mistakes = true;
-      told += fmt::format("{}:{}:{}: {}{}{}\n", file.empty() ? "answer" : file, text_at(each, "line"),
-                          text_at(each, "column"), text_at(each, "path"), text_at(each, "path").empty() ? "" : ": ",
-                          text_at(each, "detail"));
-    }
-    for (const wire::node& row : items_of(*tree, "rows")) told += fmt::format("changed meanwhile: {}\n", row.text);
+  for (const wire::node& each : items_of(*tree, "errors")) {
+    has_mistakes = true;
+    if (!file.empty()) told += fmt::format("{}:{}:{}: ", file, text_at(each, "line"), text_at(each, "column"));
+    const std::string path = plain(text_at(each, "path"));
+    told += fmt::format("{}{}{}\n", path, path.empty() ? "" : ": ", plain_advice(text_at(each, "detail")));
   }
-  return {has_mistakes && reply.status == 422 ? exit_invalid : exit_refused, "", std::move(told)};
+  for (const wire::node& row : items_of(*tree, "rows")) told += fmt::format("changed meanwhile: {}\n", plain(row.text));
+  std::string problem = reply.body;
+  if (!problem.ends_with('\n')) problem += '\n';
+  return {has_mistakes && reply.status == 422 ? exit_invalid : exit_refused, "", std::move(told), std::move(problem)};
+}
+
+outcome with_problem(outcome done) {
+  if (done.exit_code == 0 || !done.output.empty() || done.errors.empty()) return done;
+  done.output = std::move(done.problem);
+  if (!done.output.empty()) return done;
+  std::string_view said = done.errors;
+  while (said.ends_with('\n')) said.remove_suffix(1);
+  for (const failure_words& each : words_of_failures) {
+    if (each.exit_code != done.exit_code) continue;
+    done.output = fmt::format("{{\"type\":\"about:blank\",\"title\":{},\"code\":{},\"detail\":{}}}\n",
+                              wire::quote(each.title), wire::quote(each.code), wire::quote(said));
+  }
+  return done;
 }
 
 outcome control(const ctl_request& asked, api_transport& way, ctl_console& console) {
-  return asked.verb == ctl_verb::watch ? watch(asked, way, console) : command(asked, way, console).run();
+  outcome done = asked.verb == ctl_verb::watch ? watch(asked, way, console) : command(asked, way, console).run();
+  return asked.as_json ? with_problem(std::move(done)) : done;
 }
 
 }  // namespace cellroute::tool

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -53,14 +54,19 @@ struct api_reply {
   std::string body{};
 };
 
+/// Why there is no answer.
+struct no_reply {
+  std::string why;                ///< as a line for the operator
+  bool may_have_arrived = false;  ///< the request: what it asks for may be done
+};
+
 /// The way to a control plane.
 class api_transport {
  public:
-  /// Errors: why there is no answer, as a line for the operator.
-  [[nodiscard]] virtual expected<api_reply, std::string> ask(const api_request& what) = 0;
+  [[nodiscard]] virtual expected<api_reply, no_reply> ask(const api_request& what) = 0;
   /// The same, where a good answer (200) has no end: it is told as it comes, and the body is empty. It returns when
   /// that is cut, or was enough.
-  [[nodiscard]] virtual expected<api_reply, std::string> follow(const api_request& what, piece_listener& to) = 0;
+  [[nodiscard]] virtual expected<api_reply, no_reply> follow(const api_request& what, piece_listener& to) = 0;
   /// Ends what waits now. Threads: any.
   virtual void stop() = 0;
 
@@ -77,6 +83,8 @@ class ctl_console {
   virtual void note(std::string_view text) = 0;
   /// Whether a person looks at that who has use for how far something is.
   [[nodiscard]] virtual bool shows_progress() const = 0;
+  /// How many characters a line may have.
+  [[nodiscard]] virtual std::size_t columns() const = 0;
   [[nodiscard]] virtual time_point now() const = 0;
   /// False: somebody ends it meanwhile.
   [[nodiscard]] virtual bool pause(duration how_long) = 0;
@@ -130,8 +138,13 @@ struct ctl_request {
 /// What is changed is changed only as it was when this began: who comes in between is not overwritten.
 [[nodiscard]] outcome control(const ctl_request& asked, api_transport& way, ctl_console& console);
 
-/// What the control plane said against it: its words, and every mistake with its place in `file`.
+/// What the control plane said against it: its words, and every mistake with its place in `file`; without a file, the
+/// body is the tool's own, and has no places.
 [[nodiscard]] outcome refusal_of(const api_reply& reply, std::string_view file);
+
+/// The same for a program: where it failed and prints nothing, it prints the problem document, or one of its own that
+/// has the same members (RFC 9457).
+[[nodiscard]] outcome with_problem(outcome done);
 
 /// A key as a part of a path. Source: RFC 3986 section 2.1.
 [[nodiscard]] std::string escape_segment(std::string_view text);

@@ -2,19 +2,24 @@
 
 #include <fmt/format.h>
 #include <httplib.h>
+#include <openssl/err.h>
+#include <openssl/x509_vfy.h>
 
 #include <algorithm>
+#include <iterator>
+#include <optional>
 #include <string_view>
 #include <utility>
 
 #include "adapters/wire/configuration.hpp"
+#include "adapters/wire/node.hpp"
+#include "adapters/wire/token_file.hpp"
 
 namespace cellroute::tool {
 namespace {
 
 constexpr time_t connect_seconds = 5;
 constexpr time_t answer_seconds = 120;  // a million rows take seconds, and those before them, too
-constexpr std::size_t token_bytes_max = 4096;
 constexpr std::size_t piece_bytes = 65'536;
 constexpr std::size_t refusal_bytes_max = std::size_t{1} << 20;
 
@@ -26,16 +31,14 @@ bool is_url(std::string_view url) {
   return !rest.empty() && rest.find_first_of("/?# \t\r\n@") == std::string_view::npos;
 }
 
-expected<std::string, std::string> read_token(const std::string& file) {
-  const auto text = wire::read_file(file, token_bytes_max);
-  if (!text) return unexpected(fmt::format("{}: {}", file, to_string(text.error())));
-  constexpr std::string_view space = " \t\r\n";
-  const std::size_t begin = text->find_first_not_of(space);
-  if (begin == std::string::npos) return unexpected(file + ": is empty; it must hold the token");
-  std::string token = text->substr(begin, text->find_last_not_of(space) + 1 - begin);
-  if (token.find_first_of(space) != std::string::npos)
-    return unexpected(file + ": must hold one word, the token, and nothing else");
-  return token;
+/// Why a file has nothing to believe; nothing where it has.
+std::optional<std::string> why_no_certificates(const std::string& file) {
+  const auto text = wire::read_file(file);
+  if (!text) return fmt::format("--ca-file {}: {}", file, to_string(text.error()));
+  const std::unique_ptr<X509_STORE, decltype(&X509_STORE_free)> store(X509_STORE_new(), &X509_STORE_free);
+  if (X509_STORE_load_file(store.get(), file.c_str()) == 1) return std::nullopt;
+  ERR_clear_error();
+  return fmt::format("--ca-file {}: holds no certificate in PEM", file);
 }
 
 }  // namespace
@@ -48,10 +51,53 @@ struct ctl_client::connection {
     client.set_keep_alive(true);
     if (!ca_file.empty()) client.set_ca_cert_path(ca_file.c_str());
   }
-  [[nodiscard]] std::string no_answer(httplib::Error why) const {
-    return fmt::format("no answer from {}: {}; is the control plane there, and is it --url?", url,
-                       httplib::to_string(why));
+  [[nodiscard]] no_reply no_answer(httplib::Error why) const {
+    return {fmt::format("no answer from {}: {}", url, words_of(why)), !is_before_request(why)};
   }
+
+ private:
+  /// Nothing of the request has gone then.
+  static bool is_before_request(httplib::Error why) {
+    constexpr httplib::Error before[] = {httplib::Error::Connection, httplib::Error::ConnectionTimeout,
+                                         httplib::Error::SSLConnection, httplib::Error::SSLLoadingCerts,
+                                         httplib::Error::SSLServerVerification};
+    return std::ranges::find(before, why) != std::end(before);
+  }
+
+  /// What happened, and what to do.
+  [[nodiscard]] std::string words_of(httplib::Error why) const {
+    switch (why) {
+      case httplib::Error::Connection:
+        return "nobody takes a connection there, or the name is not known; is the control plane there, and is it "
+               "--url?";
+      case httplib::Error::ConnectionTimeout:
+        return fmt::format("no connection within {} s; is the control plane there, and is it --url?", connect_seconds);
+      case httplib::Error::SSLConnection:
+        return "no TLS can be agreed on; if it speaks plain HTTP, --url begins with http://";
+      case httplib::Error::SSLLoadingCerts:
+        return "the certificates to believe cannot be read; is it --ca-file?";
+      case httplib::Error::SSLServerVerification:
+        return words_of_certificate();
+      case httplib::Error::Write:
+        return "the connection was cut while the request was sent";
+      case httplib::Error::Read:
+        return is_secure() ? "the connection was cut, or nothing came, before an answer was whole"
+                           : "the connection was cut, or nothing came, before an answer was whole; if it speaks TLS, "
+                             "--url begins with https://";
+      default:
+        return "the connection was given up";
+    }
+  }
+  [[nodiscard]] std::string words_of_certificate() const {
+    const long why = client.get_openssl_verify_result();
+    if (why == X509_V_OK)
+      return "its certificate is for another name; --url must say one that stands in the certificate";
+    return fmt::format("its certificate is not believed: {}; name the authority's certificate with --ca-file",
+                       X509_verify_cert_error_string(why));
+  }
+  [[nodiscard]] bool is_secure() const { return url.starts_with("https://"); }
+
+ public:
   std::string url;
   httplib::Client client;
 };
@@ -66,9 +112,12 @@ expected<ctl_client, std::string> ctl_client::open(const std::string& url, const
   if (plain.ends_with('/')) plain.pop_back();
   if (!is_url(plain))
     return unexpected(fmt::format("--url must be like http://127.0.0.1:8081, not {}", wire::quote(url)));
+  if (!ca_file.empty() && plain.starts_with("https://")) {
+    if (auto why = why_no_certificates(ca_file)) return unexpected(*std::move(why));
+  }
   auto made = std::make_unique<connection>(plain, ca_file);
   if (!token_file.empty()) {
-    auto token = read_token(token_file);
+    auto token = wire::read_token_file(token_file);
     if (!token) return unexpected(std::move(token).error());
     made->client.set_bearer_token_auth(token->c_str());
   }
@@ -99,7 +148,7 @@ void send_in_pieces(httplib::Request& request, const api_request& what) {
 
 }  // namespace
 
-expected<api_reply, std::string> ctl_client::ask(const api_request& what) {
+expected<api_reply, no_reply> ctl_client::ask(const api_request& what) {
   httplib::Request request = request_of(what);
   std::string body;
   std::uint64_t all_bytes = 0;
@@ -122,7 +171,7 @@ expected<api_reply, std::string> ctl_client::ask(const api_request& what) {
   return api_reply{done->status, what.hears != nullptr ? std::move(body) : done->body};
 }
 
-expected<api_reply, std::string> ctl_client::follow(const api_request& what, piece_listener& to) {
+expected<api_reply, no_reply> ctl_client::follow(const api_request& what, piece_listener& to) {
   httplib::Request request = request_of(what);
   api_reply reply;
   request.response_handler = [&reply](const httplib::Response& head) {

@@ -19,8 +19,8 @@ class ctl_client final : public api_transport {
   ctl_client& operator=(ctl_client&&) = delete;
   ~ctl_client();
 
-  [[nodiscard]] expected<api_reply, std::string> ask(const api_request& what) override;
-  [[nodiscard]] expected<api_reply, std::string> follow(const api_request& what, piece_listener& to) override;
+  [[nodiscard]] expected<api_reply, no_reply> ask(const api_request& what) override;
+  [[nodiscard]] expected<api_reply, no_reply> follow(const api_request& what, piece_listener& to) override;
   void stop() override;
 
  private:

@@ -24,6 +24,7 @@ class process_console final : public ctl_console {
   [[nodiscard]] bool print(std::string_view text) override;
   void note(std::string_view text) override;
   [[nodiscard]] bool shows_progress() const override { return has_terminal_; }
+  [[nodiscard]] std::size_t columns() const override { return columns_; }
   [[nodiscard]] time_point now() const override { return clock_ != nullptr ? clock_() : time_point(); }
   [[nodiscard]] bool pause(duration how_long) override;
   [[nodiscard]] bool is_ending() const override { return is_ending_; }
@@ -33,6 +34,7 @@ class process_console final : public ctl_console {
 
   api_transport& way_;
   bool has_terminal_;
+  std::size_t columns_;
   time_point (*clock_)();
   std::mutex lock_;
   std::condition_variable ends_;

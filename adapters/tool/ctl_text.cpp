@@ -3,14 +3,83 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace cellroute::tool {
 
-std::string table_of(const rows& all) {
+std::string plain(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    const bool has_next = i + 1 < text.size();
+    // U+0080 to U+009F are control characters, too: 0xc2 and the byte itself.
+    const bool is_wide = c == 0xc2 && has_next && static_cast<unsigned char>(text[i + 1]) < 0xa0;
+    if (is_wide) ++i;
+    out += is_wide || c < ' ' || c == 127 ? '?' : text[i];
+  }
+  return out;
+}
+
+std::string plain_advice(std::string_view text) {
+  constexpr std::string_view before = "?override=";
+  constexpr std::string_view retry = "POST /v1/watch:retry";
+  std::string told = plain(text);
+  for (std::size_t at = 0; (at = told.find(before, at)) != std::string::npos; ++at) {
+    const std::size_t path = told.rfind(' ', at);
+    if (path == std::string::npos || path == 0) continue;
+    const std::size_t method = told.rfind(' ', path - 1) + 1;  // 0 where nothing is before it
+    const std::size_t size = at - method;
+    const bool is_retry = std::string_view(told).substr(method, size) == retry;
+    const std::string_view option = is_retry ? "ctl retry --override " : "--override ";
+    told.replace(method, size + before.size(), option);
+    at = method;
+  }
+  return told;
+}
+
+namespace {
+
+/// What of a text has room, cut between characters.
+std::string cut(const std::string& text, std::size_t room) {
+  constexpr std::string_view more = "...";
+  if (text.size() <= room) return text;
+  std::size_t size = std::max(room, more.size()) - more.size();
+  while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xc0) == 0x80) --size;
+  return text.substr(0, size).append(more);
+}
+
+/// A share as a person reads it: at most two decimals.
+std::string percentage_at(const wire::node& of, std::initializer_list<std::string_view> path) {
+  const std::string written = text_at(of, path);
+  char* end = nullptr;
+  const double share = std::strtod(written.c_str(), &end);
+  if (end == written.c_str()) return written;
+  std::string text = fmt::format("{:.2f}", share);
+  text.erase(text.find_last_not_of('0') + 1);
+  if (text.ends_with('.')) text.pop_back();
+  return text;
+}
+
+}  // namespace
+
+std::string table_of(const rows& rough, std::size_t columns_max) {
+  constexpr std::size_t last_min = 20;  // however wide the others are
+  rows all = rough;
+  for (auto& row : all) {
+    for (std::string& cell : row) cell = plain(cell);
+  }
   std::vector<std::size_t> width;
   for (const auto& row : all) {
     width.resize(std::max(width.size(), row.size()));
     for (std::size_t i = 0; i < row.size(); ++i) width[i] = std::max(width[i], row[i].size());
+  }
+  if (columns_max != 0 && !width.empty()) {
+    std::size_t others = 2 * (width.size() - 1);
+    for (std::size_t i = 0; i + 1 < width.size(); ++i) others += width[i];
+    width.back() = std::min(width.back(), std::max(columns_max - std::min(columns_max, others), last_min));
+    for (auto& row : all) {
+      if (row.size() == width.size()) row.back() = cut(row.back(), width.back());
+    }
   }
   std::string out;
   for (const auto& row : all) {
@@ -42,15 +111,16 @@ std::string plural(const std::string& count, std::string_view what) {
 }
 
 std::string radius_text(const wire::node& of) {
-  std::string out = fmt::format(
-      "keys        {} -> {}: {} added, {} moved ({} %), {} removed ({} %)\n", text_at(of, {"keys", "total"}),
-      text_at(of, {"keys", "total_after"}), text_at(of, {"keys", "added"}), text_at(of, {"keys", "moved"}),
-      text_at(of, {"keys", "moved_pct"}), text_at(of, {"keys", "removed"}), text_at(of, {"keys", "removed_pct"}));
+  std::string out =
+      fmt::format("keys        {} -> {}: {} added, {} moved ({} %), {} removed ({} %)\n",
+                  text_at(of, {"keys", "total"}), text_at(of, {"keys", "total_after"}), text_at(of, {"keys", "added"}),
+                  text_at(of, {"keys", "moved"}), percentage_at(of, {"keys", "moved_pct"}),
+                  text_at(of, {"keys", "removed"}), percentage_at(of, {"keys", "removed_pct"}));
   if (const wire::node* const placements = of.find("placements")) {
     for (const wire::node& kind : placements->children) {
       if (kind.children.empty()) continue;
       out += "placements";
-      for (const wire::node& name : kind.children) out += ' ' + name.text;
+      for (const wire::node& name : kind.children) out += ' ' + plain(name.text);
       out += ' ' + kind.name + '\n';
     }
   }
@@ -63,7 +133,7 @@ std::string radius_text(const wire::node& of) {
   for (const wire::node& each : items_of(of, "examples"))
     examples.push_back({text_at(each, "key"), named(text_at(each, "from")), named(text_at(each, "to"))});
   if (examples.size() > 1) out += "for example\n" + table_of(examples);
-  for (const wire::node& guard : items_of(of, "guards")) out += "guard       " + guard.text + '\n';
+  for (const wire::node& guard : items_of(of, "guards")) out += "guard       " + plain_advice(guard.text) + '\n';
   return out;
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "adapters/tool/ctl_text.hpp"
 #include "adapters/tool/event_reader.hpp"
 #include "adapters/tool/verbs.hpp"
 #include "adapters/wire/node.hpp"
@@ -19,12 +20,6 @@ std::string json_line(const server_event& e) {
   const bool is_json = e.data.find('\n') == std::string::npos && wire::read_json(e.data, "event");
   return fmt::format("{{\"id\":{},\"event\":{},\"data\":{}}}\n", e.id.empty() ? "null" : wire::quote(e.id),
                      wire::quote(e.kind), is_json ? e.data : wire::quote(e.data));
-}
-
-/// What of a text a terminal shows as it is: it comes from routers, among others.
-std::string plain(std::string text) {
-  std::ranges::replace_if(text, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 127; }, '?');
-  return text;
 }
 
 std::string text_line(const server_event& e) {
@@ -74,8 +69,8 @@ class watching final : private piece_listener {
   }
 
   /// Who was never there is not waited for, and who says no means it, unless he is busy.
-  std::optional<outcome> why_not_again(const expected<api_reply, std::string>& reply) const {
-    if (!reply) return is_known_ ? std::nullopt : std::optional(outcome{exit_no_answer, "", reply.error() + "\n"});
+  std::optional<outcome> why_not_again(const expected<api_reply, no_reply>& reply) const {
+    if (!reply) return is_known_ ? std::nullopt : std::optional(outcome{exit_no_answer, "", reply.error().why + "\n"});
     if (reply->status == 200) return std::nullopt;
     const bool is_busy = reply->status == 429 || reply->status >= 500;
     return is_busy && is_known_ ? std::nullopt : std::optional(refusal_of(*reply, ""));

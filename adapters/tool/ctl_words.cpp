@@ -1,5 +1,7 @@
 #include "adapters/tool/ctl_words.hpp"
 
+#include "adapters/wire/node.hpp"
+
 namespace cellroute::tool {
 namespace {
 
@@ -9,6 +11,23 @@ CLI::App& add_verb(CLI::App& parent, ctl_request& asked, ctl_verb verb, const st
   made->fallthrough();  // `--url` and its like may stand behind a verb
   made->parse_complete_callback([&asked, verb] { asked.verb = verb; });
   return *made;
+}
+
+const CLI::Validator& is_some_text() {
+  static const CLI::Validator made(
+      [](const std::string& text) { return text.empty() ? std::string("is empty; name one") : std::string(); }, "");
+  return made;
+}
+
+const CLI::Validator& is_version() {
+  static const CLI::Validator made(
+      [](const std::string& text) {
+        const bool is_number = !text.empty() && text.size() <= 16 && text.front() != '0' &&
+                               text.find_first_not_of("0123456789") == std::string::npos;
+        return is_number ? std::string() : "must be the number of a version, like 41, not " + wire::quote(text);
+      },
+      "");
+  return made;
 }
 
 /// What all verbs have that change something.
@@ -35,18 +54,27 @@ void add_keys(CLI::App& ctl, ctl_request& asked) {
   list.add_option("--prefix", asked.prefix, "Only keys that begin so");
   list.add_option("--limit", asked.limit, "At most so many; 20 unless given")->check(CLI::Range(1, 10'000));
   CLI::App& set = add_verb(*keys, asked, ctl_verb::keys_set, "set", "Lead a key to a placement");
+<<<<<<< HEAD
   set.add_option("key", asked.key, "The routing key")->required();
   set.add_option("placement", asked.placement, "The placement")->required();
   add_guarded_change(set, asked);
   CLI::App& remove = add_verb(*keys, asked, ctl_verb::keys_remove, "rm", "Take a key's row away");
   remove.add_option("key", asked.key, "The routing key")->required();
   add_guarded_change(remove, asked);
+=======
+  set.add_option("key", asked.key, "The routing key")->required()->check(is_some_text());
+  set.add_option("placement", asked.placement, "The placement")->required()->check(is_some_text());
+  add_change(set, asked);
+  CLI::App& remove = add_verb(*keys, asked, ctl_verb::keys_remove, "rm", "Take a key's row away");
+  remove.add_option("key", asked.key, "The routing key")->required()->check(is_some_text());
+  add_change(remove, asked);
+>>>>>>> tool-ctl
   CLI::App& take = add_verb(*keys, asked, ctl_verb::keys_import, "import", "Lead the keys of a file to where it says");
-  take.add_option("file", asked.file, "Rows: .csv, .jsonl or .json; - is what comes in")->required();
+  take.add_option("file", asked.file, "Rows: .csv, .tsv, .jsonl or .json; - is lines of JSON that come in")->required();
   take.add_flag("--replace", asked.replaces, "Take all other rows away");
   add_guarded_change(take, asked);
   CLI::App& give = add_verb(*keys, asked, ctl_verb::keys_export, "export", "Print all rows as lines of JSON");
-  give.add_option("-o,--output", asked.output_file, "Into this file");
+  give.add_option("-o,--output", asked.output_file, "Into this file, in place of what it holds");
 }
 
 }  // namespace
@@ -78,17 +106,17 @@ void add_ctl(CLI::App& app, ctl_request& asked) {
   push.add_option("file", asked.file, "The configuration, YAML or JSON; - is what comes in")->required();
   add_guarded_change(push, asked);
   CLI::App& diff = add_verb(*ctl, asked, ctl_verb::diff, "diff", "What differs between two versions");
-  diff.add_option("version", asked.version, "The older one")->required();
-  diff.add_option("other", asked.other_version, "The newer one; without it, what is published");
+  diff.add_option("version", asked.version, "The older one")->required()->check(is_version());
+  diff.add_option("other", asked.other_version, "The newer one; without it, what is published")->check(is_version());
   CLI::App& rollback = add_verb(*ctl, asked, ctl_verb::rollback, "rollback", "Publish what a version was once more");
-  rollback.add_option("version", asked.version, "That version")->required();
+  rollback.add_option("version", asked.version, "That version")->required()->check(is_version());
   add_change(rollback, asked);
   CLI::App& history = add_verb(*ctl, asked, ctl_verb::history, "history", "The versions, the newest first");
   history.add_option("--limit", asked.limit, "At most so many; 20 unless given")->check(CLI::Range(1, 10'000));
   CLI::App& where = add_verb(*ctl, asked, ctl_verb::where, "where", "Where a key leads, why, and where it led before");
-  where.add_option("key", asked.key, "The routing key")->required();
+  where.add_option("key", asked.key, "The routing key")->required()->check(is_some_text());
   CLI::App& backup = add_verb(*ctl, asked, ctl_verb::backup, "backup", "Copy the store into a file");
-  backup.add_option("-o,--output", asked.output_file, "The file")->required();
+  backup.add_option("-o,--output", asked.output_file, "The file, which must not be there yet")->required();
   backup.footer("cellroute-control --restore FILE --store sqlite:NEW makes a store of it.");
   add_keys(*ctl, asked);
 }

@@ -1,6 +1,8 @@
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -14,12 +16,19 @@ cellroute::time_point read_clock() {
   return cellroute::time_point(std::chrono::steady_clock::now().time_since_epoch());
 }
 
+std::size_t columns_of_output() {
+  winsize size{};
+  return ::ioctl(1, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  cellroute::tool::surroundings around{CELLROUTE_VERSION, CELLROUTE_COMMIT,
-                                       std::nullopt,      std::chrono::system_clock::now(),
-                                       &read_clock,       ::isatty(2) != 0};
+  // A peer that left is an error of the write: OpenSSL's own writes raise it, also the farewell of a session.
+  std::signal(SIGPIPE, SIG_IGN);
+  cellroute::tool::surroundings around{
+      CELLROUTE_VERSION, CELLROUTE_COMMIT, std::nullopt,       std::chrono::system_clock::now(),
+      &read_clock,       ::isatty(2) != 0, columns_of_output()};
   if (const char* path = std::getenv("CONFIG_PATH"); path != nullptr && *path != '\0') around.config_path = path;
   const std::vector<std::string> arguments(argv + (argc > 0), argv + argc);
   const auto done = cellroute::tool::run(arguments, around);

@@ -59,9 +59,26 @@ std::string what_is_left(const std::vector<std::string>& left) {
   return "one argument too many: " + (left.empty() ? "" : left.front()) + std::string(help_hint);
 }
 
-}  // namespace
+/// What is wrong where a command of several words ends too early, if that is so.
+std::optional<std::string> find_bad_end(const CLI::App& app) {
+  const CLI::App* at = &app;
+  std::string name;
+  while (!at->get_subcommands().empty()) {
+    at = at->get_subcommands().front();
+    name += (name.empty() ? "" : " ") + at->get_name();
+  }
+  if (at == &app || at->get_require_subcommand_min() == 0) return std::nullopt;
+  const std::vector<std::string> left = app.remaining(true);
+  if (std::ranges::any_of(left, [](const std::string& word) { return word.starts_with('-'); }))
+    return what_is_left(left);
+  std::string there_are;
+  for (const CLI::App* verb : at->get_subcommands(nullptr)) there_are += verb->get_name() + ", ";
+  const std::string said =
+      left.empty() ? name + " needs a command" : "no command is named " + name + " " + left.front();
+  return said + "; there are " + there_are + "and --help\n";
+}
 
-outcome run(std::span<const std::string> arguments, const surroundings& around) {
+outcome run_words(std::span<const std::string> arguments, const surroundings& around) {
   request asked;
   CLI::App app{
       "Reads, checks and explains cellroute's configuration, which needs nothing that runs; and, with ctl, asks a "
@@ -113,6 +130,8 @@ outcome run(std::span<const std::string> arguments, const surroundings& around) 
   } catch (const CLI::ExtrasError&) {
     return {exit_usage, "", what_is_left(app.remaining(true))};
   } catch (const CLI::ParseError& e) {
+    const bool lacks_word = e.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError);
+    if (const auto refused = lacks_word ? find_bad_end(app) : std::nullopt) return {exit_usage, "", *refused};
     std::ostringstream output, errors;
     const int exit_code = app.exit(e, output, errors) == 0 ? 0 : exit_usage;
     return {exit_code, output.str(), errors.str()};
@@ -128,6 +147,15 @@ outcome run(std::span<const std::string> arguments, const surroundings& around) 
   }
   if (app.got_subcommand("version")) return print_version(asked, around);
   return check(asked, around);
+}
+
+}  // namespace
+
+outcome run(std::span<const std::string> arguments, const surroundings& around) {
+  outcome done = run_words(arguments, around);
+  const bool tells_program =
+      !arguments.empty() && arguments.front() == "ctl" && std::ranges::find(arguments, "--json") != arguments.end();
+  return tells_program ? with_problem(std::move(done)) : done;
 }
 
 }  // namespace cellroute::tool

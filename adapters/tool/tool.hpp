@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <span>
 #include <string>
@@ -16,6 +17,7 @@ struct surroundings {
   wall_time now{};                         ///< when the command was given
   time_point (*clock)() = nullptr;         ///< that never goes back, for `ctl`
   bool errors_are_terminal = false;        ///< a person reads them as they come
+  std::size_t columns = 0;                 ///< of the terminal; 0: there is none
 };
 
 /// What a command leaves behind.
@@ -23,6 +25,7 @@ struct outcome {
   int exit_code = 0;  ///< 0 done; 1 the configuration is invalid; 2 wrong usage, or there is no configuration
   std::string output;
   std::string errors;
+  std::string problem{};  ///< a failure as a program reads it, where somebody else told it: a problem document
 };
 
 /// Runs one command. `arguments` are without the program's name.

@@ -90,7 +90,14 @@ std::optional<wire::configuration> load(const request& asked, const surroundings
   auto read = wire::load({*named, {}, {}});
   if (read) return *std::move(read);
   if (!read.error().otherwise.empty()) {
-    result = {read.error().is_missing ? exit_usage : exit_invalid, "", read.error().otherwise + "\n"};
+    const std::string& told = read.error().otherwise;
+    const std::string before = *named + ": ";
+    result = invalid(asked, {{*named, 1, 1, {}, told.starts_with(before) ? told.substr(before.size()) : told}});
+    result.errors = told + "\n";
+    if (read.error().is_missing) {
+      result.exit_code = exit_usage;
+      result.errors = told + "; name one with --config or CONFIG_PATH\n";
+    }
     return std::nullopt;
   }
   result = invalid(asked, read.error().mistakes);
@@ -178,8 +185,7 @@ outcome compile(const request& asked) {
     auto text = wire::read_file(name, wire::key_file_bytes_max);
     if (!text) {
       const bool is_missing = text.error() == wire::file_error::missing;
-      return {is_missing ? exit_usage : exit_invalid, "",
-              fmt::format("{}: {}\n", name, is_missing ? "no such file" : wire::to_string(text.error()))};
+      return {is_missing ? exit_usage : exit_invalid, "", fmt::format("{}: {}\n", name, to_string(text.error()))};
     }
     content = mix(content ^ checksum(std::as_bytes(std::span(*text))));
     file.text = std::make_unique<const std::string>(*std::move(text));

@@ -435,7 +435,7 @@ expected<std::string, file_error> read_file(const std::string& path, std::size_t
 std::string_view to_string(file_error e) {
   switch (e) {
     case file_error::missing:
-      return "no such file; name one with --config or CONFIG_PATH";
+      return "no such file";
     case file_error::unreadable:
       return "cannot be read; check that it is a file and may be read";
     case file_error::too_large:

@@ -22,13 +22,18 @@ struct told {
   [[nodiscard]] bool has(std::string_view text) const { return output.find(text) != std::string::npos; }
 };
 
+/// Any words of the tool, in this environment.
+[[nodiscard]] inline told tool(std::vector<std::string> words, const std::vector<std::string>& environment = {}) {
+  words.insert(words.begin(), tool_path());
+  program run(words, environment, 0);
+  const auto code = run.wait_exit();
+  return {code.value_or(-1), run.whole_output()};
+}
+
 /// The tool with its words, against this control plane.
 [[nodiscard]] inline told ctl(const control_process& control, std::vector<std::string> words) {
-  std::vector<std::string> command{tool_path(), "ctl", "--url", "http://127.0.0.1:" + std::to_string(control.port())};
-  command.insert(command.end(), words.begin(), words.end());
-  program tool(command, {}, 0);
-  const auto code = tool.wait_exit();
-  return {code.value_or(-1), tool.whole_output()};
+  words.insert(words.begin(), {"ctl", "--url", "http://127.0.0.1:" + std::to_string(control.port())});
+  return tool(std::move(words));
 }
 
 [[nodiscard]] inline std::string written(const control_process& control, const std::string& name,

@@ -14,19 +14,19 @@ namespace {
 class scripted_way final : public api_transport {
  public:
   explicit scripted_way(std::deque<api_reply> replies) : replies_(std::move(replies)) {}
-  expected<api_reply, std::string> ask(const api_request& what) override {
+  expected<api_reply, no_reply> ask(const api_request& what) override {
     std::string line = what.method + " " + what.target;
     for (const auto& [name, value] : what.headers) line += " " + name + ": " + value;
     if (!what.body.empty()) line += " (" + what.type + ") " + what.body;
     asked.push_back(line);
-    if (replies_.empty()) return unexpected(std::string("nobody is there"));
+    if (replies_.empty()) return unexpected(no_reply{"nobody is there", is_cut});
     if (what.hears != nullptr) what.hears->on_sent(what.body.size(), what.body.size());
     api_reply next = std::move(replies_.front());
     replies_.pop_front();
     return next;
   }
   /// A good answer is told in two pieces.
-  expected<api_reply, std::string> follow(const api_request& what, piece_listener& to) override {
+  expected<api_reply, no_reply> follow(const api_request& what, piece_listener& to) override {
     auto reply = ask(what);
     if (!reply || reply->status != 200) return reply;
     const std::string body = std::exchange(reply->body, {});
@@ -36,6 +36,7 @@ class scripted_way final : public api_transport {
   }
   void stop() override {}
   std::vector<std::string> asked;
+  bool is_cut = false;  ///< when there are no more replies: on the way
 
  private:
   std::deque<api_reply> replies_;
@@ -51,6 +52,7 @@ class scripted_console final : public ctl_console {
   }
   void note(std::string_view text) override { noted += text; }
   bool shows_progress() const override { return shows_; }
+  std::size_t columns() const override { return 80; }
   time_point now() const override { return now_ += 1s, now_; }
   bool pause(duration how_long) override {
     waits.push_back(how_long);
@@ -126,13 +128,13 @@ const ctl_case ctl_cases[] = {
      exit_refused,
      "",
      "refused (412): it is no longer what you looked at\nchanged meanwhile: acme\n"},
-    {"mistakes have places",
+    {"mistakes in what the tool wrote itself have no places",
      of_verb(ctl_verb::keys_set, [](ctl_request& r) { r.key = "k"; }),
      {info, {422, R"({"detail":"2 mistakes","errors":[{"path":"a.b","detail":"is wrong","line":3,"column":4}]})"}},
      {"GET /v1/info", "PUT /v1/keys/k If-Match: \"2.7\" (application/json) {\"placement\":\"\"}"},
      1,
      "",
-     "refused (422): 2 mistakes\nanswer:3:4: a.b: is wrong\n"},
+     "refused (422): 2 mistakes\na.b: is wrong\n"},
     {"routers come in pages",
      of_verb(ctl_verb::routers, [](ctl_request&) {}),
      {{200,
@@ -145,8 +147,47 @@ const ctl_case ctl_cases[] = {
      "ROUTER  STATE                            VERSION  ON TARGET  PEER  LAST REFUSAL\n"
      "r1      in_sync                          7        yes        p\n"
      "(base)  in_sync                          -        no         q     no\n"
-     "r2      away since 2026-11-26T16:00:00Z  -        no\n",
+     "r2      away since 2026-11-26T16:00:00Z  -        -\n",
      ""},
+    {"the last refusal is cut where the terminal ends, between characters; who is away is on no target",
+     of_verb(ctl_verb::routers, [](ctl_request&) {}),
+     {{200,
+       R"({"routers":[{"router_id":"r1","state":"away","away_since":"2026-11-26T16:00:00Z","running":{"version":7},"on_target":true,"peer":"p","last_refusal":"0123456789012345é 0123456789"}]})"}},
+     {"GET /v1/routers?limit=1000"},
+     0,
+     "ROUTER  STATE                            VERSION  ON TARGET  PEER  LAST REFUSAL\n"
+     "r1      away since 2026-11-26T16:00:00Z  7        -          p     0123456789012345...\n",
+     ""},
+    {"there are more versions",
+     of_verb(ctl_verb::history, [](ctl_request&) {}),
+     {{200, R"({"versions":[],"next":"c31"})"}},
+     {"GET /v1/versions?limit=20"},
+     0,
+     "nothing was published yet\nthere are more: --limit\n",
+     ""},
+    {"shares have at most two decimals, and a guard is lifted as this tool does it",
+     of_verb(ctl_verb::keys_remove,
+             [](ctl_request& r) {
+               r.key = "k";
+               r.is_dry_run = true;
+             }),
+     {info,
+      {200,
+       R"({"keys":{"total":9,"total_after":8,"added":0,"moved":0,"moved_pct":0,"removed":1,"removed_pct":11.11111111111111},"guards":["guard.x: no; to let it pass once, PUT /v1/config?override=x"]})"}},
+     {"GET /v1/info", "DELETE /v1/keys/k?dry_run=true If-Match: \"2.7\""},
+     0,
+     "nothing is changed; this would be:\nkeys        9 -> 8: 0 added, 0 moved (0 %), 1 removed (11.11 %)\n"
+     "guard       guard.x: no; to let it pass once, --override x\n",
+     ""},
+    {"so it is where a guard refuses",
+     of_verb(ctl_verb::rollback, [](ctl_request& r) { r.version = 1; }),
+     {info,
+      {409,
+       R"({"detail":"guard.x: no; to let it pass once, PUT /v1/config?override=x","errors":[{"path":"","detail":"PUT /v1/config?override=y"}]})"}},
+     {"GET /v1/info", "POST /v1/versions/1:rollback If-Match: \"2.7\""},
+     exit_refused,
+     "",
+     "refused (409): guard.x: no; to let it pass once, --override x\n--override y\n"},
     {"all pages are one list of JSON",
      of_verb(ctl_verb::routers, [](ctl_request& r) { r.as_json = true; }),
      {{200, R"({"routers":[{"router_id":"r1","labels":["a]"]},{"router_id":"r2"}],"next":"c31"})"},
@@ -175,14 +216,21 @@ const ctl_case ctl_cases[] = {
      {"GET /v1/versions?limit=20"},
      exit_refused,
      "",
-     "the answer is no JSON; is this a control plane?\n"},
+     "what answered (200) does not speak as a control plane does; is it --url?\n"},
     {"something else refuses",
      of_verb(ctl_verb::history, [](ctl_request&) {}),
      {{502, "<html>"}},
      {"GET /v1/versions?limit=20"},
      exit_refused,
      "",
-     "refused (502): it answered 502\n"},
+     "what answered (502) does not speak as a control plane does; is it --url?\n"},
+    {"something else has the same path",
+     of_verb(ctl_verb::status, [](ctl_request&) {}),
+     {{200, R"({"version":"1.2"})"}},
+     {"GET /v1/info"},
+     exit_refused,
+     "",
+     "what answered (200) does not speak as a control plane does; is it --url?\n"},
     {"nobody answers",
      of_verb(ctl_verb::status, [](ctl_request&) {}),
      {},
@@ -207,6 +255,38 @@ const ctl_case ctl_cases[] = {
      0,
      "k -> placement a, cell c (tier)\n",
      "where it led before cannot be told: refused (503): it cannot be read\n"},
+    {"a terminal is told nothing: where a key leads",
+     of_verb(ctl_verb::where, [](ctl_request& r) { r.key = "k\x1b[31m"; }),
+     {{200, R"({"resolved":{"placement":"a\u001b","cell":"c\n","reason":"tier"}})"},
+      {200, R"({"history":[{"version":3,"at":"t","author":"m\u009be","from":"b\u0000","to":"\u007f"}]})"}},
+     {"GET /v1/keys/k%1B%5B31m", "GET /v1/keys/k%1B%5B31m/history?limit=20"},
+     0,
+     "k?[31m -> placement a?, cell c? (tier)\nVERSION  AT  BY   FROM  TO\n3        t   m?e  b?    ?\n",
+     ""},
+    {"the keys",
+     of_verb(ctl_verb::keys_list, [](ctl_request&) {}),
+     {{200, R"({"keys":[{"key":"k\u001b[31m","placement":"é"}]})"}},
+     {"GET /v1/keys?limit=20"},
+     0,
+     "KEY     PLACEMENT\nk?[31m  é\n",
+     ""},
+    {"the history",
+     of_verb(ctl_verb::history, [](ctl_request&) {}),
+     {{200,
+       R"({"versions":[{"version":1,"at":"t","author":"b","keys":1,"added":2,"moved":3,"removed":4,"label":"l","message":"a\nb\u001b"}]})"}},
+     {"GET /v1/versions?limit=20"},
+     0,
+     "VERSION  AT  BY  KEYS  ADDED  MOVED  REMOVED  LABEL  MESSAGE\n1        t   b   1     2      3      4        l    "
+     "  "
+     "a?b?\n",
+     ""},
+    {"a refusal",
+     of_verb(ctl_verb::history, [](ctl_request&) {}),
+     {{400, R"({"detail":"not \u001b[2J"})"}},
+     {"GET /v1/versions?limit=20"},
+     exit_refused,
+     "",
+     "refused (400): not ?[2J\n"},
 };
 
 TEST_CASE("ctl: what each verb asks, tells, and ends with") {
@@ -218,6 +298,104 @@ TEST_CASE("ctl: what each verb asks, tells, and ends with") {
     CHECK(console.printed.empty());
     CHECK(console.noted.empty());
     CHECK((way.asked == row.requests));
+    CHECK(done.exit_code == row.exit_code);
+    CHECK(done.output == row.output);
+    CHECK(done.errors == row.errors);
+  }
+}
+
+struct failure_case {
+  std::string_view says;
+  ctl_request asked;
+  std::deque<api_reply> replies;
+  bool is_cut;
+  int exit_code;
+  std::string_view output;
+  std::string_view errors;
+};
+
+ctl_request json_of(ctl_verb verb, bool is_dry_run = false) {
+  return of_verb(verb, [is_dry_run](ctl_request& r) {
+    r.as_json = true;
+    r.key = "k";
+    r.placement = "a";
+    r.is_dry_run = is_dry_run;
+  });
+}
+
+const failure_case failure_cases[] = {
+    {"a refusal is told as it came",
+     json_of(ctl_verb::keys_set),
+     {info, {412, R"({"type":"about:blank","status":412,"detail":"no","rows":["acme"]})"}},
+     false,
+     exit_refused,
+     "{\"type\":\"about:blank\",\"status\":412,\"detail\":\"no\",\"rows\":[\"acme\"]}\n",
+     "refused (412): no\nchanged meanwhile: acme\n"},
+    {"so are mistakes",
+     json_of(ctl_verb::keys_set),
+     {info, {422, R"({"detail":"1 mistake","errors":[{"path":"","detail":"is wrong","line":3,"column":4}]})"}},
+     false,
+     1,
+     R"({"detail":"1 mistake","errors":[{"path":"","detail":"is wrong","line":3,"column":4}]})"
+     "\n",
+     "refused (422): 1 mistake\nis wrong\n"},
+    {"nobody answers",
+     json_of(ctl_verb::status),
+     {},
+     false,
+     exit_no_answer,
+     R"({"type":"about:blank","title":"No answer","code":"no_answer","detail":"nobody is there"})"
+     "\n",
+     "nobody is there\n"},
+    {"nor does anybody to who watches",
+     json_of(ctl_verb::watch),
+     {},
+     true,
+     exit_no_answer,
+     R"({"type":"about:blank","title":"No answer","code":"no_answer","detail":"nobody is there"})"
+     "\n",
+     "nobody is there\n"},
+    {"something else answers",
+     json_of(ctl_verb::history),
+     {{502, "<html>"}},
+     false,
+     exit_refused,
+     R"({"type":"about:blank","title":"Refused","code":"refused","detail":"what answered (502) does not speak as a control plane does; is it --url?"})"
+     "\n",
+     "what answered (502) does not speak as a control plane does; is it --url?\n"},
+    {"a change that was cut off may be done",
+     json_of(ctl_verb::keys_set),
+     {info},
+     true,
+     exit_no_answer,
+     R"({"type":"about:blank","title":"No answer","code":"no_answer","detail":"nobody is there\u000ait may be done all the same: `cellroute ctl history` shows it then"})"
+     "\n",
+     "nobody is there\nit may be done all the same: `cellroute ctl history` shows it then\n"},
+    {"one that never went is not",
+     json_of(ctl_verb::keys_set),
+     {info},
+     false,
+     exit_no_answer,
+     R"({"type":"about:blank","title":"No answer","code":"no_answer","detail":"nobody is there"})"
+     "\n",
+     "nobody is there\n"},
+    {"nor is one that was only tried",
+     json_of(ctl_verb::keys_set, true),
+     {info},
+     true,
+     exit_no_answer,
+     R"({"type":"about:blank","title":"No answer","code":"no_answer","detail":"nobody is there"})"
+     "\n",
+     "nobody is there\n"},
+};
+
+TEST_CASE("ctl: with --json a failure is a problem document, and the words for people stay beside it") {
+  for (const failure_case& row : failure_cases) {
+    CAPTURE(row.says);
+    scripted_way way(row.replies);
+    way.is_cut = row.is_cut;
+    scripted_console console;
+    const outcome done = control(row.asked, way, console);
     CHECK(done.exit_code == row.exit_code);
     CHECK(done.output == row.output);
     CHECK(done.errors == row.errors);
