@@ -221,7 +221,7 @@ struct file_case {
 const file_case file_cases[] = {
     {"others may read it", gate_token, 0644, ": others may read it; chmod 600 it"},
     {"too short to be a secret", "0123456789abcde\n", 0600, ": must hold one word of at least 16 characters"},
-    {"two words", "01234567 89abcdef", 0600, ": must hold one word of at least 16 characters"},
+    {"two words", "01234567 89abcdef", 0600, ": must hold one word, the token, and nothing else"},
 };
 
 TEST_CASE("gate: a file that is no secret is refused") {
