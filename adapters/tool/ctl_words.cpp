@@ -54,21 +54,12 @@ void add_keys(CLI::App& ctl, ctl_request& asked) {
   list.add_option("--prefix", asked.prefix, "Only keys that begin so");
   list.add_option("--limit", asked.limit, "At most so many; 20 unless given")->check(CLI::Range(1, 10'000));
   CLI::App& set = add_verb(*keys, asked, ctl_verb::keys_set, "set", "Lead a key to a placement");
-<<<<<<< HEAD
-  set.add_option("key", asked.key, "The routing key")->required();
-  set.add_option("placement", asked.placement, "The placement")->required();
-  add_guarded_change(set, asked);
-  CLI::App& remove = add_verb(*keys, asked, ctl_verb::keys_remove, "rm", "Take a key's row away");
-  remove.add_option("key", asked.key, "The routing key")->required();
-  add_guarded_change(remove, asked);
-=======
   set.add_option("key", asked.key, "The routing key")->required()->check(is_some_text());
   set.add_option("placement", asked.placement, "The placement")->required()->check(is_some_text());
-  add_change(set, asked);
+  add_guarded_change(set, asked);
   CLI::App& remove = add_verb(*keys, asked, ctl_verb::keys_remove, "rm", "Take a key's row away");
   remove.add_option("key", asked.key, "The routing key")->required()->check(is_some_text());
-  add_change(remove, asked);
->>>>>>> tool-ctl
+  add_guarded_change(remove, asked);
   CLI::App& take = add_verb(*keys, asked, ctl_verb::keys_import, "import", "Lead the keys of a file to where it says");
   take.add_option("file", asked.file, "Rows: .csv, .tsv, .jsonl or .json; - is lines of JSON that come in")->required();
   take.add_flag("--replace", asked.replaces, "Take all other rows away");
