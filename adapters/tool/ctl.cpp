@@ -265,7 +265,9 @@ class command final : private transfer_listener {
       return {0, fmt::format("{{\"key\":{},\"history\":{}}}\n", reply->body, history), why_not};
     }
     std::string out;
-    if (resolved->kind == wire::node_kind::map) {
+    if (resolved->find("unreachable") != nullptr) {
+      out = fmt::format("{} -> no request reaches it: {}\n", asked_.key, text_at(*resolved, "unreachable"));
+    } else if (resolved->kind == wire::node_kind::map) {
       out = fmt::format("{} -> placement {}, cell {} ({})\n", asked_.key, text_at(*resolved, "placement"),
                         text_at(*resolved, "cell"), text_at(*resolved, "reason"));
     } else {

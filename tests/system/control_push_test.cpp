@@ -48,6 +48,9 @@ TEST_CASE("control push: a router gets all of it once, then what changes, within
     CAPTURE(page.content);
     CHECK(page.content.find(text) != std::string::npos);
   }
+  CHECK(control.page("/v1/routers?label.zone=z1").content.find("rt-1") != std::string::npos);
+  CHECK(control.page("/v1/routers?label.zone=z2").content.find("rt-1") == std::string::npos);
+  CHECK(control.page("/v1/routers?label.ring=z1").content.find("rt-1") == std::string::npos);
   CHECK(control.page("/v1/fleet/drift").content.find(R"("connected":1,"on_target":1)") != std::string::npos);
 }
 
