@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <filesystem>
 #include <iterator>
 #include <string>
 #include <string_view>
@@ -13,6 +14,7 @@
 
 #include "adapters/sync/push_session.hpp"
 #include "tests/unit/control/api_script.hpp"
+#include "tests/unit/control/faulty_disk.hpp"
 
 namespace cellroute::control {
 namespace {
@@ -741,6 +743,29 @@ TEST_CASE("api: what is no page, no method, no body") {
   CHECK(head.status == 200);
   CHECK(head.body == here.ask("GET", "/v1/info").body);
   CHECK(here.ask("POST", "/v1/config").field("Allow") == "GET, PUT");
+}
+
+TEST_CASE("api: a backup that cannot be made leaves nothing beside the store") {
+  faulty_disk disk;
+  api_here here;
+  here.ask("PUT", "/v1/config", first_config);
+  std::string rows = "key,placement\n";  // more than a connection keeps in memory
+  for (int i = 0; i < 120'000; ++i) rows += fmt::format("{:032},tier1\n", i);
+  REQUIRE(here.change("POST", "/v1/keys:import?format=csv", rows).status == 200);
+  disk.start({});
+  REQUIRE(here.ask("GET", "/v1/backup").status == 200);
+  const std::uint64_t calls = disk.calls();
+  disk.stop();
+  disk.start({});
+  disk.crash_at(calls * 2 / 3);
+  CHECK(here.ask("GET", "/v1/backup").status >= 500);
+  CHECK(disk.has_crashed());
+  disk.stop();
+  for (const auto& entry : std::filesystem::directory_iterator(here.folder.path())) {
+    const std::string name = entry.path().filename().string();
+    CAPTURE(name);
+    CHECK(name.find(".backup.") == std::string::npos);
+  }
 }
 
 TEST_CASE("api: what the store does not say is said so") {
