@@ -13,7 +13,7 @@
 namespace cellroute::control {
 namespace {
 
-constexpr std::size_t piece_bytes = 65'536;
+constexpr std::size_t inflated_piece_bytes = 65'536;
 constexpr int window_bits = 15;
 constexpr int gzip_only = 16;  // as zlib has it: added to the bits of the window
 
@@ -62,7 +62,7 @@ class content_decoder::inflater {
   }
 
   z_stream stream_{};
-  std::array<Bytef, piece_bytes> piece_;
+  std::array<Bytef, inflated_piece_bytes> piece_;
   bool has_members_;
   bool is_at_end_ = false;
 };
