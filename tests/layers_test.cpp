@@ -50,11 +50,12 @@ const layer layers[] = {
       "command-line"}},
     {"adapters/control",
      {"core/", "adapters/io", "adapters/process", "adapters/edge", "adapters/websocket", "adapters/wire",
-      "adapters/sync", "posix", "asio", "openssl", "command-line", "httplib", "json", "store"}},
+      "adapters/sync", "posix", "asio", "openssl", "command-line", "httplib", "json", "store", "zlib"}},
     {"adapters/tool", {"core/", "adapters/wire", "httplib", "json", "openssl", "command-line", "posix"}},
     {"examples", {"core/", "httplib", "fmt"}},
     {"examples/demo_cell", {"core/", "httplib", "fmt"}},
-    {"tests/support", {"core/", "adapters/io", "adapters/process/disk.hpp", "doctest", "asio", "openssl", "posix"}},
+    {"tests/support",
+     {"core/", "adapters/io", "adapters/process/disk.hpp", "doctest", "asio", "openssl", "posix", "zlib"}},
 };
 
 /// Where the header that `<name>` asks for comes from, by how its name begins. What is in no row and has no dot is the
@@ -75,7 +76,7 @@ const library libraries[] = {
     {"posix", "sched.h"},     {"posix", "signal.h"},       {"posix", "spawn.h"},    {"posix", "sys/"},
     {"posix", "time.h"},      {"posix", "unistd.h"},       {"regex", "re2/"},       {"simd", "arm_neon.h"},
     {"simd", "emmintrin.h"},  {"simd", "immintrin.h"},     {"simd", "x86intrin.h"}, {"store", "sqlite3.h"},
-    {"yaml", "yaml-cpp/"},
+    {"yaml", "yaml-cpp/"},    {"zlib", "zlib.h"},
 };
 
 const std::filesystem::path root = CELLROUTE_SOURCE_DIR;

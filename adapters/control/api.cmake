@@ -7,6 +7,7 @@ add_library(cellroute_control_api STATIC
   api_access.cpp
   api_backup.cpp
   api_config.cpp
+  api_contract.cpp
   api_fleet.cpp
   api_history.cpp
   api_keys.cpp

@@ -16,27 +16,27 @@ constexpr std::size_t idempotency_bytes_max = 255;
 
 constexpr route_row routes[] = {
     {"GET", "/v1/openapi.json", scope::open, body_kind::none, get_contract},
-    {"GET", "/v1/info", scope::read, body_kind::none, get_info},
-    {"GET", "/v1/config", scope::read, body_kind::none, get_config},
+    {"GET", "/v1/info", scope::read, body_kind::none, get_info, true},
+    {"GET", "/v1/config", scope::read, body_kind::none, get_config, true},
     {"PUT", "/v1/config", scope::publish, body_kind::config, put_config},
-    {"GET", "/v1/placements", scope::read, body_kind::none, list_placements},
-    {"GET", "/v1/placements/{placement}", scope::read, body_kind::none, get_placement},
+    {"GET", "/v1/placements", scope::read, body_kind::none, list_placements, true},
+    {"GET", "/v1/placements/{placement}", scope::read, body_kind::none, get_placement, true},
     {"PUT", "/v1/placements/{placement}", scope::publish, body_kind::json, put_placement},
     {"PATCH", "/v1/placements/{placement}", scope::publish, body_kind::json, patch_placement},
     {"DELETE", "/v1/placements/{placement}", scope::publish, body_kind::none, delete_placement},
-    {"GET", "/v1/placements/{placement}/endpoints/{endpoint}", scope::read, body_kind::none, get_endpoint},
+    {"GET", "/v1/placements/{placement}/endpoints/{endpoint}", scope::read, body_kind::none, get_endpoint, true},
     {"PUT", "/v1/placements/{placement}/endpoints/{endpoint}", scope::publish, body_kind::json, put_endpoint},
     {"PATCH", "/v1/placements/{placement}/endpoints/{endpoint}", scope::publish, body_kind::json, patch_endpoint},
     {"DELETE", "/v1/placements/{placement}/endpoints/{endpoint}", scope::publish, body_kind::none, delete_endpoint},
-    {"GET", "/v1/keys", scope::read, body_kind::none, list_keys},
+    {"GET", "/v1/keys", scope::read, body_kind::none, list_keys, true},
     {"PATCH", "/v1/keys", scope::publish, body_kind::json, patch_keys},
     {"POST", "/v1/keys:import", scope::publish, body_kind::rows, import_keys},
-    {"GET", "/v1/keys:export", scope::read, body_kind::none, export_keys},
-    {"GET", "/v1/keys/{key}", scope::read, body_kind::none, get_key},
+    {"GET", "/v1/keys:export", scope::read, body_kind::none, export_keys, true},
+    {"GET", "/v1/keys/{key}", scope::read, body_kind::none, get_key, true},
     {"PUT", "/v1/keys/{key}", scope::publish, body_kind::json, put_key},
     {"DELETE", "/v1/keys/{key}", scope::publish, body_kind::none, delete_key},
     {"GET", "/v1/keys/{key}/history", scope::read, body_kind::none, key_history},
-    {"POST", "/v1/resolve", scope::read, body_kind::json, resolve_keys},
+    {"POST", "/v1/resolve", scope::read, body_kind::json, resolve_keys, true},
     {"GET", "/v1/versions", scope::read, body_kind::none, list_versions},
     {"GET", "/v1/versions/{version}", scope::read, body_kind::none, get_version},
     {"GET", "/v1/versions/{from}/diff/{to}", scope::read, body_kind::none, diff_versions},
@@ -124,6 +124,26 @@ expected<principal, answer> let_in(const call& c, const route_row& route) {
       403, "forbidden", fmt::format("the role {} may not {} here", to_string(who->who), to_string(route.needs))));
 }
 
+/// A typing error in `dry_run` must not publish.
+std::optional<answer> check_query(const call& c, const route_row& route) {
+  const std::span<const std::string> known = query_names_of(route);
+  for (const auto& [name, value] : c.target.query) {
+    const bool is_known = std::ranges::any_of(known, [&name = name](const std::string& each) {
+      return name == each || (each.starts_with(label_query) && name.starts_with(label_query));
+    });
+    if (is_known) continue;
+    return bad_request(fmt::format("{} is no parameter of this page, which takes {}", wire::quote(name),
+                                   known.empty() ? "none" : fmt::format("{}", fmt::join(known, ", "))));
+  }
+  return std::nullopt;
+}
+
+/// Whether it can be read where each row and version is: what is asked for is not there.
+bool is_store_readable(api_state& state) {
+  auto reading = lent_reader::take(state);
+  return reading && (*reading)->last_change_of({}).has_value();
+}
+
 std::optional<answer> read_idempotency(call& c) {
   const auto key = c.asked.header("Idempotency-Key");
   if (!key || c.asked.method != "POST" || c.is_dry_run()) return std::nullopt;
@@ -148,8 +168,12 @@ answer handle_call(call& c) {
   if (c.asked.body.size() > body_max) return too_large_answer(body_max);
   if (!c.asked.body.empty() && !is_right_type(route->body, c.asked.header("Content-Type")))
     return problem_answer(415, "media_type", "this page takes JSON, and configurations and rows as openapi.json says");
+  if (auto unknown = check_query(c, *route)) return *std::move(unknown);
   if (auto again = read_idempotency(c)) return *std::move(again);
-  return route->handle(c);
+  answer made = route->handle(c);
+  if (route->is_from_memory && made.status < 500 && !is_store_readable(c.state))
+    made.headers.emplace_back("X-Config-Stale", "store-unreadable");
+  return made;
 }
 
 }  // namespace
@@ -179,6 +203,9 @@ expected<std::unique_ptr<api>, problem> api::open(registry& of, api_settings set
     auto tokens = turn.stored().reading().tokens();
     if (!tokens) return unexpected(problem_of(tokens.error()));
     state->tokens = *std::move(tokens);
+    auto cluster = turn.stored().reading().cluster();
+    if (!cluster) return unexpected(problem_of(cluster.error()));
+    state->cluster = *std::move(cluster);
   }
   return std::unique_ptr<api>(new api(std::move(state)));  // allow: new: private constructor
 }

@@ -53,6 +53,10 @@ struct answer {
   std::unique_ptr<body_source> stream{};  ///< in place of `body`
 };
 
+/// What a router may be in: a session's state, or none.
+inline constexpr std::string_view router_states[] = {"waiting_hello", "in_sync",  "behind", "sending",
+                                                     "waiting_ack",   "rejected", "ended",  "away"};
+
 /// What the API asks of whoever holds the routers' sessions. JSON texts, so that what is known of a router may grow.
 ///
 /// Threads: any, several at once.
@@ -62,7 +66,8 @@ class router_directory {
   struct filter {
     std::string state{};
     std::optional<std::uint64_t> version{};
-    std::string after{};  ///< the id behind which it goes on
+    std::vector<std::pair<std::string, std::string>> labels{};  ///< it has all of them
+    std::string after{};                                        ///< the id behind which it goes on
     std::size_t limit = 100;
   };
   struct listing {

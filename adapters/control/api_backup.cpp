@@ -66,6 +66,8 @@ answer get_backup(call& c) {
     const auto done = turn.stored().backup(path);
     if (done) descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     (void)::unlink(path.c_str());
+    // A copy that failed leaves what it was about to do beside it.
+    for (const char* const beside : {"-journal", "-wal", "-shm"}) (void)::unlink((path + beside).c_str());
     if (!done) return problem_answer(done.error());
   }
   if (descriptor < 0) return problem_answer(503, "unavailable", "the copy cannot be read");

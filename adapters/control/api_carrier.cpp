@@ -1,7 +1,11 @@
 #include "adapters/control/api_carrier.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
+#include <iterator>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -18,10 +22,26 @@ constexpr duration answer_timeout = 10min;  // a million rows take seconds, and 
 
 /// What the API looks at. Ranges and codings of the answer are not among it: it answers as it is asked, whole.
 bool is_passed_on(std::string_view name) {
-  constexpr std::string_view names[] = {"Accept",        "Authorization",   "Content-Encoding",
-                                        "Content-Type",  "Idempotency-Key", "If-Match",
-                                        "If-None-Match", "Last-Event-ID",   "Origin"};
+  constexpr std::string_view names[] = {"Accept",   "Authorization", "Content-Type",  "Idempotency-Key",
+                                        "If-Match", "If-None-Match", "Last-Event-ID", "Origin"};
   return std::ranges::any_of(names, [name](std::string_view each) { return equal_ignoring_case(each, name); });
+}
+
+/// The methods that the API has pages for, and one that each of them refuses.
+bool is_known(std::string_view method) {
+  constexpr std::string_view methods[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
+  return std::ranges::find(methods, method) != std::end(methods);
+}
+
+/// The values of all fields of a name, with commas between them.
+std::string joined(std::span<const field> fields, std::string_view name) {
+  std::string all;
+  for (const field& f : fields) {
+    if (!equal_ignoring_case(f.name, name)) continue;
+    if (!all.empty()) all += ", ";
+    all += f.value;
+  }
+  return all;
 }
 
 /// Its client's leaving ends it.
@@ -49,6 +69,15 @@ class api_carrier::request {
   ~request() { --of_.requests_; }
 
   io::task<void> carry() {
+    if (!is_known(x_.request.method)) {
+      co_await refuse(501, "method", "no page takes this method");
+      co_return;
+    }
+    // Nobody is to send what is not taken.
+    if (x_.request.body.length_bytes.value_or(0) > of_.body_max_) {
+      co_await refuse(413, "too_large", fmt::format("a body has at most {} bytes here", of_.body_max_));
+      co_return;
+    }
     const edge::upstream_handle handle = of_.pool_.take(edge::connection_need::fresh);
     stream_ = handle.get();
     const edge::stream_fault fault = co_await stream_->connect(due(step_timeout));
@@ -71,12 +100,14 @@ class api_carrier::request {
 
   /// The request. False: it was answered, or cut. That the API takes no more is no fault: it has its answer then.
   io::task<bool> send() {
+    const std::string coding = joined(x_.request.fields, "Content-Encoding");
     for (field& f : x_.request.fields) f.skip = !is_passed_on(f.name);
     std::vector<field> added;
     const auto add = [&added](std::string_view name, std::string_view value) {
       if (!value.empty()) added.push_back({name, value, field_name::other, false});
     };
     add(peer_field, is_loopback(x_.facts.peer) ? "local" : "remote");
+    add(coding_field, coding);
     if (x_.facts.client != nullptr) {
       const std::string& subject = x_.facts.client->subject;
       // What a field cannot carry is nobody's name here, but somebody's it is.
@@ -168,12 +199,14 @@ class api_carrier::request {
   edge::upstream_stream* stream_ = nullptr;
 };
 
-api_carrier::api_carrier(io::reactor& reactor, edge::connector& to, const gate& guard, std::size_t requests_max)
+api_carrier::api_carrier(io::reactor& reactor, edge::connector& to, const gate& guard, std::size_t requests_max,
+                         std::size_t body_max)
     : reactor_(reactor),
       gate_(guard),
       answers_(reactor.clock()),
       pool_(reactor, edge::pool_options{{}, {}, {}, &to}),
-      requests_max_(requests_max) {}
+      requests_max_(requests_max),
+      body_max_(body_max) {}
 
 io::task<void> api_carrier::serve(edge::exchange& x) {
   if (requests_ >= requests_max_) {

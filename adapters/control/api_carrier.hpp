@@ -15,8 +15,10 @@ namespace cellroute::control {
 /// Threads: the reactor's. What it is given outlives it, and it the exchanges.
 class api_carrier final : public edge::exchange_handler {
  public:
-  /// Range: `requests_max` at once; one more is answered with 503.
-  api_carrier(io::reactor& reactor, edge::connector& to, const gate& guard, std::size_t requests_max);
+  /// Range: `requests_max` at once; one more is answered with 503. Content that says of itself that it is more than
+  ///        `body_max` is answered at once.
+  api_carrier(io::reactor& reactor, edge::connector& to, const gate& guard, std::size_t requests_max,
+              std::size_t body_max);
 
   [[nodiscard]] io::task<void> serve(edge::exchange& x) override;
 
@@ -29,6 +31,7 @@ class api_carrier final : public edge::exchange_handler {
   edge::http_date date_;
   edge::http1_pool pool_;
   std::size_t requests_max_;
+  std::size_t body_max_;
   std::size_t requests_ = 0;
 };
 

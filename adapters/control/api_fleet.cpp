@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -70,7 +72,14 @@ answer list_routers(call& c) {
     wanted.version = number_in(c, "version", 0, 1, std::uint64_t{1} << 53);
     if (!wanted.version) return bad_request("version must be the number of a version");
   }
-  if (const std::string* const state = c.target.find("state")) wanted.state = *state;
+  if (const std::string* const state = c.target.find("state")) {
+    if (std::ranges::find(router_states, *state) == std::end(router_states))
+      return bad_request(fmt::format("state must be one of {}", fmt::join(router_states, ", ")));
+    wanted.state = *state;
+  }
+  for (const auto& [name, value] : c.target.query) {
+    if (name.starts_with(label_query)) wanted.labels.emplace_back(name.substr(label_query.size()), value);
+  }
   wanted.after = asked->cursor;
   wanted.limit = asked->limit;
   const router_directory::listing found = c.state.around.routers->routers(wanted);
@@ -144,13 +153,12 @@ answer watch_events(call& c) {
 answer get_info(call& c) {
   reader<active_content> now(c.state.of.current());
   const store_head& head = now.current().value.head;
-  auto reading = lent_reader::take(c.state);
-  if (!reading) return problem_answer(reading.error());
-  const auto cluster = (*reading)->cluster();
-  if (!cluster) return problem_answer(cluster.error());
   std::string body;
   process::json_writer out(body);
-  out.begin_object().field("build", c.state.settings.build).field("cluster", *cluster).field("epoch", head.epoch);
+  out.begin_object()
+      .field("build", c.state.settings.build)
+      .field("cluster", c.state.cluster)
+      .field("epoch", head.epoch);
   out.field("version", head.version).field("digest", hex_of(head.sum)).field("keys", head.keys);
   out.field("label", now.current().value.label);
   out.field("follows_file", c.state.settings.is_following_file);

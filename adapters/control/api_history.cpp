@@ -94,9 +94,13 @@ answer list_audit(call& c) {
   if (*from > 0 && asked->after == 0) asked->after = *from - 1;
   const std::string* const actor = c.target.find("actor");
   const std::string* const target = c.target.find("target");
+  const std::string* const key = c.target.find("key");
+  const auto said = [](const std::string* text) {
+    return text != nullptr ? std::string_view(*text) : std::string_view();
+  };
   auto reading = lent_reader::take(c.state);
   if (!reading) return problem_answer(reading.error());
-  const auto found = (*reading)->audit(*asked, actor != nullptr ? *actor : "", target != nullptr ? *target : "");
+  const auto found = (*reading)->audit(*asked, said(actor), said(target), said(key));
   if (!found) return problem_answer(found.error());
   std::string body;
   process::json_writer out(body);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "adapters/control/api_parts.hpp"
+#include "cellroute/match/routing_key.hpp"
 
 // Rows, one by one and a few at a time.
 namespace cellroute::control {
@@ -18,8 +19,20 @@ std::string_view placement_of(const key_table& rows, std::string_view key) {
   return outcome ? rows.outcomes()[*outcome] : std::string_view{};
 }
 
+/// Why routers answer 400 to every request with a key; empty where they do not.
+std::string_view why_unreachable(std::string_view key) {
+  const auto sent = read_named_key(key);
+  if (!sent) return sent.error().message;
+  return *sent == key ? "" : "white space around the routing key is no part of it";
+}
+
 /// Where a key leads and why, as one object; null where it leads nowhere.
 std::string explained(const active_content& active, std::string_view key, wall_time now) {
+  if (const std::string_view why = why_unreachable(key); !why.empty()) {
+    std::string out;
+    process::json_writer(out).begin_object().field("unreachable", why).end_object();
+    return out;
+  }
   if (!active.table) return "null";
   const auto made = active.table->route(key, {key_source::header, active.doc.key.header}, now);
   if (!made) return "null";
@@ -141,7 +154,6 @@ answer get_key(call& c) {
   body += ",\"resolved\":" + explained(active, key, c.now) + "}";
   answer made = json_answer(200, std::move(body));
   if (version > 0) add_tag(made, tag_of(active.head.epoch, version));
-  if (!last) made.headers.emplace_back("X-Config-Stale", "store-unreadable");
   return made;
 }
 
@@ -187,6 +199,8 @@ answer put_key(call& c) {
   if (const wire::node* const said = body->find("placement");
       !placement.empty() && said->kind == wire::node_kind::plain)
     mistakes.add(said->at, "placement", "must be the name of a placement, in quotes");
+  if (auto wrong = check_key(c.param(0))) return *std::move(wrong);
+  if (auto what = key_mistake(c.param(0))) mistakes.add({}, "key", *std::move(what));
   if (!mistakes.found().empty()) return mistakes_answer(mistakes);
   return change_key(c, placement, "key.put", body->find("placement")->at);
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "cellroute/base/escape.hpp"
 #include "cellroute/base/unescape.hpp"
 
 namespace cellroute::control {
@@ -233,6 +234,17 @@ expected<wire::node, answer> json_body(const call& c) {
   const wire::diagnostics twice = wire::take_duplicates(*tree, "body");
   if (!twice.empty()) return unexpected(problem_answer(400, "syntax", "the body names a member twice", twice));
   return *std::move(tree);
+}
+
+std::optional<std::string> key_mistake(std::string_view key) {
+  if (key.empty() || key.size() > key_size_max) return fmt::format("a key has 1 to {} bytes", key_size_max);
+  while (!key.empty()) {
+    const std::size_t size = utf8_size(key);
+    if (size == 0)
+      return fmt::format("byte 0x{:02x} is not text; write the key as UTF-8", static_cast<unsigned char>(key.front()));
+    key.remove_prefix(size);
+  }
+  return std::nullopt;
 }
 
 answer mistakes_answer(wire::mistake_list& found) {

@@ -32,6 +32,7 @@ struct api_state {
   api_settings settings;
   api_surroundings around;
   write_pace pace;
+  std::string cluster{};       ///< as in the store, where it never changes
   std::mutex commands_lock{};  ///< of those who may repeat what is no publish: one at a time
   std::mutex tokens_lock{};
   std::vector<token_record> tokens{};  ///< as in the store: nobody else writes there
@@ -112,6 +113,8 @@ void write_radius(process::json_writer& out, const blast_radius& radius);
 /// A number in the query, within bounds; `otherwise` where it is not there. Nothing where it is none.
 [[nodiscard]] std::optional<std::uint64_t> number_in(const call& c, std::string_view name, std::uint64_t otherwise,
                                                      std::uint64_t low, std::uint64_t high);
+/// In front of the name of a router's label, where routers are asked for.
+inline constexpr std::string_view label_query = "label.";
 /// `limit`, 100 unless written, at most 10,000, and `cursor`.
 struct paging {
   std::size_t limit = 100;
@@ -125,6 +128,8 @@ struct paging {
 
 /// The body as JSON. Errors: 400 with the place.
 [[nodiscard]] expected<wire::node, answer> json_body(const call& c);
+/// Why no row may have a key, or nothing. Files may have keys of any bytes; what is told in JSON cannot come back so.
+[[nodiscard]] std::optional<std::string> key_mistake(std::string_view key);
 /// What was wrong with a body, as it was read section by section: 422.
 [[nodiscard]] answer mistakes_answer(wire::mistake_list& found);
 
@@ -169,8 +174,12 @@ struct route_row {
   scope needs;
   body_kind body;
   answer (*handle)(call&);
+  bool is_from_memory = false;  ///< it is answered when the store cannot be read, too
 };
 [[nodiscard]] std::span<const route_row> api_routes();
+
+/// The parameters that a route may have in its query, as openapi.json names them. Threads: any.
+[[nodiscard]] std::span<const std::string> query_names_of(const route_row& route);
 
 // The handlers, by file.
 answer get_config(call& c);

@@ -1,5 +1,6 @@
 #include "adapters/control/api_server.hpp"
 
+#include <fmt/format.h>
 #include <httplib.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -13,6 +14,7 @@
 #include <utility>
 
 #include "adapters/control/api_parts.hpp"
+#include "adapters/control/content_coding.hpp"
 #include "adapters/io/clock.hpp"
 
 namespace cellroute::control {
@@ -127,12 +129,13 @@ class api_server::server final : public httplib::Server {
     };
     const auto with_body = [this](const httplib::Request& asked, httplib::Response& to,
                                   const httplib::ContentReader& read) { take_body(asked, to, read); };
-    Get(".*", plain);
-    Options(".*", plain);
-    Post(".*", with_body);
-    Put(".*", with_body);
-    Patch(".*", with_body);
-    Delete(".*", with_body);
+    const std::string any_path = "[\\s\\S]*";  // `.` is no line end, which may stand in a path as an escape
+    Get(any_path, plain);
+    Options(any_path, plain);
+    Post(any_path, with_body);
+    Put(any_path, with_body);
+    Patch(any_path, with_body);
+    Delete(any_path, with_body);
     set_exception_handler([](const httplib::Request&, httplib::Response& to, std::exception_ptr) {
       put_answer(
           problem_answer(500, "internal", "the control plane could not answer, for lack of memory perhaps; try again"),
@@ -186,14 +189,20 @@ class api_server::server final : public httplib::Server {
     if (asked.is_multipart_form_data()) {
       body = "--";  // no page takes it, and none is to believe that there was nothing
     } else {
-      bool is_too_large = false;
-      const bool is_whole = read([&](const char* bytes, std::size_t size_bytes) {
-        is_too_large = size_bytes > body_max_ - body.size();
-        if (!is_too_large) body.append(bytes, size_bytes);
-        return !is_too_large;
-      });
-      if (is_too_large) return put_answer(too_large_answer(body_max_), to);
-      if (!is_whole) return;  // the library has said why
+      const auto coding = read_coding(asked.get_header_value(std::string(coding_field)));
+      if (!coding) {
+        answer refused =
+            problem_answer(415, "media_type", fmt::format("content comes as it is, or in {}", codings_taken));
+        refused.headers.emplace_back("Accept-Encoding", codings_taken);
+        return put_answer(std::move(refused), to);
+      }
+      content_decoder decoder(*coding, body_max_);
+      const bool is_read =
+          read([&](const char* bytes, std::size_t size_bytes) { return decoder.take({bytes, size_bytes}, body); });
+      const content_fault fault = decoder.finish();
+      if (fault == content_fault::too_large) return put_answer(too_large_answer(body_max_), to);
+      if (!is_read && fault != content_fault::damaged) return;  // the library has said why
+      if (fault != content_fault::none) return put_answer(bad_request(to_string(fault)), to);
     }
     put_answer(api_.handle(request_of(asked, std::move(body)), io::read_wall_clock()), to);
   }

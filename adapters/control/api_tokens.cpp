@@ -40,12 +40,23 @@ answer no_token() { return problem_answer(404, "unknown", "there is no token of 
 }  // namespace
 
 answer list_tokens(call& c) {
+  auto asked = paging_of(c);
+  if (!asked) return std::move(asked).error();
   const std::lock_guard lock(c.state.tokens_lock);
+  std::vector<const token_record*> found;
+  for (const token_record& each : c.state.tokens) {
+    if (each.id > asked->cursor) found.push_back(&each);
+  }
+  std::ranges::sort(found, {}, [](const token_record* each) -> const std::string& { return each->id; });
+  const bool has_more = found.size() > asked->limit;
+  if (has_more) found.resize(asked->limit);
   std::string body;
   process::json_writer out(body);
   out.begin_object().name("tokens").begin_array();
-  for (const token_record& each : c.state.tokens) write_token(out, each);
-  out.end_array().end_object();
+  for (const token_record* each : found) write_token(out, *each);
+  out.end_array();
+  if (has_more) out.field("next", cursor_of(found.back()->id));
+  out.end_object();
   return json_answer(200, std::move(body));
 }
 

@@ -39,7 +39,7 @@ struct imported_rows {
 };
 
 /// The body stands in a document of ours, so that its rows take no node each.
-constexpr std::string_view before_rows = "{\"routing\":{\"keys\":{\"inline\":\n";
+constexpr std::string_view before_rows = "{\"routing\":{\"keys\":{\"inline\":";
 constexpr std::string_view behind_rows = "\n}}}";
 
 bool is_only_child(const wire::node& of, std::string_view name) {
@@ -60,7 +60,7 @@ wire::diagnostics read_json_rows(const std::string& body, imported_rows& out) {
     const bool is_whole = keys != nullptr && is_only_child(*keys, "keys") && is_only_child(keys->children[0], "inline");
     const wire::node* const rows = is_whole ? &keys->children[0].children[0] : nullptr;
     if (rows == nullptr || rows->kind != wire::node_kind::map) {
-      found.push_back({"body", 2, 1, "", "must be a map of keys and the placements they lead to"});
+      found.push_back({"body", 1, 1, "", "must be a map of keys and the placements they lead to"});
     } else {
       for (const wire::node& row : rows->children) {
         const wire::node* const placement = row.kind == wire::node_kind::map ? row.find("placement") : &row;
@@ -75,10 +75,8 @@ wire::diagnostics read_json_rows(const std::string& body, imported_rows& out) {
       }
     }
   }
-  if (found.empty()) {
-    out.rows = out.inline_rows.rows;
-    out.names = out.inline_rows.names;
-  }
+  out.rows = out.inline_rows.rows;
+  out.names = out.inline_rows.names;
   return found;
 }
 
@@ -86,45 +84,89 @@ wire::diagnostics read_json_rows(const std::string& body, imported_rows& out) {
 void use_places_of_body(wire::diagnostics& found) {
   constexpr std::string_view outer = "routing.keys.inline.";
   for (wire::diagnostic& each : found) {
-    each.line -= std::min<std::size_t>(each.line - 1, 1);
+    if (each.line == 1) each.column -= std::min(each.column - 1, before_rows.size());
     if (each.path.starts_with(outer)) each.path.erase(0, outer.size());
   }
 }
 
-/// Rows of JSON whose keys no table can have.
+/// What is wrong with rows that could be read, until their places are known.
+class row_faults {
+ public:
+  explicit row_faults(const imported_rows& of) : of_(of) {}
+
+  void add(std::size_t row, std::string what) {
+    if (rows_.size() == wire::mistakes_max) return;
+    rows_.push_back(row);
+    what_.push_back(std::move(what));
+  }
+  void tell(wire::diagnostics& to) && {
+    const bool is_json = of_.lines.text == nullptr;
+    wire::diagnostics found;
+    const auto at = is_json ? wire::places_of(of_.inline_rows, rows_) : std::vector<wire::position>{};
+    for (std::size_t i = 0; i < rows_.size(); ++i) {
+      const std::string_view key = of_.rows[rows_[i]].key;
+      if (is_json) {
+        found.push_back({"body", at[i].line, at[i].column, wire::row_path(of_.inline_rows, key), std::move(what_[i])});
+      } else {
+        found.push_back({of_.lines.name, of_.lines.lines[rows_[i]], 1, wire::join_path("", key), std::move(what_[i])});
+      }
+    }
+    if (is_json) use_places_of_body(found);
+    std::ranges::move(found, std::back_inserter(to));
+  }
+
+ private:
+  const imported_rows& of_;
+  std::vector<std::size_t> rows_;
+  std::vector<std::string> what_;
+};
+
 void add_bad_keys(const imported_rows& rows, wire::diagnostics& found) {
-  std::vector<std::size_t> bad;
-  for (std::size_t i = 0; i < rows.rows.size() && bad.size() < wire::mistakes_max; ++i) {
-    if (rows.rows[i].key.empty() || rows.rows[i].key.size() > key_size_max) bad.push_back(i);
+  row_faults faults(rows);
+  for (std::size_t i = 0; i < rows.rows.size(); ++i) {
+    if (auto what = key_mistake(rows.rows[i].key)) faults.add(i, *std::move(what));
   }
-  const std::vector<wire::position> at = wire::places_of(rows.inline_rows, bad);
-  for (std::size_t i = 0; i < bad.size(); ++i) {
-    found.push_back({"body", at[i].line, at[i].column, wire::row_path(rows.inline_rows, rows.rows[bad[i]].key),
-                     fmt::format("a key has 1 to {} bytes", key_size_max)});
+  std::move(faults).tell(found);
+}
+
+/// Rows that lead nowhere.
+void add_unknown_placements(const imported_rows& rows, const table_spec& spec, wire::diagnostics& found) {
+  std::vector<bool> is_there;
+  for (const std::string_view name : rows.names.names())
+    is_there.push_back(std::ranges::any_of(spec.placements, [name](const auto& p) { return p.id.value == name; }));
+  if (std::ranges::find(is_there, false) == is_there.end()) return;
+  row_faults faults(rows);
+  for (std::size_t i = 0; i < rows.rows.size(); ++i) {
+    const std::uint16_t outcome = rows.rows[i].outcome;
+    if (outcome >= is_there.size() || is_there[outcome]) continue;
+    faults.add(
+        i, fmt::format("no placement is named {}; add it or name another", wire::quote(rows.names.names()[outcome])));
   }
+  std::move(faults).tell(found);
 }
 
 wire::diagnostics read_rows(const call& c, row_format format, imported_rows& out) {
   wire::diagnostics found;
   if (format == row_format::json) {
     found = read_json_rows(c.asked.body, out);
-    if (found.empty()) add_bad_keys(out, found);
     use_places_of_body(found);
-    return found;
+  } else {
+    out.lines.name = format == row_format::csv ? "body.csv" : "body.jsonl";
+    out.lines.text = std::make_unique<const std::string>(c.asked.body);
+    found = wire::read_key_file(out.lines, out.names);
+    out.rows = out.lines.rows;
   }
-  out.lines.name = format == row_format::csv ? "body.csv" : "body.jsonl";
-  out.lines.text = std::make_unique<const std::string>(c.asked.body);
-  found = wire::read_key_file(out.lines, out.names);
-  out.rows = out.lines.rows;
+  add_bad_keys(out, found);
   return found;
 }
 
 /// Every key that stands there twice, each with both places.
-wire::diagnostics repeated_keys(const imported_rows& rows, row_format format) {
-  if (format != row_format::json) return wire::duplicates_in(std::span(&rows.lines, 1), {});
-  wire::diagnostics found = wire::keys_given_twice(rows.inline_rows, "body").found;
-  use_places_of_body(found);
-  return found;
+void add_repeated_keys(const imported_rows& rows, row_format format, wire::diagnostics& found) {
+  const bool is_json = format == row_format::json;
+  wire::diagnostics twice = is_json ? wire::keys_given_twice(rows.inline_rows, "body").found
+                                    : wire::duplicates_in(std::span(&rows.lines, 1), {});
+  if (is_json) use_places_of_body(twice);
+  std::ranges::move(twice, std::back_inserter(found));
 }
 
 class row_stream final : public body_source {
@@ -219,24 +261,37 @@ answer import_keys(call& c) {
   if (!is_merge && *mode != "replace") return bad_request("mode must be merge or replace");
   const registry_settings& settings = c.state.of.settings();
   imported_rows rows;
-  const wire::diagnostics wrong_rows = read_rows(c, *format, rows);
+  wire::diagnostics found = read_rows(c, *format, rows);
   std::optional<key_table> table;
-  if (wrong_rows.empty()) {
+  if (found.empty()) {
     auto made = key_table::build(rows.rows, settings.seed, rows.names.names(), settings.resource);
-    if (!made) {
-      wire::diagnostics twice = repeated_keys(rows, *format);
-      if (!twice.empty()) return problem_answer(problem_of(std::move(twice)));
-      return problem_answer(413, "too_large", to_string(made.error().what));
+    if (made) {
+      table = *std::move(made);
+    } else {
+      add_repeated_keys(rows, *format, found);
+      if (found.empty()) return problem_answer(413, "too_large", to_string(made.error().what));
     }
-    table = *std::move(made);
+  } else {
+    add_repeated_keys(rows, *format, found);
   }
   std::vector<std::string_view> named;  // none: all rows, as those that it takes away
   if (is_merge) std::ranges::transform(rows.rows, std::back_inserter(named), &key_row::key);
   registry::turn turn = c.state.of.begin();
   const active_content& now = turn.base();
   if (auto wrong = check_preconditions(c, now, {}, now.head.version > 0, named)) return *std::move(wrong);
-  if (!table) return problem_answer(problem_of(wrong_rows));
+  add_unknown_placements(rows, now.doc.spec, found);
+  if (!found.empty()) {
+    wire::sort_by_place(found);
+    return problem_answer(problem_of(std::move(found)));
+  }
   if (!is_merge) {
+    // Half of what was to come may be nothing.
+    if (rows.rows.empty()) {
+      return problem_answer(
+          422, to_string(problem_kind::invalid),
+          "there is no row, and mode=replace would remove all that are there; whoever means that says "
+          "DELETE of each key, or PUT /v1/config without keys");
+    }
     if (auto leaner = without_idle_outcomes(*table)) table = std::move(leaner);
     return finish_change(c, turn, turn.replace_rows(*std::move(table)), "keys.import");
   }

@@ -1,5 +1,6 @@
 #include "adapters/control/fleet_directory.hpp"
 
+#include <algorithm>
 #include <asio/post.hpp>
 #include <future>
 #include <utility>
@@ -16,6 +17,8 @@ constexpr duration back_within = 2s;  // a router that is sent away
 bool is_wanted(const router_view& r, const router_directory::filter& asked) {
   if (r.id <= asked.after && !asked.after.empty()) return false;
   if (!asked.state.empty() && r.state != asked.state) return false;
+  const auto has = [&r](const wire::label& each) { return std::ranges::find(r.labels, each) != r.labels.end(); };
+  if (!std::ranges::all_of(asked.labels, has)) return false;
   return !asked.version || (r.running && r.running->version == *asked.version);
 }
 

@@ -39,7 +39,7 @@ front_answer control_pages::answer(std::string_view path) const {
     made.body = source_.metrics();
     return made;
   }
-  return front_problem(404, "not_found", "there is no such page");
+  return front_problem(404, "unknown", "there is no such page");
 }
 
 io::task<void> control_pages::serve(edge::exchange& x) {
@@ -49,7 +49,7 @@ io::task<void> control_pages::serve(edge::exchange& x) {
   front_answer made = answer(target.substr(0, target.find('?')));
   const bool is_read = x.request.method == "GET" || x.request.method == "HEAD";
   if (made.status != 404 && !is_read) {
-    made = front_problem(405, "method_not_allowed", "this page is only read: GET or HEAD");
+    made = front_problem(405, "method", "this page is only read: GET or HEAD");
     made.allow = "GET, HEAD";
   }
   return answers_.send(x, std::move(made));

@@ -68,9 +68,10 @@ class store_reader {
 
   [[nodiscard]] stored<std::optional<idempotent_answer>> find_answer(std::string_view principal, std::string_view key);
 
-  /// By their sequence, beginning behind `asked.after`; with an actor or a target, only those.
+  /// By their sequence, beginning behind `asked.after`; with an actor, a target or a key, only those. Of a key:
+  /// the versions that changed it, or may have, as `history_of` has them.
   [[nodiscard]] stored<std::vector<audit_record>> audit(const page& asked, std::string_view actor = {},
-                                                        std::string_view target = {});
+                                                        std::string_view target = {}, std::string_view key = {});
   [[nodiscard]] stored<audit_verdict> verify_audit();
 
   /// Whether the fold of all changes, the rows and the head's digest say the same.

@@ -82,12 +82,14 @@ stored<void> detail::add_audit(database& db, std::string_view actor, std::string
 }
 
 stored<std::vector<audit_record>> store_reader::audit(const page& asked, std::string_view actor,
-                                                      std::string_view target) {
+                                                      std::string_view target, std::string_view key) {
   auto rows = db_.prepare(
       "SELECT seq, at, actor, action, target, doc, hash FROM audit WHERE seq > ?1 AND (?3 = '' OR actor = ?3) AND "
-      "(?4 = '' OR target = ?4) ORDER BY seq LIMIT ?2");
+      "(?4 = '' OR target = ?4) AND (coalesce(length(?5), 0) = 0 OR target IN (SELECT 'version ' || version FROM "
+      "change WHERE key = ?5 "
+      "UNION SELECT 'version ' || version FROM version WHERE is_whole)) ORDER BY seq LIMIT ?2");
   if (!rows) return unexpected(rows.error());
-  rows->begin(asked.after, asked.limit, actor, target);
+  rows->begin(asked.after, asked.limit, actor, target, bytes_of(key));
   std::vector<audit_record> found;
   for (;;) {
     const auto row = rows->step();

@@ -306,7 +306,10 @@ class command final : private transfer_listener {
       return {0, fmt::format("{{\"key\":{},\"history\":{}}}\n", reply->body, history), why_not};
     }
     std::string out;
-    if (resolved->kind == wire::node_kind::map) {
+    if (resolved->find("unreachable") != nullptr) {
+      out =
+          fmt::format("{} -> no request reaches it: {}\n", plain(asked_.key), plain(text_at(*resolved, "unreachable")));
+    } else if (resolved->kind == wire::node_kind::map) {
       out = fmt::format("{} -> placement {}, cell {} ({})\n", plain(asked_.key), plain(text_at(*resolved, "placement")),
                         plain(text_at(*resolved, "cell")), plain(text_at(*resolved, "reason")));
     } else {

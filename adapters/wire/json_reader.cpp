@@ -256,8 +256,13 @@ class json_reader {
 
 }  // namespace
 
-expected<node, diagnostics> read_json(std::string_view text, std::string_view file_name, row_reader* rows) {
+expected<node, diagnostics> read_json_of_bytes(std::string_view text, std::string_view file_name, row_reader* rows) {
   return json_reader(text, file_name, rows).read();
+}
+
+expected<node, diagnostics> read_json(std::string_view text, std::string_view file_name, row_reader* rows) {
+  if (auto bad = bad_text_in(text, file_name, "write it as UTF-8")) return unexpected(diagnostics{*std::move(bad)});
+  return read_json_of_bytes(text, file_name, rows);
 }
 
 }  // namespace cellroute::wire

@@ -10,6 +10,7 @@
 #include "adapters/wire/name_list.hpp"
 #include "adapters/wire/node.hpp"
 #include "adapters/wire/text_scan.hpp"
+#include "adapters/wire/tree_builder.hpp"
 
 namespace cellroute::wire {
 namespace {
@@ -261,7 +262,7 @@ void read_json_lines(std::string_view text, const std::string& name, row_taker& 
       rows.take(line, plain->key, plain->placement);
       continue;
     }
-    const auto tree = read_json(row, name);
+    const auto tree = read_json_of_bytes(row, name);  // a key may be of any bytes
     if (!tree) {
       for (const diagnostic& d : tree.error()) rows.mistake(line, d.column, d.what);
       continue;

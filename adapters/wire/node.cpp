@@ -181,6 +181,14 @@ std::size_t find_bad_text(std::string_view text) {
   return std::string_view::npos;
 }
 
+std::optional<diagnostic> bad_text_in(std::string_view text, std::string_view file_name, std::string_view advice) {
+  const std::size_t bad = find_bad_text(text);
+  if (bad == std::string_view::npos) return std::nullopt;
+  const position at = place_finder(text).at(bad);
+  return diagnostic{std::string(file_name), at.line, at.column, "",
+                    fmt::format("byte 0x{:02x} is not text; {}", static_cast<unsigned char>(text[bad]), advice)};
+}
+
 path_index::path_index(const node& root) : root_(root.at) { add(root, ""); }
 
 void path_index::add(const node& parent, const std::string& path) {
@@ -223,16 +231,12 @@ expected<node, diagnostics> read_tree(std::string_view text, std::string_view fi
         {std::string(file_name), 1, 1, "",
          fmt::format("has {} bytes; {} are the most a configuration may have", text.size(), configuration_bytes_max)}});
   }
-  if (const std::size_t bad = find_bad_text(text); bad != std::string_view::npos) {
-    const position at = place_finder(text).at(bad);
-    return unexpected(diagnostics{
-        {std::string(file_name), at.line, at.column, "",
-         fmt::format("byte 0x{:02x} is not text; save the file as UTF-8", static_cast<unsigned char>(text[bad]))}});
-  }
+  if (auto bad = bad_text_in(text, file_name, "save the file as UTF-8"))
+    return unexpected(diagnostics{*std::move(bad)});
   text = without_mark(text);
   const std::size_t first = text.find_first_not_of(" \t\r\n");
   const bool is_json = lowered(file_name).ends_with(".json") || (first != std::string_view::npos && text[first] == '{');
-  return is_json ? read_json(text, file_name, rows) : read_yaml(text, file_name);
+  return is_json ? read_json_of_bytes(text, file_name, rows) : read_yaml(text, file_name);
 }
 
 }  // namespace cellroute::wire

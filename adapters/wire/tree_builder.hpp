@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,5 +55,12 @@ class tree_builder {
 
 /// The offset of the first byte that keeps a text from being UTF-8 without NUL; `npos` when there is none.
 [[nodiscard]] std::size_t find_bad_text(std::string_view text);
+/// The same as a mistake with its place; `advice` says what to do about it.
+[[nodiscard]] std::optional<diagnostic> bad_text_in(std::string_view text, std::string_view file_name,
+                                                    std::string_view advice);
+
+/// `read_json` for whoever has looked at the bytes, or takes any: texts are as they stand there.
+[[nodiscard]] expected<node, diagnostics> read_json_of_bytes(std::string_view text, std::string_view file_name,
+                                                             row_reader* rows = nullptr);
 
 }  // namespace cellroute::wire

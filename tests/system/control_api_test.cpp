@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tests/support/gzip.hpp"
 #include "tests/system/support/control_process.hpp"
 #include "tests/system/support/ctl.hpp"
 #include "tests/system/support/native_double.hpp"
@@ -222,7 +223,13 @@ TEST_CASE("control API: a body that is not taken is told so, whoever noticed, an
        "a body has at most 1048576 bytes here"},
       {"a form", "Content-Type: multipart/form-data; boundary=x\r\n", "--x--\r\n", 415, "this page takes JSON"},
       {"a coding that it is not in", "Content-Type: application/json\r\nContent-Encoding: gzip\r\n", "no gzip", 400,
-       "the request cannot be read"},
+       "the content is damaged"},
+      {"a coding that nobody asked for", "Content-Type: application/json\r\nContent-Encoding: br\r\n", "x", 415,
+       "gzip, deflate"},
+      {"two codings", "Content-Encoding: gzip\r\nContent-Encoding: gzip\r\n", support::packed("{}", ""), 415,
+       "gzip, deflate"},
+      {"more than may be, once it is unpacked", "Content-Encoding: gzip\r\n",
+       support::packed(std::string((1 << 20) + 1, '#'), ""), 413, "a body has at most 1048576 bytes here"},
   };
   for (const unread_case& row : cases) {
     CAPTURE(row.says);
@@ -232,6 +239,49 @@ TEST_CASE("control API: a body that is not taken is told so, whoever noticed, an
     CHECK(answer.content.find(row.told) != std::string::npos);
   }
   CHECK(control.page("/v1/info").content.find(R"("version":1,)") != std::string::npos);
+}
+
+TEST_CASE("control API: compressed content is taken whole, or not at all (issue 6, section 5.8)") {
+  control_process control({.routes_name = ""});
+  REQUIRE(ctl(control, {"push", written(control, "fleet.yaml", fleet)}).code == 0);
+  const auto rows = [](int from, int to) {
+    std::string text;
+    for (int i = from; i < to; ++i) text += "{\"key\":\"t-" + std::to_string(i) + "\",\"placement\":\"b\"}\n";
+    return text;
+  };
+  const auto import = [&control](const std::string& body) {
+    return put(control, "/v1/keys:import?mode=replace&override=max_removed_percent", body,
+               "Content-Encoding: gzip\r\nIf-Match: *\r\n", "POST");
+  };
+  const std::string whole = support::packed(rows(0, 100), rows(100, 2'000));
+  CHECK(import(whole).status() == 200);
+  REQUIRE(control.page("/v1/info").content.find(R"("version":2,)") != std::string::npos);
+  for (const std::string& cut : {support::packed(rows(0, 100), "", true), whole.substr(0, whole.size() - 4),
+                                 whole.substr(0, whole.size() - 8), std::string()}) {
+    CAPTURE(cut.size());
+    const message answer = import(cut);
+    CHECK(answer.status() == 400);
+    CHECK(answer.content.find("the content is cut") != std::string::npos);
+  }
+  CHECK(import(whole + "more").content.find("the content is damaged") != std::string::npos);
+  CHECK(control.page("/v1/info").content.find(R"("version":2,)") != std::string::npos);
+  CHECK(import(support::packed(rows(0, 10), "") + support::packed(rows(10, 1'000), "")).status() == 200);
+  CHECK(control.page("/v1/info").content.find(R"("keys":1000,)") != std::string::npos);
+}
+
+TEST_CASE("control API: what cannot be taken is refused before it comes") {
+  control_process control({.routes_name = "", .settings = "api: {max_body: 1MiB}\n"});
+  const message large =
+      ask(control.port(), "PUT /v1/config HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1048577\r\n\r\n");
+  CHECK(large.status() == 413);
+  CHECK(large.content.find("a body has at most 1048576 bytes here") != std::string::npos);
+  for (const std::string_view method : {"TRACE", "FOO"}) {
+    CAPTURE(method);
+    CHECK(control.page("/v1/config", std::string(method)).status() == 501);
+  }
+  const message line_end = control.page("/v1/keys/a%0ab");
+  CHECK(line_end.status() == 404);
+  CHECK(line_end.content.find("\"code\":\"unknown\"") != std::string::npos);
 }
 
 TEST_CASE("control API: a backup becomes a store in a new epoch, and routers take what it says for newer") {

@@ -35,7 +35,8 @@ struct told {
 class one_router final : public router_directory {
  public:
   listing routers(const filter& asked) override {
-    const bool is_wanted = (asked.state.empty() || asked.state == "in_sync") && asked.after < "r1";
+    const bool has_label = asked.labels.empty() || asked.labels == headers{{"zone", "z1"}};
+    const bool is_wanted = (asked.state.empty() || asked.state == "in_sync") && has_label && asked.after < "r1";
     return is_wanted ? listing{{"{\"id\":\"r1\"}"}, ""} : listing{};
   }
   std::optional<std::string> router(std::string_view id) override {

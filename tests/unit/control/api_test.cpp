@@ -3,13 +3,18 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
+#include <filesystem>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
 
+#include "adapters/sync/push_session.hpp"
 #include "tests/unit/control/api_script.hpp"
+#include "tests/unit/control/faulty_disk.hpp"
 
 namespace cellroute::control {
 namespace {
@@ -348,10 +353,101 @@ TEST_CASE("api: rows that cannot be served are named, and none is taken") {
            {"a format that is none", "POST", "/v1/keys:import?format=xml", "", now_tag, 400},
            {"a mode that is none", "POST", "/v1/keys:import?mode=both", "", now_tag, 400},
            {"nothing", "POST", "/v1/keys:import", "", now_tag, 200, "\"version\":2,"},
-           {"instead of all: then none is left", "POST", "/v1/keys:import?mode=replace", "", now_tag, 200,
-            "\"removed\":3"},
+           {"nothing instead of all", "POST", "/v1/keys:import?mode=replace", "", now_tag, 422, "there is no row"},
+           {"nor where it is tried", "POST", "/v1/keys:import?mode=replace&dry_run=1", "\n\n", now_tag, 422,
+            "DELETE of each key"},
+           {"nor of CSV", "POST", "/v1/keys:import?mode=replace&format=csv", "key,placement\n", now_tag, 422,
+            "PUT /v1/config"},
+           {"nor of JSON", "POST", "/v1/keys:import?mode=replace&format=json", "{}", now_tag, 422, "there is no row"},
+           {"and one is enough", "POST", "/v1/keys:import?mode=replace", "{\"key\":\"a\",\"placement\":\"tier1\"}",
+            now_tag, 200, "\"removed\":2"},
            {"a version that is none", "GET", "/v1/keys:export?version=99", "", {}, 404},
        });
+}
+
+TEST_CASE("api: an import is told all that is wrong with it, whatever kinds that is") {
+  api_here here;
+  here.ask("PUT", "/v1/config", first_config);
+  const told json = here.change("POST", "/v1/keys:import?format=json",
+                                "{\"a\":\"x1\",\n\"b\":1,\n\"\":\"tier1\",\n\"a\":\"tier1\",\n\"z\":{\"n\":1}}");
+  CHECK(json.status == 422);
+  CHECK(json.has("\"mistakes\":5"));
+  for (const std::string_view one :
+       {R"({"path":"a","detail":"no placement is named \"x1\"; add it or name another","line":1,)",
+        R"({"path":"b","detail":"must be the name of a placement","line":2,)",
+        R"({"path":"","detail":"a key has 1 to 256 bytes","line":3,)",
+        R"({"path":"a","detail":"already given in line 1; remove one of them","line":4,)",
+        R"({"path":"z","detail":"must be the name of a placement","line":5,)"}) {
+    CAPTURE(one);
+    CHECK_MESSAGE(json.has(one), json.body);
+  }
+  const told lines =
+      here.change("POST", "/v1/keys:import",
+                  "{\"key\":\"a\",\"placement\":\"x1\"}\n{\"key\":\"b\xff\",\"placement\":\"tier1\"}\n{\n"
+                  "{\"key\":\"\",\"placement\":\"tier1\"}\n{\"key\":\"a\",\"placement\":\"tier1\"}\n");
+  CHECK(lines.status == 422);
+  CHECK(lines.has("\"mistakes\":5"));
+  std::size_t at = 0;
+  for (int line = 1; line <= 5; ++line) {
+    CAPTURE(lines.body);
+    at = lines.body.find(fmt::format("\"line\":{},", line), at);
+    CHECK(at != std::string::npos);
+  }
+  here.check();
+}
+
+TEST_CASE("api: a key is UTF-8, in each way that one comes in; what is there goes again") {
+  api_here here;
+  tell(here, {
+                 {"begin", "PUT", "/v1/config", first_config, {}, 200},
+                 {"in the path", "PUT", "/v1/keys/x%ff", R"({"placement":"tier1"})", now_tag, 422,
+                  "byte 0xff is not text; write the key as UTF-8"},
+                 {"in JSON", "PATCH", "/v1/keys", "{\"x\xff\":\"tier1\"}", now_tag, 400,
+                  R"("detail":"byte 0xff is not text; write it as UTF-8","line":1,"column":4)"},
+                 {"as rows", "POST", "/v1/keys:import", "\n{\"key\":\"x\xff\",\"placement\":\"tier1\"}\n", now_tag, 422,
+                  R"("detail":"byte 0xff is not text; write the key as UTF-8","line":2)"},
+                 {"as CSV", "POST", "/v1/keys:import?format=csv", "key,placement\nx\xc3,tier1\n", now_tag, 422,
+                  R"("detail":"byte 0xc3 is not text; write the key as UTF-8","line":2)"},
+                 {"as JSON", "POST", "/v1/keys:import?format=json", "{\n\"x\xff\":\"tier1\"}", now_tag, 422,
+                  R"("detail":"byte 0xff is not text; write it as UTF-8","line":2,"column":3)"},
+                 {"as a configuration", "PUT", "/v1/config", std::string(first_config) + "\n# \xff", now_tag, 422,
+                  "byte 0xff is not text"},
+                 {"UTF-8", "PUT", "/v1/keys/%c3%a9", R"({"placement":"tier1"})", now_tag, 201},
+                 {"none is there", "DELETE", "/v1/keys/x%ff", "", now_tag, 404, "\"code\":\"unknown\""},
+             });
+}
+
+TEST_CASE("api: of a key that no request has it is told so (issue 6, section 5.8)") {
+  api_here here;
+  here.ask("PUT", "/v1/config", first_config);
+  for (const std::string_view key : {"a%2Cb", "a%0ab", "%20a", "a%09"}) {
+    CAPTURE(key);
+    const told one = here.ask("GET", fmt::format("/v1/keys/{}", key));
+    CHECK(one.status == 404);
+    CHECK(one.has("\"code\":\"unknown\""));
+    CHECK(one.has("\"resolved\":{\"unreachable\":\""));
+  }
+  CHECK(here.ask("GET", "/v1/keys/" + std::string(257, 'k')).has("longer than 256 bytes"));
+  CHECK(here.ask("GET", "/v1/keys/" + std::string(256, 'k')).has("\"placement\":\"tier3\""));
+  CHECK(here.change("PUT", "/v1/keys/a%2Cb", R"({"placement":"tier3"})").status == 201);
+  const told row = here.ask("GET", "/v1/keys/a%2Cb");
+  CHECK(row.has("\"placement\":\"tier3\""));
+  CHECK(row.has("the routing key is a list; one value is meant"));
+}
+
+TEST_CASE("api: a parameter that a page does not have is refused by name") {
+  api_here here;
+  here.ask("PUT", "/v1/config", first_config);
+  tell(here, {
+                 {"nearly a dry run", "PUT", "/v1/keys/b?dryrun=1", R"({"placement":"tier1"})", now_tag, 400,
+                  R"(\"dryrun\" is no parameter of this page, which takes dry_run, override, message)"},
+                 {"where there is none", "GET", "/v1/info?x=1", "", {}, 400, "which takes none"},
+                 {"of another page", "GET", "/v1/versions?prefix=a", "", {}, 400, "limit, cursor"},
+                 {"no name", "GET", "/v1/versions?=1", "", {}, 400},
+                 {"nothing", "GET", "/v1/versions?&", "", {}, 200},
+                 {"nothing was done", "GET", "/v1/info", "", {}, 200, "\"version\":1,"},
+                 {"who may not hears that first", "GET", "/v1/nothing?x=1", "", {}, 404},
+             });
 }
 
 TEST_CASE("api: guards refuse, and are lifted by name, once") {
@@ -612,6 +708,20 @@ TEST_CASE("api: tokens are made, used, and ended") {
   CHECK(!all.has(secret));
   const std::string id = all.body.substr(all.body.find("\"id\":\"") + 6, 16);
   CHECK(here.ask("GET", "/v1/tokens/" + id).has("viewer"));
+  here.token("viewer");
+  here.token("viewer");
+  std::string seen;
+  std::string cursor;
+  for (int i = 0; i < 3; ++i) {
+    const told one = here.ask("GET", "/v1/tokens?limit=1" + cursor);
+    CHECK(one.status == 200);
+    const std::string found = one.body.substr(one.body.find("\"id\":\"") + 6, 16);
+    CHECK(found > seen);
+    CHECK(one.has("\"next\"") == (i < 2));
+    seen = found;
+    if (i < 2) cursor = "&cursor=" + one.body.substr(one.body.find("\"next\":\"") + 8, 33);
+  }
+  CHECK(here.ask("GET", "/v1/tokens?limit=0").status == 400);
   CHECK(here.ask("DELETE", "/v1/tokens/" + id).status == 204);
   CHECK(here.ask("DELETE", "/v1/tokens/" + id).status == 404);
   here.is_local = false;
@@ -761,7 +871,11 @@ TEST_CASE("api: routers are those of the directory, and what is done to them is 
   api_here here;
   tell(here, {
                  {"all", "GET", "/v1/routers", "", {}, 200, "{\"routers\":[{\"id\":\"r1\"}]}"},
-                 {"none of that state", "GET", "/v1/routers?state=left", "", {}, 200, "{\"routers\":[]}"},
+                 {"none of that state", "GET", "/v1/routers?state=away", "", {}, 200, "{\"routers\":[]}"},
+                 {"a state that is none", "GET", "/v1/routers?state=bogus", "", {}, 400, "in_sync, behind"},
+                 {"by a label", "GET", "/v1/routers?label.zone=z1", "", {}, 200, "r1"},
+                 {"and another", "GET", "/v1/routers?label.zone=z1&label.ring=canary", "", {}, 200, "[]"},
+                 {"a label without a name", "GET", "/v1/routers?label=z1", "", {}, 400, "label.ring"},
                  {"one", "GET", "/v1/routers/r1", "", {}, 200, "in_sync"},
                  {"none", "GET", "/v1/routers/r2", "", {}, 404},
                  {"who runs what", "GET", "/v1/fleet/drift", "", {}, 200, "versions"},
@@ -780,6 +894,32 @@ TEST_CASE("api: routers are those of the directory, and what is done to them is 
   asked.target = "/v1/routers";
   asked.peer.is_local = true;
   CHECK(alone->handle(asked, here.now).status == 503);
+}
+
+TEST_CASE("api: a router is in no state but those that one may ask for") {
+  for (int state = 0; state <= static_cast<int>(sync::session_state::ended); ++state) {
+    const std::string_view name = to_string(static_cast<sync::session_state>(state));
+    CAPTURE(name);
+    CHECK(std::ranges::find(router_states, name) != std::end(router_states));
+  }
+}
+
+TEST_CASE("api: the audit of a key is that of the versions that changed it") {
+  api_here here;
+  here.ask("PUT", "/v1/config", first_config);                           // version 1, whole
+  here.change("PUT", "/v1/keys/acme", R"({"placement":"tier3"})");       // 2
+  here.change("PUT", "/v1/keys/visa", R"({"placement":"tier3"})");       // 3
+  here.change("PATCH", "/v1/keys", R"({"acme":null,"other":"tier1"})");  // 4
+  const told acme = here.ask("GET", "/v1/audit?key=acme");
+  CHECK(acme.status == 200);
+  CHECK(acme.has("\"version 2\""));
+  CHECK_FALSE(acme.has("\"version 3\""));
+  CHECK(acme.has("\"version 4\""));
+  const told other = here.ask("GET", "/v1/audit?key=other");
+  CHECK_FALSE(other.has("\"version 2\""));
+  CHECK(other.has("\"version 4\""));
+  CHECK(here.ask("GET", "/v1/audit?key=acme&actor=nobody").has("{\"audit\":[]}"));
+  CHECK(here.ask("GET", "/v1/audit").has("\"version 3\""));
 }
 
 TEST_CASE("api: what is no page, no method, no body") {
@@ -810,6 +950,29 @@ TEST_CASE("api: what is no page, no method, no body") {
   CHECK(here.ask("POST", "/v1/config").field("Allow") == "GET, PUT");
 }
 
+TEST_CASE("api: a backup that cannot be made leaves nothing beside the store") {
+  faulty_disk disk;
+  api_here here;
+  here.ask("PUT", "/v1/config", first_config);
+  std::string rows = "key,placement\n";  // more than a connection keeps in memory
+  for (int i = 0; i < 120'000; ++i) rows += fmt::format("{:032},tier1\n", i);
+  REQUIRE(here.change("POST", "/v1/keys:import?format=csv", rows).status == 200);
+  disk.start({});
+  REQUIRE(here.ask("GET", "/v1/backup").status == 200);
+  const std::uint64_t calls = disk.calls();
+  disk.stop();
+  disk.start({});
+  disk.crash_at(calls * 2 / 3);
+  CHECK(here.ask("GET", "/v1/backup").status >= 500);
+  CHECK(disk.has_crashed());
+  disk.stop();
+  for (const auto& entry : std::filesystem::directory_iterator(here.folder.path())) {
+    const std::string name = entry.path().filename().string();
+    CAPTURE(name);
+    CHECK(name.find(".backup.") == std::string::npos);
+  }
+}
+
 TEST_CASE("api: what the store does not say is said so") {
   api_here here;
   here.ask("PUT", "/v1/config", first_config);
@@ -827,14 +990,19 @@ TEST_CASE("api: a store that cannot be read keeps back what was, not where keys 
   auto beside = must(database::open(here.folder.file("control.db"), database_use::write));
   must(beside.run("ALTER TABLE route RENAME TO gone"));
   must(beside.run("ALTER TABLE change RENAME TO gone_too"));
-  for (const std::string_view told_from_memory :
-       {"/v1/config", "/v1/placements", "/v1/keys", "/v1/keys:export?format=ndjson", "/v1/keys/acme"}) {
+  for (const std::string_view told_from_memory : {"/v1/config", "/v1/placements", "/v1/placements/tier1", "/v1/keys",
+                                                  "/v1/keys:export?format=ndjson", "/v1/keys/acme"}) {
     CAPTURE(told_from_memory);
     const told got = here.ask("GET", told_from_memory);
     CHECK(got.status == 200);
     CHECK(got.has("tier1"));
+    CHECK(got.field("X-Config-Stale") == "store-unreadable");
+    CHECK(here.ask("HEAD", told_from_memory).field("X-Config-Stale") == "store-unreadable");
   }
-  CHECK(here.ask("POST", "/v1/resolve", R"({"keys":["acme"]})").has("tier1"));
+  const told resolved = here.ask("POST", "/v1/resolve", R"({"keys":["acme"]})");
+  CHECK(resolved.has("tier1"));
+  CHECK(resolved.field("X-Config-Stale") == "store-unreadable");
+  CHECK(here.ask("GET", "/v1/keys/nobody").field("X-Config-Stale") == "store-unreadable");
   CHECK(here.ask("GET", "/v1/keys/acme/history").status == 503);
   const told row = here.ask("GET", "/v1/keys/acme");
   CHECK_FALSE(row.has("changed"));
@@ -843,6 +1011,16 @@ TEST_CASE("api: a store that cannot be read keeps back what was, not where keys 
   must(beside.run("ALTER TABLE gone RENAME TO route"));
   must(beside.run("ALTER TABLE gone_too RENAME TO change"));
   CHECK(here.ask("GET", "/v1/keys/acme").has(R"("changed":1)"));
+  CHECK(here.ask("GET", "/v1/config").field("X-Config-Stale") == "");
+  // The cluster's name is one that it knows.
+  must(beside.run("ALTER TABLE meta RENAME TO gone"));
+  must(beside.run("ALTER TABLE route RENAME TO gone_too"));
+  const told info = here.ask("GET", "/v1/info");
+  CHECK(info.status == 200);
+  CHECK(info.field("X-Config-Stale") == "store-unreadable");
+  must(beside.run("ALTER TABLE gone RENAME TO meta"));
+  must(beside.run("ALTER TABLE gone_too RENAME TO route"));
+  CHECK(here.ask("GET", "/v1/info").body == info.body);
 }
 
 TEST_CASE("api: eight writers that look before they write lose nothing (T26)") {

@@ -100,6 +100,9 @@ const file_case file_cases[] = {
     {"attributes of JSON", "k.jsonl", R"({"key":"a","placement":"tier1","rate":"100/s","colour":1})",
      "a>tier1@1\nk.jsonl:1:32: \"rate\" is not supported yet; remove it"
      "\nk.jsonl:1:47: \"colour\" is no attribute of a row; remove it"},
+    {"a key of JSON lines is any bytes, too", "k.jsonl",
+     "{\"key\":\"a\xff\",\"placement\":\"tier1\"}\n{\"key\":\"b\\u0041\xff\",\"placement\":\"tier1\"}\n",
+     "a\xff>tier1@1 bA\xff>tier1@2"},
     {"a line that is no JSON", "k.jsonl", "{\"key\":\"a\",\"placement\":\"tier1\"}\n{\"key\":}\n",
      "a>tier1@1\nk.jsonl:2:8: this is not JSON: expected a value; text stands in double quotes"},
     {"a line that is no row", "k.jsonl", "[\"a\",\"tier1\"]\n{\"key\":5,\"placement\":\"tier1\"}\n",

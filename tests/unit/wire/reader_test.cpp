@@ -159,6 +159,24 @@ TEST_CASE("wire readers: YAML that is refused, and where") { check(refused_yaml_
 TEST_CASE("wire readers: JSON becomes a tree with places (RFC 8259)") { check(json_cases, "t.json"); }
 TEST_CASE("wire readers: JSON that is refused, and where") { check(refused_json_cases, "t.json"); }
 
+TEST_CASE("wire readers: JSON that is no file's is UTF-8, too, and its key is where the byte stands") {
+  const reader_case cases[] = {
+      {"in a text", "{\"a\": \"re\xcetart\"}", "m:1:10: byte 0xce is not text; write it as UTF-8"},
+      {"in a key", "{\"a\": 1,\n \"x\xff\": \"tier1\"}", "m:2:4: byte 0xff is not text; write it as UTF-8"},
+      {"half a character at the end", "{\"a\": 1}\xc3", "m:1:9: byte 0xc3 is not text; write it as UTF-8"},
+      {"NUL", std::string_view("[\"\0\"]", 5), "m:1:3: byte 0x00 is not text; write it as UTF-8"},
+  };
+  for (const reader_case& row : cases) {
+    CAPTURE(row.says);
+    const auto tree = read_json(row.text, "m");
+    REQUIRE_FALSE(tree);
+    REQUIRE(tree.error().size() == 1);
+    CHECK(to_string(tree.error().front()) == row.expected);
+  }
+  CHECK(read_json("{\"\xc3\xa9\": \"\\u0000\"}", "m"));
+  CHECK(read_and_show("{\"a\": \"\xff\"}", "t.json") == "t.json:1:8: byte 0xff is not text; save the file as UTF-8");
+}
+
 TEST_CASE("wire readers: the format comes from the name, then from the first character") {
   CHECK(read_and_show("{a: 1}", "t.json").find("not JSON") != std::string::npos);
   CHECK(read_and_show("{a: 1}", "t.JSON").find("not JSON") != std::string::npos);
