@@ -201,7 +201,7 @@ void pushed_contents::check_base_now(const sync::check_base_content& what) {
     const std::uint64_t keys = held.content.keys.size();
     const wire::digest sum = held.content.sum;
     hold(std::move(held), *std::move(loaded));
-    link_.post([sum, keys](sync::router_link& link, time_point now) { link.base_checked(sum, keys, now); });
+    link_.post([sum, keys](sync::router_link& link, time_point) { link.base_checked(sum, keys); });
   } catch (const std::bad_alloc&) {
     refuse({wire::refusal_code::no_memory, "there is not enough memory to build it"});
   }

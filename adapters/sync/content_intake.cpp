@@ -36,6 +36,7 @@ void content_intake::introduce(wire::hello& said) const {
 void content_intake::session_closed() {
   session_ = 0;
   acked_rev_ = 0;
+  outdated_.reset();
   summing_up_.reset();
   // The next session counts its transfers anew: what goes on from here belongs to none of them.
   transfer_ = 0;
@@ -73,9 +74,20 @@ void content_intake::take(const wire::ping& said) {
       actions_.emplace_back(tell{"split_brain", "two control planes give different orders under one number"});
     return;
   }
-  if (target_ && place_of(told) < place_of(*target_)) return;
+  if (target_ && place_of(told) < place_of(*target_)) return refuse_order(told);
   target_ = told;
   settle();
+}
+
+/// A control plane that has gone back would wait for ever for what is not followed here. What runs already is no
+/// matter.
+void content_intake::refuse_order(const wire::targets& told) {
+  if (is_running_ && held_.front().sum == told.run.sum) return;
+  if (std::exchange(outdated_, told) == told) return;
+  const bool is_of_epoch = told.epoch < target_->epoch;
+  refuse(told.run, 0,
+         {is_of_epoch ? refusal_code::stale_epoch : refusal_code::stale_version,
+          fmt::format("orders of epoch {} and revision {} are followed here", target_->epoch, target_->rev)});
 }
 
 std::optional<refusal> content_intake::why_not(const wire::config_begin& said) const {
@@ -219,14 +231,22 @@ void content_intake::checked(const wire::content_id& content, refusal why) {
 }
 
 void content_intake::run(const wire::content_id& content, std::uint64_t keys) {
-  ordered_ = content;
-  keys_ = keys;
-  if (is_running_ && !activating_ && held_.front().sum == content.sum) {
-    acknowledge({.content = content, .noop = true});
-  } else if (!holds(content.sum)) {
-    hold(content);
+  const auto* const bad = find_quarantined(content.sum);
+  if (bad != nullptr && wire::parse_refusal_code(bad->code) == refusal_code::crash_loop) {
+    let_go(content);
+    refuse(content, 0, {refusal_code::crash_loop, "crash_loop: the process crashed while it ran this"});
+    return;
   }
+  ordered_ = content;
+  owes_word_ = true;
+  keys_ = keys;
+  if (!holds(content.sum)) hold(content);
   settle();
+}
+
+void content_intake::let_go(const wire::content_id& content) {
+  const bool is_coming = checking_ && checking_->content.sum == content.sum;
+  if (!is_coming && !holds(content.sum)) actions_.emplace_back(drop_content{content});
 }
 
 /// Runs what is wanted as soon as it is here.
@@ -235,7 +255,7 @@ void content_intake::settle() {
   if (next == nullptr || activating_) return;
   if (is_running_ && held_.front().sum == next->sum) {
     held_.front() = *next;  // a number may change and its content stay: after a rollback
-    if (!ordered_ && acked_rev_ != target_->rev) acknowledge({.content = *next, .noop = true});
+    if (ordered_ ? owes_word_ : acked_rev_ != target_->rev) acknowledge({.content = *next, .noop = true});
     return;
   }
   if (!holds(next->sum)) return;
@@ -281,6 +301,7 @@ void content_intake::acknowledge(wire::ack said) {
   said.keys = std::exchange(keys_, 0);
   said.session = session_;
   if (target_ && said.status == wire::ack_status::applied) acked_rev_ = target_->rev;
+  if (ordered_ && ordered_->sum == said.content.sum) owes_word_ = false;
   if (session_ != 0) send(std::move(said));
 }
 

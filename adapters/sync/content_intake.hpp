@@ -79,6 +79,7 @@ class content_intake {
   void session_opened(std::uint64_t session) {
     session_ = session;
     ordered_.reset();
+    owes_word_ = false;
   }
   /// It ended. Chunks that came stay here, for a session that goes on with them.
   void session_closed();
@@ -94,8 +95,10 @@ class content_intake {
   void summed_up(const sum_up_rows& what, std::vector<wire::digest> sums);
 
   /// A content that came in another way than by chunks, whole and checked, is to run, whatever the targets say: until a
-  /// session has targets again.
+  /// session has targets again. One that was running when the process crashed is refused: its checks cannot see that.
   void run(const wire::content_id& content, std::uint64_t keys);
+  /// A content that came in such a way, and is not to run after all.
+  void let_go(const wire::content_id& content);
 
   /// What `check_content` came to: how many keys it has.
   void checked(const wire::content_id& content, std::uint64_t keys);
@@ -130,6 +133,7 @@ class content_intake {
   void receive(const wire::config_begin& said);
   void check(incoming whole);
   void refuse(const wire::content_id& content, std::uint64_t transfer, refusal why);
+  void refuse_order(const wire::targets& told);
   void supersede(const wire::config_begin& what);
   void tell_prepared(const wire::content_id& content);
   void hold(const wire::content_id& content);
@@ -141,6 +145,7 @@ class content_intake {
   std::uint64_t session_ = 0;  ///< 0: there is none
   std::optional<wire::targets> target_;
   std::optional<wire::content_id> ordered_;  ///< by `run`
+  bool owes_word_ = false;                   ///< of `ordered_`: what became of it
   std::vector<wire::content_id> held_;       ///< the running one first, where there is one
   bool is_running_ = false;
   std::vector<wire::quarantined_content> quarantined_;
@@ -151,6 +156,7 @@ class content_intake {
   std::optional<wire::content_id> activating_;
   std::uint64_t acked_rev_ = 0;            ///< of the targets
   std::optional<wire::targets> disputed_;  ///< told of once, not with each beat
+  std::optional<wire::targets> outdated_;  ///< the same, in this session
   // Of the content that was checked last: what its ack tells.
   std::uint64_t transfer_ = 0;
   std::uint64_t keys_ = 0;

@@ -96,6 +96,9 @@ void push_hub::take_native(std::uint64_t number, session& of, const wire::messag
   if (done != nullptr && done->status == wire::ack_status::rejected) {
     const std::string why = done->code + ": " + done->error;
     events_.push_back({hub_event_kind::refused, of.router_id, done->content, why, number});
+    const auto record = routers_.find(of.router_id);
+    if (record != routers_.end() && record->second.session == number)
+      record->second.facts.last_refusal = machine.router().last_refusal;
     const bool is_given_up = std::ranges::find(machine.refused(), done->content.sum) != machine.refused().end();
     const auto code = wire::parse_refusal_code(done->code);
     if (is_given_up && (code == wire::refusal_code::digest_mismatch || code == wire::refusal_code::crc))
@@ -146,7 +149,7 @@ void push_hub::join(std::uint64_t number, session& of, const wire::hello& said, 
   record.session = number;
   record.facts.running.reset();
   record.seen = now;
-  std::get<push_session>(of.machine).remember_refusals(record.refused);
+  std::get<push_session>(of.machine).remember_refusals(record.refused, record.facts.last_refusal);
   events_.push_back({hub_event_kind::joined, said.router_id, {}, {}, number});
 }
 
@@ -156,6 +159,10 @@ void push_hub::note(session& of, const push_session& machine, time_point now) {
   if (at == routers_.end() || at->second.session != machine.number()) return;
   router_record& record = at->second;
   const auto ran = record.facts.running;
+  const auto& why = machine.router().last_refusal;
+  if (why && why != record.facts.last_refusal)  // it is no ack's, which was told
+    events_.push_back(
+        {hub_event_kind::refused, of.router_id, why->content, why->code + ": " + why->error, machine.number()});
   const bool is_first = record.state == session_state::ended;
   record.facts = machine.router();
   record.state = machine.state();

@@ -1,5 +1,7 @@
 #include "adapters/sync/push_session.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -11,6 +13,12 @@ namespace {
 bool is_final(const wire::ack& said) {
   const auto code = wire::parse_refusal_code(said.code);
   return !code || wire::is_lasting(*code);
+}
+
+/// Whether it came too late: the same content may be taken under a newer number.
+bool is_outdated(const wire::ack& said) {
+  const auto code = wire::parse_refusal_code(said.code);
+  return code == wire::refusal_code::stale_epoch || code == wire::refusal_code::stale_version;
 }
 
 std::uint64_t milliseconds(duration d) {
@@ -54,7 +62,13 @@ void push_session::take(const wire::message& said, time_point now) {
 }
 
 void push_session::on(const wire::hello& said, time_point now) {
-  router_ = {said.router_id, said.boot_id, said.build, said.labels, std::nullopt, said.source, std::nullopt, said.have};
+  if (said.proto != wire::sync_proto) {
+    end("protocol", fmt::format("version {} of the protocol is not spoken here, {} is", said.proto, wire::sync_proto));
+    return;
+  }
+  auto last = std::move(router_.last_refusal);
+  router_ = {said.router_id, said.boot_id, said.build,      said.labels,
+             std::nullopt,   said.source,  std::move(last), said.have};
   if (!said.have.empty()) router_.running = said.have.front();
   can_ = said.can;
   can_.chunk_bytes = std::min(can_.chunk_bytes, settings_.chunk_bytes);
@@ -75,7 +89,8 @@ void push_session::on(const wire::hello& said, time_point now) {
   answer.salt = settings_.salt;
   orders_.emplace_back(std::move(answer));
   state_ = session_state::behind;
-  for (const wire::quarantined_content& bad : said.quarantined) refuse(bad.sum);
+  quarantined_ = said.quarantined;
+  for (const wire::quarantined_content& bad : quarantined_) refuse(bad.sum);
   beat(now);
   decide(now);
 }
@@ -89,6 +104,7 @@ void push_session::publish(const publication& what, time_point now) {
     attempts_ = 0;
     trust_ = trust::names;
     is_forced_ = false;
+    outdated_.reset();
     talk_.reset();
     beat(now);
   }
@@ -208,7 +224,7 @@ void push_session::decide(time_point now) {
   if (transfer_) {
     const wire::content_id& coming = transfer_->what->content;
     const bool leads_there = coming.sum == wanted.sum || published_->deltas.contains(coming.sum);
-    if (leads_there && !is_at_target() && !has(wanted.sum)) return;
+    if (leads_there && outdated_ != wanted && !is_at_target() && !has(wanted.sum)) return;
     give_up_transfer("superseded");
   }
   if (is_at_target()) {
@@ -217,9 +233,10 @@ void push_session::decide(time_point now) {
     return;
   }
   state_ = session_state::behind;
-  if (has_refused(wanted.sum)) {
+  if (has_refused(wanted.sum) || outdated_ == wanted) {
     state_ = session_state::rejected;
     talk_.reset();
+    recall_refusal();
   } else if (has(wanted.sum)) {  // the beat is enough
     talk_.reset();
   } else {
@@ -283,6 +300,12 @@ void push_session::on(const wire::ack& said, time_point now) {
       break;
     case wire::ack_status::rejected:
       router_.last_refusal = said;
+      if (is_outdated(said)) {
+        if (is_of_transfer) transfer_.reset();
+        outdated_ = said.content;
+        decide(now);
+        break;
+      }
       std::erase_if(router_.have, [&said](const wire::content_id& c) { return c.sum == said.content.sum; });
       if (is_of_transfer) {
         failed(said, now);
@@ -315,9 +338,24 @@ void push_session::failed(const wire::ack& said, time_point now) {
 
 void push_session::forget_refusals() {
   refused_.clear();
+  outdated_.reset();
   attempts_ = 0;
   trust_ = trust::names;
   is_forced_ = true;
+}
+
+/// What it refused before this session it said in `hello`, with the reason.
+void push_session::recall_refusal() {
+  const wire::content_id& wanted = published_->target.run;
+  const auto bad = std::ranges::find(quarantined_, wanted.sum, &wire::quarantined_content::sum);
+  if (bad == quarantined_.end()) return;
+  const auto& last = router_.last_refusal;
+  if (last && last->content.sum == wanted.sum && last->code == bad->code) return;
+  router_.last_refusal = wire::ack{.status = wire::ack_status::rejected,
+                                   .content = wanted,
+                                   .session = number_,
+                                   .code = bad->code,
+                                   .error = "it was refused before"};
 }
 
 void push_session::refuse(const wire::digest& sum) {

@@ -98,8 +98,11 @@ class push_session {
   void publish(const publication& what, time_point now);
   /// Time has passed.
   void tick(time_point now);
-  /// Contents that this router refused before, as its owner remembers. Before `hello`.
-  void remember_refusals(std::vector<wire::digest> sums) { refused_ = std::move(sums); }
+  /// Contents that this router refused before, and its last word on one, as its owner remembers. Before `hello`.
+  void remember_refusals(std::vector<wire::digest> sums, std::optional<wire::ack> last) {
+    refused_ = std::move(sums);
+    router_.last_refusal = std::move(last);
+  }
   [[nodiscard]] const std::vector<wire::digest>& refused() const { return refused_; }
   /// A further try for every content that was refused, by the router's memory, too, until there is another target.
   void forget_refusals();
@@ -153,6 +156,7 @@ class push_session {
   void beat(time_point now);
   void failed(const wire::ack& said, time_point now);
   void refuse(const wire::digest& sum);
+  void recall_refusal();
   void end_with(wire::message last, std::string why);
   void learn_running(const wire::content_id& content, time_point now);
   void note_held(const wire::content_id& content, std::size_t place);
@@ -172,7 +176,9 @@ class push_session {
   std::optional<wire::resume_point> resume_;
   std::optional<transfer> transfer_;
   std::uint64_t transfer_count_ = 0;
-  std::vector<wire::digest> refused_;  ///< in this session or before, the oldest first
+  std::vector<wire::digest> refused_;                   ///< in this session or before, the oldest first
+  std::vector<wire::quarantined_content> quarantined_;  ///< as `hello` said
+  std::optional<wire::content_id> outdated_;            ///< refused for its number alone
   int attempts_ = 0;
   /// What it has is believed by its names; by the digests of its rows alone; not at all: it gets all of it.
   enum class trust : std::uint8_t { names, rows, nothing } trust_ = trust::names;

@@ -79,7 +79,7 @@ void router_link::opened(bool is_native, time_point now) {
 void router_link::failed(open_failure why, duration retry_after, time_point now) {
   if (state_ != link_state::connecting) return;
   const bool is_final = why == open_failure::unauthorized || why == open_failure::no_subprotocol;
-  wait(std::max(retry_after, is_final ? settings_.unauthorized_wait : duration(0)), now);
+  wait(std::max(std::min(retry_after, settings_.asked_max), is_final ? settings_.unauthorized_wait : duration(0)), now);
 }
 
 void router_link::closed(time_point now) {
@@ -92,18 +92,36 @@ void router_link::wait(duration at_least, time_point now) {
   const bool was_live = state_ == link_state::live || state_ == link_state::live_base;
   if (was_live && now - live_since_ >= settings_.stable_after) wait_.reset();
   intake_.session_closed();
+  told_.reset();
   base_.reset();
-  base_next_.reset();
+  base_turns_.clear();
   state_ = link_state::idle;
   address_ = (address_ + 1) % settings_.addresses;
   due_ = now + at_least + wait_.next(rng_);
 }
 
-void router_link::break_off(std::string event, std::string why, time_point now) {
+duration router_link::asked(std::uint64_t milliseconds) const {
+  const auto most = std::chrono::duration_cast<std::chrono::milliseconds>(settings_.asked_max).count();
+  return std::chrono::milliseconds(std::min(milliseconds, static_cast<std::uint64_t>(most)));
+}
+
+void router_link::break_off(std::string event, std::string why, time_point now, duration at_least) {
   pull();
   actions_.emplace_back(tell{std::move(event), std::move(why)});
   actions_.emplace_back(close_connection{});
-  closed(now);
+  wait(at_least, now);
+}
+
+void router_link::activated(const wire::content_id& content, bool durable) {
+  intake_.activated(content, durable);
+  pull();
+  confirm();
+}
+
+/// What it says itself counts: it may be another control plane than the one whose orders are followed.
+void router_link::confirm() {
+  const auto running = intake_.running();
+  if (running && told_ == running->sum) confirmed_at_ = told_at_;
 }
 
 void router_link::take_text(std::string_view text, time_point now) {
@@ -129,10 +147,11 @@ void router_link::take_base(std::string_view text, time_point now) {
   if (!said) {
     break_off("control_plane_lost", fmt::format("it sent what is no message: {}", to_string(said.error())), now);
   } else if (const auto* content = std::get_if<wire::base_content>(&*said)) {
-    on_base(*content, text);
+    on_base(*content, text, now);
   } else if (std::holds_alternative<wire::base_ping>(*said)) {
     due_ = now + settings_.dead_after * settings_.base_ping;
-    if (!base_ && intake_.running()) confirmed_at_ = now;
+    told_at_ = now;
+    confirm();
     pull();
     actions_.emplace_back(send_text{wire::write_base_pong()});
   } else {
@@ -140,47 +159,76 @@ void router_link::take_base(std::string_view text, time_point now) {
   }
 }
 
-/// One at a time. Numbers only grow within a session; a new one may begin lower, for whoever starts that control plane
-/// anew starts counting anew.
-void router_link::on_base(const wire::base_content& said, std::string_view text) {
-  if (base_) {
-    base_next_ = check_base_content{said, std::string(text)};
-    return;
-  }
-  base_ = said;
-  if (const auto* number = std::get_if<std::uint64_t>(&said.version)) {
-    if (*number < base_version_) {
-      answer_base(false, fmt::format("version {} came before", base_version_));
-      return;
-    }
-    base_version_ = *number;
-  }
+/// One at a time, and each gets one answer, in their order. Numbers only grow within a session; a new one may begin
+/// lower, for whoever starts that control plane anew starts counting anew.
+void router_link::on_base(const wire::base_content& said, std::string_view text, time_point now) {
   pull();
-  actions_.emplace_back(check_base_content{said, std::string(text)});
+  told_.reset();
+  told_at_ = now;
+  const auto* number = std::get_if<std::uint64_t>(&said.version);
+  if (number != nullptr && *number < base_version_) {
+    base_turns_.push_back({said, {}, fmt::format("version {} came before", base_version_)});
+  } else {
+    if (number != nullptr) base_version_ = *number;
+    for (base_turn& turn : base_turns_) {
+      if (!turn.why_not.empty()) continue;
+      turn.why_not = fmt::format("version {} came before this was checked", wire::to_string(said.version));
+      turn.text = {};
+    }
+    base_turns_.push_back({said, std::string(text), {}});
+  }
+  check_next_base();
+  if (base_turns_.size() > settings_.base_turns_max)
+    break_off("control_plane_lost", "it sends contents faster than they can be answered", now);
 }
 
-void router_link::base_checked(const wire::digest& sum, std::uint64_t keys, time_point now) {
-  if (!base_) return;
-  const auto* number = std::get_if<std::uint64_t>(&base_->version);
+void router_link::check_next_base() {
+  while (!base_ && !base_turns_.empty()) {
+    if (base_turns_.front().why_not.empty() && is_base_checking_) return;
+    base_turn next = std::move(base_turns_.front());
+    base_turns_.pop_front();
+    if (!next.why_not.empty()) {
+      say_base(next.what, false, std::move(next.why_not));
+      continue;
+    }
+    base_ = base_work{next.what, std::nullopt};
+    is_base_checking_ = true;
+    actions_.emplace_back(check_base_content{std::move(next.what), std::move(next.text)});
+  }
+}
+
+void router_link::base_checked(const wire::digest& sum, std::uint64_t keys) {
+  if (!std::exchange(is_base_checking_, false)) return;
+  if (!base_) {
+    intake_.let_go({0, 0, sum});
+    pull();
+    check_next_base();
+    return;
+  }
+  base_->sum = sum;
+  if (base_turns_.empty()) told_ = sum;
+  const auto* number = std::get_if<std::uint64_t>(&base_->what.version);
   intake_.run({0, number != nullptr ? *number : 0, sum}, keys);
-  confirmed_at_ = now;
+  pull();
+  confirm();
 }
 
 void router_link::base_checked(refusal why) {
-  if (!base_) return;
+  if (!std::exchange(is_base_checking_, false)) return;
   pull();
+  if (!base_) return check_next_base();
   actions_.emplace_back(
-      tell{"content_refused", fmt::format("version {}: {}", wire::to_string(base_->version), why.error)});
+      tell{"content_refused", fmt::format("version {}: {}", wire::to_string(base_->what.version), why.error)});
   answer_base(false, std::move(why.error));
 }
 
 void router_link::answer_base(bool is_applied, std::string error) {
-  if (!base_) return;
-  const wire::base_content done = *std::exchange(base_, std::nullopt);
-  actions_.emplace_back(send_text{wire::write_base_ack(done.dialect, {done.version, is_applied, std::move(error)})});
-  if (!base_next_) return;
-  const check_base_content next = *std::exchange(base_next_, std::nullopt);
-  on_base(next.what, next.text);
+  say_base(std::exchange(base_, std::nullopt)->what, is_applied, std::move(error));
+  check_next_base();
+}
+
+void router_link::say_base(const wire::base_content& of, bool is_applied, std::string error) {
+  actions_.emplace_back(send_text{wire::write_base_ack(of.dialect, {of.version, is_applied, std::move(error)})});
 }
 
 void router_link::take_binary(std::span<const std::byte> bytes, time_point now) {
@@ -194,6 +242,12 @@ void router_link::take_binary(std::span<const std::byte> bytes, time_point now) 
 }
 
 void router_link::on(const wire::hello_ack& said, time_point now) {
+  if (said.proto != wire::sync_proto) {
+    break_off("control_plane_lost",
+              fmt::format("it speaks version {} of the protocol, this router {}", said.proto, wire::sync_proto), now,
+              settings_.unauthorized_wait);
+    return;
+  }
   state_ = link_state::live;
   live_since_ = now;
   beat_ = said.ping_ms > 0 ? duration(std::chrono::milliseconds(said.ping_ms)) : settings_.ping;
@@ -206,12 +260,12 @@ void router_link::on(const wire::ping& said, time_point now) {
   due_ = now + settings_.dead_after * beat_;
   intake_.take(said);
   pull();  // what follows from its orders is said before the answer
-  // What it says itself counts: it may be another control plane than the one whose orders are followed.
-  const auto running = intake_.running();
-  if (running && said.target && said.target->run.sum == running->sum) confirmed_at_ = now;
+  told_ = said.target ? std::optional(said.target->run.sum) : std::nullopt;
+  told_at_ = now;
+  confirm();
   wire::pong answer = status_;
   answer.seq = said.seq;
-  answer.running = running;
+  answer.running = intake_.running();
   actions_.emplace_back(wire::message(std::move(answer)));
 }
 
@@ -222,9 +276,8 @@ void router_link::on(const wire::repair& said, time_point now) {
 void router_link::on(const wire::goaway& said, time_point now) {
   pull();
   actions_.emplace_back(close_connection{});
-  const auto spread = static_cast<std::uint64_t>(said.spread_ms) + 1;
-  const auto more = std::chrono::milliseconds(static_cast<std::int64_t>(rng_.below(spread)));
-  wait(std::chrono::milliseconds(static_cast<std::int64_t>(said.after_ms)) + more, now);
+  const auto spread = static_cast<std::uint64_t>(asked(said.spread_ms) / 1ms) + 1;
+  wait(asked(said.after_ms) + asked(rng_.below(spread)), now);
 }
 
 void router_link::on(const wire::session_error& said, time_point now) {
@@ -232,8 +285,7 @@ void router_link::on(const wire::session_error& said, time_point now) {
   actions_.emplace_back(tell{"control_plane_error", fmt::format("{}: {}", said.code, said.message)});
   if (!said.fatal && said.code != "busy") return;
   actions_.emplace_back(close_connection{});
-  const duration asked = std::chrono::milliseconds(static_cast<std::int64_t>(said.retry_after_ms));
-  wait(std::max(asked, said.code == "duplicate" ? settings_.unauthorized_wait : duration(0)), now);
+  wait(std::max(asked(said.retry_after_ms), said.code == "duplicate" ? settings_.unauthorized_wait : duration(0)), now);
 }
 
 /// Brings the actions of the intake behind those that are here.
@@ -241,7 +293,8 @@ void router_link::pull() {
   for (intake_action& one : intake_.take_actions()) {
     if (auto* said = std::get_if<wire::message>(&one); said != nullptr && state_ == link_state::live_base) {
       const auto* done = std::get_if<wire::ack>(said);
-      if (done != nullptr && (done->status == wire::ack_status::applied || done->status == wire::ack_status::rejected))
+      const bool is_of_it = done != nullptr && base_ && base_->sum == done->content.sum;
+      if (is_of_it && (done->status == wire::ack_status::applied || done->status == wire::ack_status::rejected))
         answer_base(done->status == wire::ack_status::applied, done->error);
       continue;
     }

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <span>
 #include <string>
@@ -29,6 +30,9 @@ struct link_settings {
   /// At least, after 401 or 403, and where another process has our id: nothing that we do mends it.
   duration unauthorized_wait = 30s;
   duration stable_after = 60s;  ///< of a session: the next wait is a first one again
+  duration asked_max = 1h;      ///< however long a control plane asks to stay away
+  /// Contents of the base protocol that wait for their answers. Who sends more at once is told to begin again.
+  std::size_t base_turns_max = 1'000;
 };
 
 /// Who says hello.
@@ -93,13 +97,14 @@ class router_link {
   // As of `content_intake`.
   void checked(const wire::content_id& content, std::uint64_t keys) { intake_.checked(content, keys); }
   void checked(const wire::content_id& content, refusal why) { intake_.checked(content, std::move(why)); }
-  void activated(const wire::content_id& content, bool durable) { intake_.activated(content, durable); }
+  void activated(const wire::content_id& content, bool durable);
   void activated(const wire::content_id& content, refusal why) { intake_.activated(content, std::move(why)); }
 
   void summed_up(const sum_up_rows& what, std::vector<wire::digest> sums) { intake_.summed_up(what, std::move(sums)); }
 
-  /// What `check_base_content` came to: the digest of what it holds, and how many keys.
-  void base_checked(const wire::digest& sum, std::uint64_t keys, time_point now);
+  /// What `check_base_content` came to: the digest of what it holds, and how many keys. Until then no other is asked
+  /// for; where its session has ended meanwhile, it is let go.
+  void base_checked(const wire::digest& sum, std::uint64_t keys);
   void base_checked(refusal why);
 
   /// What the next answers to beats report.
@@ -112,7 +117,8 @@ class router_link {
 
   [[nodiscard]] link_state state() const { return state_; }
   [[nodiscard]] const content_intake& contents() const { return intake_; }
-  /// When the control plane last said what should run, and it did run: the age of this is how stale we may be.
+  /// When the control plane last said what should run, and it did run, or came to run by that: the age of this is how
+  /// stale we may be.
   [[nodiscard]] std::optional<time_point> confirmed_at() const { return confirmed_at_; }
   /// Of the control plane's digests, as this session said it.
   [[nodiscard]] std::uint64_t salt() const { return salt_; }
@@ -133,9 +139,13 @@ class router_link {
   }
 
   void take_base(std::string_view text, time_point now);
-  void on_base(const wire::base_content& said, std::string_view text);
+  void on_base(const wire::base_content& said, std::string_view text, time_point now);
+  void check_next_base();
   void answer_base(bool is_applied, std::string error);
-  void break_off(std::string event, std::string why, time_point now);
+  void say_base(const wire::base_content& of, bool is_applied, std::string error);
+  void confirm();
+  [[nodiscard]] duration asked(std::uint64_t milliseconds) const;
+  void break_off(std::string event, std::string why, time_point now, duration at_least = duration(0));
   void wait(duration at_least, time_point now);
   void pull();
 
@@ -150,13 +160,25 @@ class router_link {
   time_point due_ = time_point::min();  ///< of the next try, or of the end of what is waited for
   time_point live_since_{};
   duration beat_{};
+  std::optional<wire::digest> told_;  ///< what should run, as this session last said
+  time_point told_at_{};              ///< when it last did
   std::optional<time_point> confirmed_at_;
   std::uint64_t salt_ = 0;
   std::uint64_t unknown_messages_ = 0;
   // Of a base session.
-  std::optional<wire::base_content> base_;       ///< is being checked, or about to run
-  std::optional<check_base_content> base_next_;  ///< came meanwhile; the latest wins
-  std::uint64_t base_version_ = 0;               ///< the highest number of this session
+  struct base_work {  // initialized by its maker: Clang takes no defaults here, inside the class whose member it is
+    wire::base_content what;
+    std::optional<wire::digest> sum;  ///< once it was checked
+  };
+  struct base_turn {
+    wire::base_content what;
+    std::string text;
+    std::string why_not;  ///< empty: it is to be checked
+  };
+  std::optional<base_work> base_;     ///< is being checked, or about to run
+  std::deque<base_turn> base_turns_;  ///< came meanwhile: of these one at most is to be checked, the latest
+  bool is_base_checking_ = false;     ///< `base_`, or what a session before asked for
+  std::uint64_t base_version_ = 0;    ///< the highest number of this session
   std::vector<link_action> actions_;
 };
 

@@ -67,12 +67,15 @@ struct quarantined_content {
   friend bool operator==(const quarantined_content&, const quarantined_content&) = default;
 };
 
+/// The version of the protocol: another one breaks with what was.
+constexpr std::uint32_t sync_proto = 1;
+
 using label = std::pair<std::string, std::string>;
 
 /// Router: who it is and what it has. The first message.
 struct hello {
   static constexpr std::string_view type = "hello";
-  std::uint32_t proto = 1;
+  std::uint32_t proto = sync_proto;
   std::string router_id{};
   std::string boot_id{};  ///< another one at each start
   std::string build{};
@@ -91,7 +94,7 @@ struct hello_ack {
   std::uint64_t session = 0;
   std::string cluster{};
   std::uint64_t epoch = 0;
-  std::uint32_t proto = 1;
+  std::uint32_t proto = sync_proto;
   std::uint32_t chunk_bytes = 0;
   std::uint32_t window = 0;
   std::uint32_t ping_ms = 0;

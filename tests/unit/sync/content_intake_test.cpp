@@ -93,11 +93,16 @@ TEST_CASE("content intake: a content that no order names is held, and runs by th
 TEST_CASE("content intake: orders only go forward") {
   router r({.held = {a1, b2}, .quarantined = {}});
   CHECK(r.order(5, a1) == "applied 1a noop");
-  CHECK(r.order(4, b2).empty());
+  CHECK(r.order(4, b2) == "tell content_refused, rejected 2b stale_version");
+  CHECK(r.order(4, b2).empty());  // once, not with each beat
+  CHECK(r.order(4, a1).empty());  // it runs, whoever says so
   CHECK(r.order(5, a1).empty());  // said again with each beat
   CHECK(r.order(5, b2) == "tell split_brain");
   CHECK(r.order(5, b2).empty());  // said again with each beat, told once
-  CHECK(r.order(1, b2, 0).empty());
+  CHECK(r.order(1, b2, 0) == "tell content_refused, rejected 2b stale_epoch");
+  r.intake.session_closed();
+  r.intake.session_opened(10);
+  CHECK(r.order(1, b2, 0) == "tell content_refused, rejected 2b stale_epoch");  // each control plane is told
   CHECK(r.order(6, b2) == "activate 2b");
   CHECK(r.order(1, a1, 2).empty());  // another epoch, later; while one is under way it waits
   CHECK(r.activated(b2) == "applied 2b durable, activate 1a");

@@ -99,6 +99,33 @@ TEST_CASE("push hub: each session is told what is published, and each router has
   CHECK((c.hub.routers().at("r1").facts.running == a1));
 }
 
+TEST_CASE("push hub: what a router says in its hello that it refused is told once, with its reason, as an ack's is") {
+  hub_control c;
+  c.publish(a1);
+  wire::hello m;
+  m.router_id = "r1";
+  m.boot_id = "b";
+  m.quarantined = {{a1.sum, "crash_loop"}, {b2.sum, "schema"}};
+  for (const char* const expected : {"joined r1, refused r1 1a crash_loop: it was refused before", "joined r1"}) {
+    const std::uint64_t session = c.open();
+    c.hub.take_text(session, wire::write_message(m), c.now);
+    CHECK(c.events() == expected);
+    const router_record& record = c.hub.routers().at("r1");
+    CHECK(record.state == session_state::rejected);
+    CHECK(record.facts.last_refusal->code == "crash_loop");
+    c.hub.closed(session, c.now);
+    (void)c.events();
+  }
+  const std::uint64_t last = c.open();
+  c.hub.take_text(last, wire::write_message(m), c.now);
+  (void)c.events();
+  c.publish(b2);
+  CHECK(c.events() == "refused r1 2b schema: it was refused before");
+  c.publish(c3);
+  c.ack(last, wire::ack_status::rejected, c3, "schema");
+  CHECK(c.events() == "refused r1 3c schema: ");  // once
+}
+
 TEST_CASE("push hub: a session is ready once, however often it has more to say") {
   hub_control c;
   c.hello(c.open(), "r1");

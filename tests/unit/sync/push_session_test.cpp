@@ -204,6 +204,42 @@ TEST_CASE("push session: what it refused in an earlier session is not sent eithe
   said.quarantined = {{a1.sum, "crash_loop"}};
   CHECK(c.take(said) == "hello_ack 9, ping 1a");
   CHECK(c.state() == "rejected");
+  REQUIRE(c.session.router().last_refusal);
+  CHECK((c.session.router().last_refusal->content == a1));
+  CHECK(c.session.router().last_refusal->code == "crash_loop");
+}
+
+TEST_CASE("push session: why it does not take what is published is told, though it said so before it was") {
+  control c;
+  wire::hello said;
+  said.quarantined = {{b2.sum, "crash_loop"}};
+  (void)c.take(said);
+  CHECK_FALSE(c.session.router().last_refusal);
+  (void)c.publish(a1);
+  CHECK_FALSE(c.session.router().last_refusal);
+  CHECK(c.publish(b2) == "ping 2b, abort");
+  CHECK(c.state() == "rejected");
+  REQUIRE(c.session.router().last_refusal);
+  CHECK(c.session.router().last_refusal->code == "crash_loop");
+}
+
+TEST_CASE("push session: what came too late for a router is not sent to it, and is under a newer number") {
+  control c;
+  (void)c.publish(a1);
+  CHECK(c.hello({content_of(5, 'e'), a1}) == "hello_ack 9, ping 1a");  // it holds it, and follows newer orders
+  CHECK(c.state() == "behind");
+  CHECK(c.ack(ack_status::rejected, a1, 0, "stale_version").empty());
+  CHECK(c.state() == "rejected");
+  CHECK(c.session.router().last_refusal->code == "stale_version");
+  CHECK(c.wait(2s) == "ping 1a");
+  CHECK(c.publish(b2) == "ping 2b, begin snapshot 2b, chunk 0, chunk 1");
+  CHECK(c.ack(ack_status::rejected, b2, 0, "stale_version") == "abort");
+  CHECK(c.ack(ack_status::rejected, b2, 1, "stale_version").empty());
+  CHECK(c.state() == "rejected");
+  CHECK(c.publish(content_of(6, 'a')) == "ping 6a");
+  CHECK(c.state() == "behind");
+  CHECK(c.publish(content_of(7, 'b')) == "ping 7b, begin snapshot 7b, chunk 0, chunk 1");
+  CHECK(c.session.refused().empty());
 }
 
 TEST_CASE("push session: what it refused after it was given up is not sent when it comes back") {
@@ -335,6 +371,11 @@ TEST_CASE("push session: what cannot come now ends the session") {
   wire::hello said;
   said.can.window = 0;
   CHECK(d.take(said) == "error protocol");
+  control g;
+  wire::hello newer;
+  newer.proto = 99;
+  CHECK(g.take(newer) == "error protocol");
+  CHECK(g.session.why() == "protocol: version 99 of the protocol is not spoken here, 1 is");
   control e;
   (void)e.publish(a1);
   (void)e.hello();

@@ -141,6 +141,10 @@ TEST_CASE("router link: how long it waits, where its session is taken away") {
       {"another process has its id: no haste mends it", R"({"type":"error","code":"duplicate","fatal":true})", 30s,
        31s},
       {"it is to come later, with others", R"({"type":"goaway","after_ms":1000,"spread_ms":2000})", 1s, 3250ms},
+      {"longer than anybody waits", R"({"type":"goaway","after_ms":10000000000000,"spread_ms":0})", 1h, 1h + 250ms},
+      {"the same, with others", R"({"type":"goaway","after_ms":0,"spread_ms":10000000000000000})", 0s, 1h + 250ms},
+      {"the same, where too many come", R"({"type":"error","code":"busy","retry_after_ms":10000000000000})", 1h,
+       1h + 250ms},
   };
   for (const away_case& row : rows) {
     CAPTURE(row.says);
@@ -181,6 +185,25 @@ TEST_CASE("router link: what it runs is confirmed with each beat; cut off, the a
   CHECK((r.link.confirmed_at() == last));
   (void)r.told(wire::ping{2, wire::targets{1, 3, a1}});
   CHECK((r.link.confirmed_at() == r.now));
+}
+
+TEST_CASE("router link: what the last beat named is confirmed as soon as it runs, before the next beat") {
+  linked_router r(1, {.held = {a1, b2, c3}, .quarantined = {}});
+  r.live();
+  time_point last{};
+  for (std::uint64_t rev = 1; rev < 60; ++rev) {  // with each beat another one, and each runs before the next
+    const wire::content_id run = content_of(rev + 3, rev % 2 == 1 ? 'b' : 'c');
+    (void)r.told(wire::ping{rev, wire::targets{1, rev, run}});
+    last = r.now;
+    (void)r.wait(500ms);
+    r.link.activated(run, true);
+    CHECK((r.link.confirmed_at() == last));
+    (void)r.wait(500ms);
+  }
+  (void)r.told(wire::ping{60, wire::targets{1, 60, content_of(70, 'c')}});
+  (void)r.told(wire::ping{61, wire::targets{1, 61, content_of(71, 'a')}});
+  r.link.activated(content_of(70, 'c'), true);  // by then another one should
+  CHECK((r.link.confirmed_at() == last));
 }
 
 TEST_CASE("router link: what does not end a session") {
@@ -227,6 +250,7 @@ TEST_CASE("router link: how long it waits for the next try, by what went wrong")
   const wait_case rows[] = {
       {"nobody is there", open_failure::unreachable, 0s, 0s},
       {"it asks to wait", open_failure::busy, 3s, 3s},
+      {"it asks to wait for years", open_failure::busy, std::chrono::seconds(4'294'967'295), 1h},
       {"a token that is not taken: no haste mends it", open_failure::unauthorized, 0s, 30s},
       {"another server", open_failure::no_subprotocol, 0s, 30s},
   };
@@ -238,6 +262,19 @@ TEST_CASE("router link: how long it waits for the next try, by what went wrong")
     CHECK(r.link.next_tick() >= r.now + row.at_least);
     CHECK(r.link.next_tick() <= r.now + row.at_least + 250ms);
   }
+}
+
+TEST_CASE(
+    "router link: a control plane that speaks another version of the protocol is left, and not soon tried again") {
+  linked_router r;
+  (void)r.tick();
+  (void)r.opened();
+  wire::hello_ack m;
+  m.proto = 99;
+  m.session = 3;
+  CHECK(r.told(m) == "tell control_plane_lost, close");
+  CHECK(r.state() == "idle");
+  CHECK(r.link.next_tick() >= r.now + 30s);
 }
 
 TEST_CASE("router link: tries grow apart, and a session that lasted makes the next wait a first one") {
@@ -308,7 +345,7 @@ struct base_router : linked_router {
     (void)opened(false);
   }
   std::string checked(char sum) {
-    link.base_checked(sum_of(sum), 5, now);
+    link.base_checked(sum_of(sum), 5);
     return done();
   }
   std::string refused(std::string why) {
@@ -374,7 +411,133 @@ TEST_CASE("router link, base: of contents that come faster than they are checked
   CHECK(r.told_text(update("2")).empty());
   CHECK(r.told_text(update("3")).empty());
   CHECK(r.checked('a') == "activate 1a");
-  CHECK(r.activated(content_of(1, 'a', 0)) == applied("1") + ", check 3");
+  CHECK(r.activated(content_of(1, 'a', 0)) ==
+        applied("1") + ", " + rejected("2", "version 3 came before this was checked") + ", check 3");
+}
+
+TEST_CASE("router link, base: each content gets one answer, in the order in which they came") {
+  base_router r;
+  CHECK(r.told_text(update("1")) == "check 1");
+  CHECK(r.told_text(update("7")).empty());
+  CHECK(r.told_text(update("4")).empty());  // it overtakes nothing
+  CHECK(r.told_text(R"({"type":"config_snapshot","version":"x"})").empty());
+  CHECK(r.told_text(update("6")).empty());
+  CHECK(r.refused("bad") == "tell content_refused, " + rejected("1", "bad") + ", " +
+                                rejected("7", "version x came before this was checked") + ", " +
+                                rejected("4", "version 7 came before") + ", check x");
+  CHECK(r.checked('a') == "activate 0a");
+  CHECK(r.activated(content_of(0, 'a', 0)) == applied(R"("x")") + ", " + rejected("6", "version 7 came before"));
+  std::size_t answers = 0;
+  (void)r.told_text(update("100"));
+  for (int i = 101; i < 400; ++i) CHECK(r.told_text(update(std::to_string(i))).empty());
+  const std::string said = r.refused("bad");
+  for (std::size_t at = said.find("rejected"); at != std::string::npos; at = said.find("rejected", at + 1)) ++answers;
+  CHECK(answers == 299);
+  CHECK(said.ends_with("check 399"));
+}
+
+TEST_CASE("router link, base: who sends contents without end is told to begin again") {
+  base_router r;
+  for (int i = 1; i <= 1'001; ++i) (void)r.told_text(update(std::to_string(i)));
+  CHECK(r.state() == "live_base");
+  CHECK(r.told_text(update("1002")) == "tell control_plane_lost, close");
+}
+
+/// The next session of the base protocol.
+void begin_again(base_router& r) {
+  r.link.closed(r.now);
+  r.now = r.link.next_tick();
+  (void)r.tick();
+  (void)r.opened(false);
+}
+
+TEST_CASE("router link, base: what a check came to counts for its own session, and is let go after it") {
+  base_router r;
+  CHECK(r.told_text(update("1")) == "check 1");
+  begin_again(r);
+  CHECK(r.told_text(update("2")).empty());  // one check at a time
+  CHECK(r.told_text(update("3")) == rejected("2", "version 3 came before this was checked"));
+  CHECK(r.refused("bad") == "check 3");
+  CHECK(r.checked('b') == "activate 3b");
+  CHECK(r.activated(content_of(3, 'b', 0)) == applied("3"));
+  (void)r.told_text(update("4"));
+  begin_again(r);
+  CHECK(r.told_text(update("5")).empty());
+  CHECK(r.checked('c') == "drop 0c, check 5");  // nobody would let it go later
+  begin_again(r);
+  CHECK(r.checked('b').empty());  // it runs, whoever asked
+}
+
+TEST_CASE("router link, base: an activation counts for its own content") {
+  base_router r;
+  (void)r.told_text(update("1"));
+  CHECK(r.checked('a') == "activate 1a");
+  begin_again(r);
+  CHECK(r.told_text(update("2")) == "check 2");
+  CHECK(r.activated(content_of(1, 'a', 0)).empty());
+  CHECK(r.checked('b') == "activate 2b");
+  begin_again(r);
+  CHECK(r.told_text(update("3")) == "check 3");
+  CHECK(r.checked('a').empty());  // it runs still, and is about not to
+  CHECK(r.activated(content_of(2, 'b', 0)) == "activate 3a");
+  CHECK(r.activated(content_of(3, 'a', 0)) == applied("3"));
+  // The same, where what was under way comes to nothing.
+  (void)r.told_text(update("4"));
+  CHECK(r.checked('c') == "activate 4c");
+  begin_again(r);
+  (void)r.told_text(update("5"));
+  CHECK(r.checked('a').empty());
+  r.link.activated(content_of(4, 'c', 0), {wire::refusal_code::internal, "no port"});
+  CHECK(r.done() == "drop 4c, tell content_refused, " + applied("5"));
+}
+
+TEST_CASE(
+    "router link, base: what crashed the process does not run again; what else was refused is as good as its checks") {
+  base_router r({.held = {a1}, .quarantined = {{sum_of('k'), "crash_loop"}, {sum_of('g'), "guard_moved"}}});
+  CHECK(r.told_text(update("2")) == "check 2");
+  CHECK(r.checked('k') ==
+        "drop 2k, tell content_refused, " + rejected("2", "crash_loop: the process crashed while it ran this"));
+  CHECK((r.link.contents().running() == a1));
+  CHECK(r.told_text(update("3")) == "check 3");
+  CHECK(r.checked('g') == "activate 3g");
+}
+
+TEST_CASE("router link, base: a beat confirms what this session last said, once it runs, and nothing else") {
+  const std::string ping = R"({"type":"ping"})";
+  base_router r({.held = {a1}, .quarantined = {}});
+  (void)r.told_text(ping);
+  CHECK_FALSE(r.link.confirmed_at());  // it never said a content
+  (void)r.told_text(update("1"));
+  const time_point said = r.now;
+  (void)r.wait(1s);
+  (void)r.checked('b');
+  CHECK_FALSE(r.link.confirmed_at());
+  (void)r.activated(content_of(1, 'b', 0));
+  CHECK((r.link.confirmed_at() == said));
+  (void)r.told_text(ping);
+  const time_point last = r.now;
+  CHECK((r.link.confirmed_at() == last));
+  const auto passes = [&r, &ping] {
+    (void)r.wait(1s);
+    (void)r.told_text(ping);
+  };
+  (void)r.told_text(update("2"));
+  passes();
+  (void)r.refused("bad");
+  passes();
+  CHECK((r.link.confirmed_at() == last));
+  (void)r.told_text(update("3"));
+  (void)r.checked('b');  // the one that runs
+  CHECK((r.link.confirmed_at() == r.now));
+  const time_point again = r.now;
+  passes();
+  CHECK((r.link.confirmed_at() == r.now));
+  (void)r.told_text(update("1"));  // an older number
+  CHECK((r.link.confirmed_at() == again + 1s));
+  passes();
+  begin_again(r);
+  passes();
+  CHECK((r.link.confirmed_at() == again + 1s));
 }
 
 TEST_CASE("router link, base: a beat is answered; who has sent one has to go on, who sends none need not") {
