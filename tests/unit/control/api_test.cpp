@@ -455,6 +455,7 @@ TEST_CASE("api: guards refuse, and are lifted by name, once") {
   settings.guard.removed_percent_max = 1;
   settings.guard.keys_min = 10;
   api_here here(settings);
+  const std::string one_row = "key,placement\nk1,tier1\n";
   tell(
       here,
       {
@@ -479,18 +480,18 @@ TEST_CASE("api: guards refuse, and are lifted by name, once") {
            200,
            "PUT /v1/config?override=max_removed_percent,min_keys\"",
            "dry_run=1"},
-          {"rows come as they came", "POST", "/v1/keys:import?format=csv&mode=replace", "key,placement\n", now_tag, 409,
+          {"rows come as they came", "POST", "/v1/keys:import?format=csv&mode=replace", one_row, now_tag, 409,
            "POST /v1/keys:import?format=csv&mode=replace&override=min_keys\""},
           {"lifted twice over", "POST",
-           "/v1/keys:import?dry_run=1&format=csv&mode=replace&override=min_keys,max_removed_percent", "key,placement\n",
-           now_tag, 200, "\"guards\":[]"},
+           "/v1/keys:import?dry_run=1&format=csv&mode=replace&override=min_keys,max_removed_percent", one_row, now_tag,
+           200, "\"guards\":[]"},
           {"in two", "POST", "/v1/keys:import?format=csv&mode=replace&override=min_keys&override=max_removed_percent",
-           "key,placement\n", now_tag, 200, "\"override\":\"max_removed_percent,min_keys\""},
+           one_row, now_tag, 200, "\"override\":\"max_removed_percent,min_keys\""},
           {"a guard that is none", "PUT", "/v1/config?override=all", config_of(5), now_tag, 400},
           {"one of two", "PUT", "/v1/config?override=min_keys,all", config_of(5), now_tag, 400, "must be one of"},
           {"one and nothing", "PUT", "/v1/config?override=min_keys,", config_of(5), now_tag, 400},
           {"a rollback lifts none", "POST", "/v1/versions/1:rollback?override=min_keys", "", now_tag, 400,
-           "asks no guards"},
+           "\\\"override\\\" is no parameter of this page"},
           {"a rollback is not asked", "POST", "/v1/versions/1:rollback", "", now_tag, 200, "\"rollback_of\":1"},
           {"it is in the audit", "GET", "/v1/audit", "", {}, 200, "\\\"override\\\":\\\"max_removed_percent\\\""},
       });
