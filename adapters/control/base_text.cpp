@@ -63,7 +63,11 @@ std::string why_placement_does_not_fit(const table_spec& spec, const placement& 
   const std::string name = "placements." + p.id.value;
   if (p.kind == placement_kind::shard) return name + " is a shard";
   if (only_endpoint(spec, p) == nullptr) return name + " has not exactly one endpoint of weight 1";
-  if (!wire::is_plain(p.policy)) return name + " has timeouts, limits or other settings of its own";
+  upstream_policy unsaid;
+  unsaid.host = p.policy.host;
+  if (p.policy != unsaid) return name + " has timeouts, limits or other settings of its own";
+  if (p.policy.host != spec.placements.front().policy.host)
+    return name + " has another host than " + spec.placements.front().id.value;
   return {};
 }
 
@@ -80,6 +84,18 @@ std::string why_it_does_not_fit(const wire::configuration& c) {
     if (auto why = why_placement_does_not_fit(spec, p); !why.empty()) return why;
   }
   return {};
+}
+
+/// The kinds that names do not say; where they say all, nothing.
+void append_kinds(std::string& out, const table_spec& spec) {
+  bool is_first = true;
+  for (const placement& p : spec.placements) {
+    if (p.kind == wire::kind_of_name(p.id.value)) continue;
+    if (is_first) out += fmt::format(",\"{}\":{{", wire::kinds_member);
+    append_member(out, p.id.value, p.kind == placement_kind::shared ? "shared" : "dedicated",
+                  std::exchange(is_first, false));
+  }
+  if (!is_first) out += '}';
 }
 
 /// What stands in front of the rows, and what behind them.
@@ -103,7 +119,9 @@ frame frame_of(const table_spec& spec, std::uint64_t version, wire::base_dialect
     append_member(made.tail, p.id.value, wire::to_string(wire::origin{to.host, to.port}),
                   std::exchange(is_first, false));
   }
-  made.tail += is_update ? "}}}" : "}}";
+  made.tail += is_update ? "}}" : "}";
+  append_kinds(made.tail, spec);
+  made.tail += '}';
   return made;
 }
 

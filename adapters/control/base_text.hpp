@@ -36,8 +36,10 @@ class base_message {
 /// A content as a message of the base protocol, which has three maps: keys to placements, placements to one endpoint
 /// each, and the default placement. What cannot be said exactly in them is not said: then there is the reason instead.
 ///
-/// Of a placement its kind and the id of its endpoint are not said: both are names, and a router has its own for them.
-/// Cost: about 0.2 s a million keys.
+/// A router makes of it what it makes of placements of which nothing is said: no settings, and one Host for all of
+/// them, the client's or the endpoint's, as its own settings have it. A kind that is not what the name says stands
+/// beside the maps; a router that does not read it goes by the name. The id of an endpoint is a name, and each router
+/// has its own. Cost: about 0.2 s a million keys.
 [[nodiscard]] sync::base_publication write_base_content(const sync::content& content, std::uint64_t version,
                                                         wire::base_dialect dialect);
 

@@ -74,6 +74,16 @@ admin_pages::page admin_pages::debug_config() {
   out.field("version", table.version());
   out.field("source", source_.config_origin());
   out.field("file", source_.config_file());
+  out.name("pushed");
+  if (const auto pushed = source_.pushed()) {
+    out.begin_object();
+    out.field("epoch", pushed->epoch)
+        .field("version", pushed->version)
+        .field("digest", wire::to_short_hex(pushed->sum));
+    out.end_object();
+  } else {
+    out.value(nullptr);
+  }
   out.field("last_reload_at", applied);
   out.field("generation", current.generation);
   out.field("keys", static_cast<std::uint64_t>(table.keys().size()));
@@ -86,7 +96,7 @@ admin_pages::page admin_pages::debug_config() {
   } else {
     out.begin_object();
     if (refusal.at) out.field("at", *refusal.at);
-    out.field("mistakes", refusal.mistakes);
+    out.field("mistakes", std::span<const std::string>(refusal.mistakes));
     out.end_object();
   }
   out.end_object();

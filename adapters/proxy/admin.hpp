@@ -3,9 +3,9 @@
 #include <atomic>
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "adapters/edge/exchange.hpp"
 #include "adapters/edge/http_date.hpp"
@@ -31,7 +31,7 @@ enum class readiness : std::uint8_t {
 /// A configuration that was refused.
 struct config_refusal {
   std::optional<wall_time> at;
-  std::span<const std::string> mistakes;
+  std::vector<std::string> mistakes{};
 };
 
 /// What the admin pages show of the router. Called on the admin's reactor.
@@ -42,7 +42,9 @@ class admin_source {
   [[nodiscard]] virtual std::string_view config_origin() const = 0;  ///< as the metrics have it: `file`, `push`
   [[nodiscard]] virtual std::string config_file() const = 0;
   [[nodiscard]] virtual wall_time config_applied_at() const = 0;
-  /// The last refusal; without mistakes where the file is what is current.
+  /// What a control plane sent, where that is current.
+  [[nodiscard]] virtual std::optional<wire::content_id> pushed() const = 0;
+  /// The last refusal; without mistakes where the file, or what was pushed last, is what is current.
   [[nodiscard]] virtual config_refusal last_refusal() const = 0;
   /// The rows of the current configuration that are not served.
   [[nodiscard]] virtual const wire::quarantine& quarantined() const = 0;

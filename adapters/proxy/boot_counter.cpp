@@ -54,6 +54,12 @@ expected<void, std::string> boot_counter::survived() {
   return stored;
 }
 
+expected<void, std::string> boot_counter::ended() {
+  if (!std::exchange(has_begun_, false) || records_.back().has_survived) return {};
+  --records_.back().begun;
+  return store();
+}
+
 expected<void, std::string> boot_counter::store() {
   const auto stored = store_note(on_, file_name, write_boots(records_));
   if (!stored) return unexpected(stored.error().what);

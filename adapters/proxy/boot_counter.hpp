@@ -40,8 +40,12 @@ class boot_counter {
   /// Errors: what the system says; it may be used all the same, for a disk that fails is no reason to serve nothing.
   [[nodiscard]] expected<void, std::string> begin(const wire::digest& sum);
 
-  /// What was begun last has been used for `probation_time`, or the process ends because it was told to.
+  /// What was begun last has been used for `probation_time`.
   [[nodiscard]] expected<void, std::string> survived();
+
+  /// The process ends because it was told to: where what was begun last has not survived yet, that start does not
+  /// count.
+  [[nodiscard]] expected<void, std::string> ended();
 
  private:
   [[nodiscard]] expected<void, std::string> store();

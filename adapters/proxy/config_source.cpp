@@ -131,7 +131,9 @@ config_source::read_result config_source::read_all() const {
     reader<active_configuration> before(current_);
     const routing_table& old = before.current().value.table;
     loaded.moved = diff(old, loaded.table);
-    broken = wire::broken_guards(how.guard, loaded.moved, old.keys().size(), loaded.table.keys().size(), how.lifted);
+    // Without routing it takes no key away: what is in use stays.
+    if (loaded.configuration.has_routing)
+      broken = wire::broken_guards(how.guard, loaded.moved, old.keys().size(), loaded.table.keys().size(), how.lifted);
   }
   if (!broken.empty()) return {content, refused{std::move(broken)}, files};
   loaded.elapsed = io::read_clock().now - began;

@@ -12,6 +12,7 @@
 #include "adapters/process/file_follower.hpp"
 #include "adapters/proxy/request_rules.hpp"
 #include "adapters/wire/config_file.hpp"
+#include "adapters/wire/sync_messages.hpp"
 #include "cellroute/snapshot/published.hpp"
 #include "cellroute/table/diff.hpp"
 
@@ -29,7 +30,8 @@ struct loaded_configuration {
   bool was_kept = false;  ///< the table comes out of the folder of state
   duration elapsed{};
   fleet_source origin = fleet_source::file;
-  bool is_local_only = false;  ///< of a file of which only the local sections count
+  bool is_local_only = false;                ///< of a file of which only the local sections count
+  std::optional<wire::content_id> pushed{};  ///< where a control plane sent it: its number and digest there
 
   [[nodiscard]] bool is_of_file() const { return origin == fleet_source::file || is_local_only; }
 };

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <openssl/rand.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdlib>
@@ -15,6 +16,7 @@
 #include "adapters/io/tls_session.hpp"
 #include "adapters/websocket/handshake.hpp"
 #include "adapters/wire/configuration.hpp"
+#include "adapters/wire/node.hpp"
 #include "adapters/wire/scalars.hpp"
 #include "adapters/wire/token_file.hpp"
 
@@ -34,6 +36,18 @@ duration retry_after_of(const response_view& answer) {
   const char* const behind = after->value.data() + after->value.size();
   const auto [end, error] = std::from_chars(after->value.data(), behind, seconds);
   return error == std::errc() && end == behind ? std::chrono::seconds(seconds) : duration();
+}
+
+/// Why it turns somebody away, in the words of its problem document and short enough for a line; empty where it says
+/// nothing.
+std::string detail_of(std::string_view body) {
+  constexpr std::size_t told_max = 200;
+  const auto document = wire::read_json(body, "");
+  const wire::node* const detail = document ? document->find("detail") : nullptr;
+  if (detail == nullptr || detail->kind != wire::node_kind::quoted) return {};
+  std::string text = detail->text.substr(0, told_max);
+  std::ranges::replace_if(text, [](char c) { return c < ' ' || c > '~'; }, '?');
+  return text;
 }
 
 std::string text_of(const io::tls_mistakes& mistakes) {
@@ -201,8 +215,13 @@ io::task<control_link::try_result> control_link::open(connection& c, const wire:
   }
   const std::uint16_t status = read.view.status;
   if (status != 101) {
-    const std::string message = fmt::format("it answers {}", status);
     const duration after = retry_after_of(read.view);
+    std::string body = answer.substr(head_bytes);
+    co_await read_body(c, deadline, read.view.body.length_bytes.value_or(0), body);
+    const std::string detail = detail_of(body);
+    std::string message = fmt::format("it answers {}{}{}", status, detail.empty() ? "" : ": ", detail);
+    if (status == 401) message += "; check control_plane.token_file, or cert_file";
+    if (status == 404) message += "; check the path in control_plane.urls, such as /connect";
     if (status == 401 || status == 403) co_return fail(sync::open_failure::unauthorized, message, after);
     co_return fail(status == 503 ? sync::open_failure::busy : sync::open_failure::unreachable, message, after);
   }
@@ -233,6 +252,24 @@ io::task<std::string> control_link::read_head(connection& c, time_point deadline
       co_return got;
     }
     if (std::holds_alternative<http1::head_error>(found)) co_return got;
+  }
+}
+
+/// What is still to come of a body, as far as it is looked at.
+io::task<void> control_link::read_body(connection& c, time_point deadline, std::uint64_t size_bytes,
+                                       std::string& body) {
+  constexpr std::uint64_t looked_at_max = 4096;
+  const std::uint64_t wanted = std::min(size_bytes, looked_at_max);
+  std::array<char, looked_at_max> block;
+  while (body.size() < wanted) {
+    const io::io_result read = c.socket.try_read(block);
+    if (read.status == io::io_status::would_block) {
+      const io::io_status waited = co_await c.socket.readable(deadline);
+      if (waited != io::io_status::ok) co_return;
+      continue;
+    }
+    if (read.status != io::io_status::ok) co_return;
+    body.append(block.data(), read.size_bytes);
   }
 }
 

@@ -121,6 +121,8 @@ class control_link final : private io::tick_listener, private name_listener {
   io::root_task carry(std::size_t address);
   [[nodiscard]] io::task<try_result> open(connection& c, const wire::control_plane_url& url);
   [[nodiscard]] io::task<std::string> read_head(connection& c, time_point deadline, std::size_t& head_bytes);
+  [[nodiscard]] io::task<void> read_body(connection& c, time_point deadline, std::uint64_t size_bytes,
+                                         std::string& body);
   [[nodiscard]] io::task<bool> write_all(connection& c, std::string text, time_point deadline);
   [[nodiscard]] io::task<void> read_messages(connection& c, std::string rest);
   [[nodiscard]] io::task<void> send_messages(connection& c);

@@ -16,7 +16,7 @@ constexpr const char* previous_name = "PREVIOUS";
 constexpr const char* quarantine_name = "QUARANTINE";
 
 std::string words_of(const wire::content_id& id) {
-  return fmt::format("version {} of epoch {} ({:.8})", id.version, id.epoch, wire::to_hex(id.sum));
+  return fmt::format("version {} of epoch {} ({})", id.version, id.epoch, wire::to_short_hex(id.sum));
 }
 
 bool has(const std::vector<std::string>& names, const std::string& name) {
@@ -43,6 +43,14 @@ found_contents last_known_good::load(const sync::unpacking& how, const sync::sto
   } else if (previous) {
     (void)take(*previous, false, how, limits, found);
   }
+  return found;
+}
+
+found_contents last_known_good::load_previous(const sync::unpacking& how, const sync::stored_limits& limits) {
+  found_contents found;
+  const bool was_current = current_ && current_->stem != previous_;
+  const auto previous = load_mark(previous_name, found);
+  if (was_current && previous) (void)take(*previous, false, how, limits, found);
   return found;
 }
 
@@ -223,7 +231,7 @@ expected<void, std::string> last_known_good::start_chain(const sync::piece& snap
 expected<std::string, std::string> last_known_good::free_stem(const wire::content_id& id) {
   const auto names = on_.list();
   if (!names) return unexpected("the folder cannot be read: " + names.error().message());
-  const std::string wanted = fmt::format("{}-{}-{:.8}", id.epoch, id.version, wire::to_hex(id.sum));
+  const std::string wanted = fmt::format("{}-{}-{}", id.epoch, id.version, wire::to_short_hex(id.sum));
   for (int i = 0;; ++i) {
     std::string stem = i == 0 ? wanted : fmt::format("{}.{}", wanted, i);
     if (!has(*names, snapshot_name(stem)) && !has(*names, log_name(stem))) return stem;

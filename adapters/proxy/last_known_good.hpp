@@ -65,6 +65,10 @@ class last_known_good {
   /// Cost: as `unpack_chain`; it waits for the disk.
   [[nodiscard]] found_contents load(const sync::unpacking& how, const sync::stored_limits& limits = {});
 
+  /// What `load` found is of no use, though it is whole: the content of the chain before, by the same rules. Called
+  /// once, behind `load`.
+  [[nodiscard]] found_contents load_previous(const sync::unpacking& how, const sync::stored_limits& limits = {});
+
   /// The contents that are refused, the latest last: for `intake_memory`.
   [[nodiscard]] const std::vector<wire::quarantined_content>& quarantined() const { return quarantined_; }
   /// Keeps that list, as `content_intake` has it now; nothing is written where it is known.
@@ -85,6 +89,7 @@ class last_known_good {
   /// As those of `boot_counter`. A content is begun after it was kept, or loaded, and before it is used.
   [[nodiscard]] expected<void, std::string> begin(const wire::digest& sum) { return boots_.begin(sum); }
   [[nodiscard]] expected<void, std::string> survived() { return boots_.survived(); }
+  [[nodiscard]] expected<void, std::string> ended() { return boots_.ended(); }
 
  private:
   /// The chain of the content that was kept or loaded last.

@@ -43,8 +43,8 @@ sync::refusal refusal_of(const violations& found) {
 }
 
 /// The local fleet sections with what the base protocol says of routing and of the endpoints of placements.
-table_spec merged_with(table_spec local, const table_spec& pushed) {
-  table_spec made = std::move(local);
+table_spec merged_with(local_part local, const table_spec& pushed) {
+  table_spec made = std::move(local.spec);
   made.version = pushed.version;
   made.default_placement = pushed.default_placement;
   made.assignments.clear();
@@ -56,6 +56,7 @@ table_spec merged_with(table_spec local, const table_spec& pushed) {
   for (const placement& told : pushed.placements) {
     const auto known = std::ranges::find(made.placements, told.id, &placement::id);
     placement p = told;
+    p.policy = local.defaults;
     if (known != made.placements.end()) {
       p.policy = known->policy;
       p.kind = known->kind == placement_kind::shard ? told.kind : known->kind;
@@ -89,7 +90,7 @@ pushed_contents::~pushed_contents() {
   stays_.reset();
   context_.stop();
   if (thread_.joinable()) thread_.join();
-  if (is_on_probation_) (void)kept_->survived();  // who is told to end does not crash
+  if (kept_ != nullptr) (void)kept_->ended();  // who is told to end does not crash
 }
 
 void pushed_contents::start(local_part local, std::optional<kept_content> running) {
@@ -214,18 +215,33 @@ void pushed_contents::hold(held_content held, loaded_configuration loaded) {
   prepared_.emplace(prepared_content{sum, std::move(loaded)});
 }
 
-expected<sync::content, sync::refusal> pushed_contents::read_base(const sync::check_base_content& what) const {
-  auto read = wire::read_configuration(what.text, "config of the control plane");
+expected<sync::content, sync::refusal> pushed_contents::read_base(const sync::check_base_content& what) {
+  auto read = wire::read_message_of_maps(what.text, "config of the control plane");
   if (!read) return unexpected(refusal_of(read.error()));
+  tell_ignored(read->ignored);
   std::vector<std::string_view> outcomes;
   for (const placement& p : read->spec.placements) outcomes.push_back(p.id.value);
   auto keys = key_table::build(read->inline_keys.rows, seed_, outcomes, &memory_);
   if (!keys) return unexpected(sync::refusal{wire::refusal_code::schema, std::string(to_string(keys.error().what))});
   const local_part mine = local();
   wire::configuration document;
-  document.spec = merged_with(mine.spec, read->spec);
+  document.spec = merged_with(mine, read->spec);
   document.key = mine.key;
   return sync::make_content(wire::write_json(wire::print_fleet(document)), *std::move(keys), 0);
+}
+
+/// Once for the same fields: they come with each message.
+void pushed_contents::tell_ignored(const std::vector<std::string>& fields) {
+  constexpr std::size_t told_max = 5;
+  if (fields == ignored_) return;
+  ignored_ = fields;
+  if (fields.empty()) return;
+  std::string names;
+  for (const std::string& name : std::span(fields).first(std::min(fields.size(), told_max))) {
+    names += (names.empty() ? "" : ", ") + wire::quote(name.substr(0, 64));
+  }
+  on_link_event("control_plane_fields_ignored",
+                fmt::format("{} fields of its messages are not known here, and ignored: {}", fields.size(), names));
 }
 
 expected<loaded_configuration, sync::refusal> compile_content(const sync::content& content,
@@ -256,7 +272,7 @@ expected<loaded_configuration, sync::refusal> pushed_contents::build(const held_
   const std::vector<std::string> broken =
       wire::broken_guards(local().guard, loaded.moved, old.keys().size(), loaded.table.keys().size(), {}, {});
   if (!broken.empty()) {
-    const bool is_moved = broken.front().find("moved") != std::string::npos;
+    const bool is_moved = broken.front().starts_with("guard.max_moved_percent");
     return unexpected(sync::refusal{is_moved ? wire::refusal_code::guard_moved : wire::refusal_code::guard_removed,
                                     fmt::format("{}", fmt::join(broken, "; "))});
   }
@@ -287,6 +303,7 @@ void pushed_contents::build_and_hand_over(const wire::content_id& id) {
     if (!again) return refuse_activation(id, std::move(again).error());
     ready = *std::move(again);
   }
+  ready->pushed = id;
   activating_ = id;
   is_durable_ = keep(id, held->second);
   reactor_.post([this, loaded = *std::move(ready)]() mutable { listener_.on_pushed(std::move(loaded)); });
@@ -308,11 +325,9 @@ void pushed_contents::keep_quarantine(std::vector<wire::quarantined_content> all
 
 void pushed_contents::begin_probation() {
   if (kept_ == nullptr) return;
-  is_on_probation_ = true;
   probation_.expires_after(probation_time);
   probation_.async_wait([this](const asio::error_code& error) {
     if (error) return;  // another content has come meanwhile
-    is_on_probation_ = false;
     if (const auto kept = kept_->survived(); !kept) tell_once(kept.error());
   });
 }

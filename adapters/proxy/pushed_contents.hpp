@@ -27,7 +27,8 @@ namespace cellroute::proxy {
 
 /// What of the local file counts for contents that are pushed.
 struct local_part {
-  table_spec spec{};  ///< of which the base protocol replaces `routing` and the endpoints of placements
+  table_spec spec{};           ///< of which the base protocol replaces `routing` and the endpoints of placements
+  upstream_policy defaults{};  ///< of the placements that only the base protocol names
   wire::key_settings key{};
   wire::guard_settings guard{};
 };
@@ -120,7 +121,8 @@ class pushed_contents final : private content_handler {
   void activate_now(const wire::content_id& id);
   void build_and_hand_over(const wire::content_id& id);
   void refuse_activation(const wire::content_id& id, sync::refusal why);
-  [[nodiscard]] expected<sync::content, sync::refusal> read_base(const sync::check_base_content& what) const;
+  [[nodiscard]] expected<sync::content, sync::refusal> read_base(const sync::check_base_content& what);
+  void tell_ignored(const std::vector<std::string>& fields);
   [[nodiscard]] expected<loaded_configuration, sync::refusal> build(const held_content& held) const;
   [[nodiscard]] local_part local() const;
   void hold(held_content held, loaded_configuration loaded);
@@ -143,10 +145,10 @@ class pushed_contents final : private content_handler {
   std::optional<prepared_content> prepared_;
   std::optional<summed_rows> summed_;
   std::optional<wire::content_id> activating_;
-  bool is_durable_ = false;  ///< `activating_`
-  last_known_good* kept_;    ///< null: there is no folder of state
-  bool is_on_probation_ = false;
-  std::string told_;  ///< what was last told of the disk
+  bool is_durable_ = false;           ///< `activating_`
+  last_known_good* kept_;             ///< null: there is no folder of state
+  std::string told_;                  ///< what was last told of the disk
+  std::vector<std::string> ignored_;  ///< fields of the last message that were not known
   int attempts_ = 0;
   asio::io_context context_;
   asio::executor_work_guard<asio::io_context::executor_type> stays_;

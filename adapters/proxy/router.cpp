@@ -91,12 +91,8 @@ expected<void, start_error> router::start() {
   reader<active_configuration> current(*configurations_);
   const routing_table& table = current.current().value.table;
   state_.store(table.is_none() ? readiness::unconfigured : readiness::ready, std::memory_order_relaxed);
-  event(process::log_level::info, "config_applied", "the configuration is in use",
-        {{"source", origin_ == fleet_source::file ? std::string_view(configuration_.file) : to_string(origin_)},
-         {"version", std::string_view(table.version())},
-         {"generation", table.generation().value},
-         {"keys", std::uint64_t{table.keys().size()}},
-         {"placements", std::uint64_t{table.placements().size()}}});
+  tell_applied(table, origin_ == fleet_source::file ? std::string_view(configuration_.file) : to_string(origin_),
+               nullptr);
   tell_of_health_checks(configuration_);
   tell_quarantined();
   keep_table(configuration_, was_kept);

@@ -85,6 +85,7 @@ class router final : private admin_source,
   [[nodiscard]] std::string_view config_origin() const override { return to_string(origin_); }
   [[nodiscard]] std::string config_file() const override { return configuration_.file; }
   [[nodiscard]] wall_time config_applied_at() const override { return applied_at_; }
+  [[nodiscard]] std::optional<wire::content_id> pushed() const override { return content_; }
   [[nodiscard]] config_refusal last_refusal() const override;
   [[nodiscard]] const wire::quarantine& quarantined() const override { return configuration_.quarantined; }
   [[nodiscard]] bool may_reload() const override;
@@ -105,12 +106,18 @@ class router final : private admin_source,
   /// What a control plane pushed to an earlier process, if it was kept.
   void load_known_good();
   void take_known_good();
+  /// Returns what is taken.
+  std::optional<kept_content> tell_not_taken(found_contents found);
   void start_control_plane();
   [[nodiscard]] std::string router_id() const;
   [[nodiscard]] control_plane_facts facts_of_control_plane() const;
   [[nodiscard]] static local_part local_part_of(const wire::configuration& c);
-  /// The local sections of a file that has changed, around what was pushed.
-  [[nodiscard]] loaded_configuration around_pushed(loaded_configuration file);
+  /// The local sections of a file that has changed, around the fleet sections that are current: pushed ones, or those
+  /// of the file before where it has no routing any more.
+  [[nodiscard]] loaded_configuration around_current(loaded_configuration file);
+  [[nodiscard]] bool has_table() const;
+  /// `moved`: against what was current before.
+  void tell_applied(const routing_table& table, std::string_view source, const table_diff* moved);
   /// Whoever brought it is told that it cannot be made current now.
   void refuse_for_now(const loaded_configuration& loaded, std::string why);
   void wait_for_names(loaded_configuration loaded);
@@ -198,6 +205,8 @@ class router final : private admin_source,
   std::optional<pushed_contents> pushed_;
   time_point linked_since_{};
   fleet_source origin_ = fleet_source::file;  // of what is current
+  std::optional<wire::content_id> content_;   // of a control plane that is current
+  std::optional<std::string> push_refusal_;   // of what it sent last
   time_point named_at_latest_;
   time_point trim_at_ = time_point::max();
   std::uint64_t applied_count_ = 1;  // the start's

@@ -102,9 +102,14 @@ void router::wait_for_names(loaded_configuration loaded) {
   apply_when_named(reactor_.now());
 }
 
-local_part router::local_part_of(const wire::configuration& c) { return {c.spec, c.key, c.local.guard}; }
+local_part router::local_part_of(const wire::configuration& c) { return {c.spec, c.defaults, c.key, c.local.guard}; }
 
-loaded_configuration router::around_pushed(loaded_configuration file) {
+bool router::has_table() const {
+  reader<active_configuration> current(*configurations_);
+  return !current.current().value.table.is_none();
+}
+
+loaded_configuration router::around_current(loaded_configuration file) {
   reader<active_configuration> current(*configurations_);
   auto table = routing_table::compile(configuration_.spec, file.table.generation(), options_.seed,
                                       current.current().value.table.keys().shared(), wire::by_re2);
@@ -116,6 +121,7 @@ loaded_configuration router::around_pushed(loaded_configuration file) {
   file.configuration.spec = configuration_.spec;
   file.configuration.key = configuration_.key;
   file.configuration.kept = {};
+  file.configuration.quarantined = configuration_.quarantined;
   file.is_local_only = true;
   return file;
 }
@@ -141,7 +147,14 @@ void router::apply_when_named(time_point now) {
     next.configuration.file = configuration_.file;
     next.configuration.content = configuration_.content;
   } else if (origin_ != fleet_source::file) {
-    next = around_pushed(std::move(next));
+    next = around_current(std::move(next));
+  } else if (!next.configuration.has_routing && has_table()) {
+    if (configuration_.has_routing) {
+      event(process::log_level::warn, "routing_kept",
+            "the file has no routing any more: what was in use stays until a control plane sends another, or a restart",
+            {{"source", configuration_.file}});
+    }
+    next = around_current(std::move(next));
   }
   apply(std::move(next));
   if (!loaded_.empty()) apply_when_named(now);
@@ -149,9 +162,6 @@ void router::apply_when_named(time_point now) {
 
 void router::apply(loaded_configuration loaded) {
   const std::uint64_t generation = loaded.table.generation().value;
-  const std::uint64_t keys = loaded.table.keys().size();
-  const std::uint64_t placements = loaded.table.placements().size();
-  const std::string version = loaded.table.version();
   wire::settings& local = loaded.configuration.local;
   const bool is_stopping = drain_.state() != process::drain_state::serving;
   const std::vector<std::string> kept = keep_what_needs_a_restart(configuration_.local, local, is_stopping);
@@ -173,17 +183,15 @@ void router::apply(loaded_configuration loaded) {
   applied_at_ = io::read_wall_clock();
   apply_elapsed_ = loaded.elapsed;
   apply_log(local.log.access, std::move(opened->log));
-  const std::vector<std::string> moves = moves_of(loaded.moved);
-  event(process::log_level::info, "config_applied", "the configuration is in use",
-        {{"source", is_of_file ? std::string_view(configuration_.file) : to_string(origin_)},
-         {"version", std::string_view(version)},
-         {"generation", generation},
-         {"keys", keys},
-         {"placements", placements},
-         {"keys_moved", std::uint64_t{loaded.moved.moved}},
-         {"keys_added", std::uint64_t{loaded.moved.added}},
-         {"keys_removed", std::uint64_t{loaded.moved.removed}},
-         {"moves", std::span<const std::string>(moves)}});
+  if (!is_of_file) push_refusal_.reset();
+  if (!loaded.is_local_only) content_ = loaded.pushed;
+  bool is_none = false;
+  {
+    reader<active_configuration> current(*configurations_);
+    const routing_table& table = current.current().value.table;
+    is_none = table.is_none();
+    tell_applied(table, is_of_file ? std::string_view(configuration_.file) : to_string(origin_), &loaded.moved);
+  }
   if (!kept.empty()) {
     event(process::log_level::warn, "restart_needed", "these settings count from the next start on; the rest is in use",
           {{"settings", std::span<const std::string>(kept)}});
@@ -200,13 +208,34 @@ void router::apply(loaded_configuration loaded) {
   }
   if (opened->admin) move_admin(*opened->admin, local);
   configuration_ = std::move(loaded.configuration);
-  if (state_.load(std::memory_order_relaxed) == readiness::unconfigured && !configuration_.spec.placements.empty()) {
-    state_.store(readiness::ready, std::memory_order_relaxed);
-  }
+  if (!is_stopping) state_.store(is_none ? readiness::unconfigured : readiness::ready, std::memory_order_relaxed);
   if (!is_of_file) return pushed_->applied();
   tell_quarantined();
   keep_table(configuration_, loaded.was_kept);
   config_source_->applied(configuration_);
+}
+
+void router::tell_applied(const routing_table& table, std::string_view source, const table_diff* moved) {
+  std::vector<process::event_pair> pairs{{"source", source}, {"version", std::string_view(table.version())}};
+  const std::string digest = content_ ? wire::to_short_hex(content_->sum) : std::string();
+  if (content_) {
+    pairs.emplace_back("pushed_epoch", content_->epoch);
+    pairs.emplace_back("pushed_version", content_->version);
+    pairs.emplace_back("digest", std::string_view(digest));
+  }
+  pairs.emplace_back("generation", table.generation().value);
+  pairs.emplace_back("keys", std::uint64_t{table.keys().size()});
+  pairs.emplace_back("placements", std::uint64_t{table.placements().size()});
+  std::vector<std::string> moves;
+  if (moved != nullptr) {
+    moves = moves_of(*moved);
+    pairs.emplace_back("keys_moved", std::uint64_t{moved->moved});
+    pairs.emplace_back("keys_added", std::uint64_t{moved->added});
+    pairs.emplace_back("keys_removed", std::uint64_t{moved->removed});
+    pairs.emplace_back("moves", std::span<const std::string>(moves));
+  }
+  log_->event(
+      {io::read_wall_clock(), process::log_level::info, "config_applied", "the configuration is in use", pairs});
 }
 
 void router::start_control_plane() {
@@ -248,27 +277,37 @@ void router::load_known_good() {
   if (!folder) return on_not_kept(folder.error().message());
   state_folder_.emplace(*std::move(folder));
   known_good_.emplace(*state_folder_);
-  found_contents found = known_good_->load({0, options_.seed, &table_memory_});
+  found_ = tell_not_taken(known_good_->load({0, options_.seed, &table_memory_}));
+}
+
+std::optional<kept_content> router::tell_not_taken(found_contents found) {
   for (const std::string& line : found.told) {
     event(process::log_level::warn, "kept_content_refused", "of what a control plane pushed before, this is not taken",
           {{"reason", std::string_view(line)}});
   }
-  found_ = std::move(found.newest);
+  return std::move(found.newest);
 }
 
-/// What was pushed last comes before the file's own fleet sections.
+/// What was pushed last comes before the file's own fleet sections; where it makes no table here, what was pushed
+/// before.
 void router::take_known_good() {
   if (!found_) return;
   auto made = compile_content(found_->content, generation_number{2}, options_.seed);
   if (!made) {
-    event(process::log_level::warn, "kept_content_refused", "of what a control plane pushed before, this is not taken",
-          {{"reason", std::string_view(made.error().error)}});
+    (void)tell_not_taken({{}, {made.error().error}});
+    found_ = tell_not_taken(known_good_->load_previous({0, options_.seed, &table_memory_}));
+    if (!found_) return;
+    made = compile_content(found_->content, generation_number{2}, options_.seed);
+  }
+  if (!made) {
+    (void)tell_not_taken({{}, {made.error().error}});
     return found_.reset();
   }
   configuration_.spec = std::move(made->configuration.spec);
   configuration_.key = std::move(made->configuration.key);
   configuration_.kept = {};
   origin_ = fleet_source::state;
+  content_ = found_->id;
   (void)configurations_->publish({2, {std::move(made->table), request_settings_of(configuration_)}});  // the second one
 }
 
@@ -287,6 +326,7 @@ std::string router::router_id() const {
 void router::on_push_refused(const std::string& label, const std::string& why) {
   ++push_refused_count_;
   refused_at_ = io::read_wall_clock();
+  push_refusal_ = fmt::format("push {}: {}", label, why);
   event(process::log_level::error, "config_rejected", "the configuration is refused; what was in use stays in use",
         {{"source", std::string_view("push")},
          {"version", std::string_view(label)},
@@ -379,8 +419,10 @@ void router::on_unchanged() {
 }
 
 config_refusal router::last_refusal() const {
-  if (!config_source_ || config_source_->mistakes().empty()) return {refused_at_, {}};
-  return {refused_at_, config_source_->mistakes()};
+  config_refusal last{refused_at_, {}};
+  if (config_source_) last.mistakes = config_source_->mistakes();
+  if (push_refusal_) last.mistakes.push_back(*push_refusal_);
+  return last;
 }
 
 bool router::may_reload() const { return admin_is_private_; }

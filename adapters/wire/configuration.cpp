@@ -307,14 +307,37 @@ void read_sections(configuration& c, mistake_list& mistakes) {
   describe(top, c.local);
 }
 
-expected<configuration, diagnostics> read_configuration(std::unique_ptr<const std::string> text,
-                                                        std::string_view file_name, bool has_control_plane) {
+namespace {
+
+/// Whether there are empty lines and comments only.
+bool holds_nothing(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const std::size_t first = text.substr(0, end).find_first_not_of(" \t\r");
+    if (first != std::string_view::npos && text[first] != '#') return false;
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return true;
+}
+
+node empty_map() {
+  node made;
+  made.kind = node_kind::map;
+  return made;
+}
+
+enum class text_source : std::uint8_t { file, told_file, message };
+
+expected<configuration, diagnostics> read_text(std::unique_ptr<const std::string> text, std::string_view file_name,
+                                               text_source source) {
   configuration c;
   c.file = file_name;
   c.text = std::move(text);
   c.inline_keys.text = without_mark(*c.text);
   inline_row_reader rows(c.inline_keys);
-  auto tree = read_tree(*c.text, file_name, &rows);
+  // Whom a control plane tells all needs to say nothing.
+  const bool may_be_empty = source == text_source::told_file && holds_nothing(*c.text);
+  auto tree = may_be_empty ? expected<node, diagnostics>(empty_map()) : read_tree(*c.text, file_name, &rows);
   if (!tree) return unexpected(std::move(tree).error());
   c.source = *std::move(tree);
   diagnostics given_twice = take_duplicates(c.source, file_name);
@@ -322,10 +345,12 @@ expected<configuration, diagnostics> read_configuration(std::unique_ptr<const st
   mistake_list mistakes(file_name);
   c.shape = shape_of(c.source);
   if (c.shape != nullptr) {
+    if (source == text_source::message) c.ignored = take_unknown_members(*c.shape, c.source);
+    c.defaults = policy_of(*c.shape);
     read_foreign(*c.shape, c.source, c.spec, c.inline_keys, mistakes);
   } else {
     read_sections(c, mistakes);
-    const bool is_told = has_control_plane || c.local.control_plane.has_value();
+    const bool is_told = source == text_source::told_file || c.local.control_plane.has_value();
     c.has_routing = !is_told || c.source.find("routing") != nullptr;
   }
   diagnostics& found = mistakes.found();
@@ -342,8 +367,19 @@ expected<configuration, diagnostics> read_configuration(std::unique_ptr<const st
   return unexpected(std::move(found));
 }
 
+}  // namespace
+
+expected<configuration, diagnostics> read_configuration(std::unique_ptr<const std::string> text,
+                                                        std::string_view file_name, bool has_control_plane) {
+  return read_text(std::move(text), file_name, has_control_plane ? text_source::told_file : text_source::file);
+}
+
 expected<configuration, diagnostics> read_configuration(std::string_view text, std::string_view file_name) {
   return read_configuration(std::make_unique<const std::string>(text), file_name);
+}
+
+expected<configuration, diagnostics> read_message_of_maps(std::string_view text, std::string_view file_name) {
+  return read_text(std::make_unique<const std::string>(text), file_name, text_source::message);
 }
 
 std::string path_from_file(const configuration& c, const std::string& written) {

@@ -14,6 +14,7 @@
 #include "adapters/wire/quarantine.hpp"
 #include "adapters/wire/settings.hpp"
 #include "cellroute/base/expected.hpp"
+#include "cellroute/model/policy.hpp"
 #include "cellroute/model/table_spec.hpp"
 #include "cellroute/table/key_table.hpp"
 
@@ -48,6 +49,7 @@ struct configuration {
   wire::inline_keys inline_keys;       ///< an outcome is the index of a placement
   std::vector<std::string> key_files;  ///< their names, as written
   invalid_row_policy on_invalid_row = invalid_row_policy::reject;
+  upstream_policy defaults;  ///< of a placement that says nothing of its own
 
   /// Whether it says whom to route where. Without that, a control plane has to: see `read_configuration`.
   bool has_routing = true;
@@ -65,6 +67,8 @@ struct configuration {
   kept_keys kept;
   quarantine quarantined;     ///< only with that policy
   std::uint64_t content = 0;  ///< a hash of all that was read; set by `load`
+
+  std::vector<std::string> ignored;  ///< fields of a message around it that are not known; of a file there are none
 };
 
 /// Reads a configuration and runs every rule on it, the table's too. A file of a foreign shape is read as it is; its
@@ -80,6 +84,10 @@ struct configuration {
 /// As above, with a copy of the text.
 [[nodiscard]] expected<configuration, diagnostics> read_configuration(std::string_view text,
                                                                       std::string_view file_name);
+
+/// Reads a message of the base protocol as a configuration: what is not known around the maps is ignored, and named.
+[[nodiscard]] expected<configuration, diagnostics> read_message_of_maps(std::string_view text,
+                                                                        std::string_view file_name);
 
 /// A path as the process opens it: what is relative counts from the folder of the file that names it. The configuration
 /// keeps what was written, so that printing it changes nothing.

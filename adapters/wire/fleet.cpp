@@ -214,15 +214,14 @@ void read_fleet(section& top, configuration& c) {
       inner(in);
     }
   };
-  upstream_policy defaults;
   read("key", [&](section& in) { read_key(in, c.key, spec.on_unknown); });
   read("routing", [&](section& in) { read_routing(in, c); });
   read("defaults", [&](section& in) {
-    describe(in, defaults);
+    describe(in, c.defaults);
     in.later({"upstream_tls"});
   });
   for_each_named(top, "cells", [&](section& in, const node& at) { read_cell(in, at, spec); });
-  for_each_named(top, "placements", [&](section& in, const node& at) { read_placement(in, at, defaults, spec); });
+  for_each_named(top, "placements", [&](section& in, const node& at) { read_placement(in, at, c.defaults, spec); });
   top.later({"routes", "overload"});
 }
 

@@ -57,6 +57,9 @@ constexpr duration attributes_response_header = 10s;
 constexpr std::uint64_t attributes_body_max = std::uint64_t{10} << 20;
 constexpr range body_allowed{1, std::uint64_t{1} << 40};
 
+constexpr named<placement_kind> told_kinds[] = {{"shared", placement_kind::shared},
+                                                {"dedicated", placement_kind::dedicated}};
+
 constexpr std::array shared_names{"tier1", "tier2", "tier3"};
 
 bool has_any(const node& map, std::initializer_list<std::string_view> names) {
@@ -64,14 +67,7 @@ bool has_any(const node& map, std::initializer_list<std::string_view> names) {
 }
 
 placement placement_named(const foreign_shape& shape, const std::string& name) {
-  const bool is_shared = std::ranges::find(shared_names, name) != shared_names.end();
-  placement made{placement_id{name}, is_shared ? placement_kind::shared : placement_kind::dedicated, cell_id{name}, {}};
-  made.policy.host = host_policy::upstream;
-  if (shape.has_attributes) {
-    made.policy.timeouts.response_header = attributes_response_header;
-    made.policy.request_body_max = attributes_body_max;
-  }
-  return made;
+  return {placement_id{name}, kind_of_name(name), cell_id{name}, policy_of(shape)};
 }
 
 void add(table_spec& spec, placement made, const origin& url) {
@@ -141,6 +137,13 @@ void read_parts(const foreign_shape& shape, section& in, table_spec& spec, inlin
   read_placements(shape, in, spec);
 }
 
+void read_kinds(section& envelope, table_spec& spec) {
+  const node* const kinds = envelope.map_at(kinds_member);
+  if (kinds == nullptr) return;
+  section in(*kinds, envelope.path(kinds_member), envelope.mistakes());
+  for (placement& p : spec.placements) in.choice(p.id.value, p.kind, told_kinds);
+}
+
 }  // namespace
 
 const foreign_shape* shape_of(const node& document) {
@@ -163,17 +166,48 @@ void read_foreign(const foreign_shape& shape, const node& document, table_spec& 
                   mistake_list& mistakes) {
   section top(document, "", mistakes);
   if (!shape.envelope_type.empty()) top.fixed("type", shape.envelope_type);
-  if (shape.inside.empty()) return read_parts(shape, top, spec, keys);
-  top.text("version", spec.version);
-  if (const node* const inside = top.map_at(shape.inside)) {
-    section in(*inside, top.path(shape.inside), mistakes);
-    read_parts(shape, in, spec, keys);
+  if (shape.inside.empty()) {
+    read_parts(shape, top, spec, keys);
+  } else {
+    top.text("version", spec.version);
+    if (const node* const inside = top.map_at(shape.inside)) {
+      section in(*inside, top.path(shape.inside), mistakes);
+      read_parts(shape, in, spec, keys);
+    }
   }
+  if (!shape.envelope_type.empty()) read_kinds(top, spec);
 }
 
-bool is_plain(const upstream_policy& policy) {
-  return policy == upstream_policy() || policy == placement_named(cell_endpoints, "").policy ||
-         policy == placement_named(placement_maps, "").policy;
+std::vector<std::string> take_unknown_members(const foreign_shape& shape, node& message) {
+  if (shape.envelope_type.empty()) return {};
+  // `placements` says where keys lead, in another shape: nothing that may be missed.
+  std::vector<std::string_view> known{"type", "version", kinds_member, "placements"};
+  if (shape.inside.empty()) {
+    known.insert(known.end(), {shape.table, shape.default_placement, shape.placements});
+  } else {
+    known.push_back(shape.inside);
+  }
+  std::vector<std::string> taken;
+  std::erase_if(message.children, [&](const node& member) {
+    if (std::ranges::find(known, member.name) != known.end()) return false;
+    taken.push_back(member.name);
+    return true;
+  });
+  return taken;
+}
+
+upstream_policy policy_of(const foreign_shape& shape) {
+  upstream_policy made;
+  made.host = host_policy::upstream;
+  if (!shape.has_attributes) return made;
+  made.timeouts.response_header = attributes_response_header;
+  made.request_body_max = attributes_body_max;
+  return made;
+}
+
+placement_kind kind_of_name(std::string_view name) {
+  const bool is_shared = std::ranges::find(shared_names, name) != shared_names.end();
+  return is_shared ? placement_kind::shared : placement_kind::dedicated;
 }
 
 std::string path_in(const foreign_shape& shape, std::string path) {

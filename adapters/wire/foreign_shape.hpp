@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "adapters/wire/inline_keys.hpp"
 #include "adapters/wire/node.hpp"
@@ -32,8 +33,19 @@ struct foreign_shape {
 void read_foreign(const foreign_shape& shape, const node& document, table_spec& spec, inline_keys& keys,
                   mistake_list& mistakes);
 
-/// Whether a placement's policy is one that a file gives which says nothing of it, ours or a foreign one.
-[[nodiscard]] bool is_plain(const upstream_policy& policy);
+/// A member of a message beside its maps: what a placement is of which the name does not say it. Who does not know it
+/// goes by the names.
+inline constexpr std::string_view kinds_member = "placement_kinds";
+
+/// Takes out of a message what its envelope has beside what the shape knows, and names it. Of a shape without an
+/// envelope: nothing.
+[[nodiscard]] std::vector<std::string> take_unknown_members(const foreign_shape& shape, node& message);
+
+/// What a placement does in such a file that says nothing of it.
+[[nodiscard]] upstream_policy policy_of(const foreign_shape& shape);
+
+/// What a placement is where only its name is said.
+[[nodiscard]] placement_kind kind_of_name(std::string_view name);
 
 /// A path of ours as the foreign document has it: `routing.keys.inline.acme` is `routingTable.acme`.
 [[nodiscard]] std::string path_in(const foreign_shape& shape, std::string path);

@@ -2,7 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "adapters/wire/node.hpp"
 #include "adapters/wire/scalars.hpp"
@@ -38,10 +42,17 @@ expected<settings, std::string> effective(settings local, const overrides& flags
       local.process.state_dir = is_named ? std::filesystem::absolute(*folder).string() : *std::move(folder);
     }
     if (given->control_plane && !given->control_plane->empty()) {
-      auto url = parse_control_plane_url(*given->control_plane);
-      if (!url) return refuse(is_flag ? "--control-plane" : "CONTROL_PLANE_URL", url.error(), *given->control_plane);
+      std::vector<control_plane_url> urls;
+      std::string_view left = *given->control_plane;
+      while (!left.empty()) {
+        const std::string_view one = left.substr(0, left.find(','));
+        auto url = parse_control_plane_url(one);
+        if (!url) return refuse(is_flag ? "--control-plane" : "CONTROL_PLANE_URL", url.error(), one);
+        urls.push_back(*std::move(url));
+        left.remove_prefix(std::min(one.size() + 1, left.size()));
+      }
       if (!local.control_plane) local.control_plane.emplace();
-      local.control_plane->urls = {*std::move(url)};
+      local.control_plane->urls = std::move(urls);
     }
     if (given->admin) {
       auto address = parse_socket_address(*given->admin);

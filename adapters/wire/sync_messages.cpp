@@ -402,6 +402,8 @@ std::string to_hex(const digest& d) {
   return text;
 }
 
+std::string to_short_hex(const digest& d) { return to_hex(d).substr(0, 8); }
+
 std::optional<digest> parse_digest(std::string_view text) {
   digest d;
   if (text.size() != 2 * d.size()) return std::nullopt;

@@ -275,6 +275,8 @@ enum class refusal_code : std::uint8_t {
 
 /// 64 hexadecimal digits.
 [[nodiscard]] std::string to_hex(const digest& d);
+/// The first 8 of them, for people.
+[[nodiscard]] std::string to_short_hex(const digest& d);
 [[nodiscard]] std::optional<digest> parse_digest(std::string_view text);
 
 }  // namespace cellroute::wire

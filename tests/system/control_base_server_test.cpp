@@ -115,6 +115,36 @@ TEST_CASE("base control plane: config_snapshot is answered by ack or nack, and b
   compare_with("router_config_snapshot.txt", control.transcript());
 }
 
+TEST_CASE("base control plane: what is not known around the maps is ignored and told once, and a refusal is shown") {
+  fake_cell one(says{"one"});
+  base_control control;
+  router_process router(told_by(control.port(), "defaults: {limits: {max_request_body: 1KiB}, host: upstream}\n"));
+  control.admit();
+  const std::string config =
+      R"(,"epoch":3,"sent_at":"2026","config":{"default_placement":"gold","customer_to_placement":)"
+      R"({"acme":"gold"},"placement_to_endpoint":{"gold":"http://127.0.0.1:)" +
+      std::to_string(one.port()) + R"("}},"placement_kinds":{"gold":"shared"}})";
+  control.say(R"({"type":"config_update","version":1)" + config);
+  CHECK(control.hear() == R"({"type":"ack","version":1,"status":"applied"})");
+  CHECK(router.process().wait_line(R"("event":"control_plane_fields_ignored")"));
+  const message answer = ask(router.port(), keyed("GET /"));
+  CHECK(answer.content == "one");
+  CHECK(answer.head.value("X-Route-Reason") == "tier");
+  // The file names no placement: its defaults count for all of them.
+  const std::string upload = keyed("POST /", "Content-Length: 2000\r\n") + std::string(2000, 'x');
+  CHECK(ask(router.port(), upload).status() == 413);
+  CHECK(router.admin("/debug/config").content.find(R"("rejected":null)") != std::string::npos);
+  control.say(update_of("2", "nowhere"));
+  (void)control.hear();
+  const auto shows = [&](std::string_view text) {
+    return eventually([&] { return router.admin("/debug/config").content.find(text) != std::string::npos; });
+  };
+  CHECK(shows(R"("mistakes":["push 2: )"));
+  control.say(update_of("3"));
+  (void)control.hear();
+  CHECK(shows(R"("rejected":null)"));
+}
+
 TEST_CASE("base control plane: one that starts anew may count anew") {
   base_control control;
   router_process router(told_by(control.port()));

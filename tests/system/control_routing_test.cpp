@@ -147,6 +147,28 @@ TEST_CASE("pushed routing: of many keys only what differs is sent to whom has a 
   CHECK(router.metric("gateway_config_apply_total", {"result=\"rejected\"", "source=\"push\""}) == 0);
 }
 
+TEST_CASE("pushed routing: what the router's guards refuse is refused in the name of that guard") {
+  fake_cell one(says{"one"});
+  fake_cell two(says{"two"});
+  const auto routes = [&](int keys, const std::string& placement) {
+    std::string rows;
+    for (int i = 0; i < keys; ++i) rows += "k" + std::to_string(i) + ": " + placement + ", ";
+    return "routing: {default_placement: tier3, keys: {inline: {" + rows + "}}}\nplacements:\n  tier1: {" +
+           at(one.port()) + "}\n  tier3: {" + at(two.port()) + "}\n";
+  };
+  control_process control({.routes = routes(1200, "tier1")});
+  router_process router(told_by(control.port(), "guard: {max_removed_percent: 1, max_moved_percent: 1}\n"));
+  REQUIRE(leads_to(router, "k0", "one"));
+  const auto is_refused_as = [&](std::string_view code) {
+    return eventually([&] { return control.page("/v1/routers").content.find(code) != std::string::npos; });
+  };
+  control.write_routes(routes(100, "tier1"));
+  CHECK(is_refused_as("guard_removed: guard.max_removed_percent"));
+  control.write_routes(routes(1200, "tier3"));
+  CHECK(is_refused_as("guard_moved: guard.max_moved_percent"));
+  CHECK(cell_of(router, "k0") == "one");
+}
+
 TEST_CASE("pushed routing: an edit of the local file changes its local sections, and the pushed routing stays") {
   fake_cell one(says{"one"});
   fake_cell two(says{"two"});
@@ -162,6 +184,45 @@ TEST_CASE("pushed routing: an edit of the local file changes its local sections,
   control.write_routes(routes_of(one.port(), two.port(), "tier3", "v2"));
   CHECK(leads_to(router, "acme", "two"));
   CHECK(ask(router.port(), keyed("GET /")).head.value("X-Routed-To").empty());
+}
+
+TEST_CASE("pushed routing: an edit that takes the routing out of the file takes it from no request") {
+  fake_cell one(says{"one"});
+  const std::uint16_t nobody = unused_port();
+  const router_config told = told_by(nobody);
+  router_config both = told_by(nobody, "guard: {min_keys: 1}\n" + routes_of(one.port(), one.port(), "tier1"));
+  router_config alone = both;
+  const std::size_t line = alone.whole.find("control_plane");
+  alone.whole.erase(line, alone.whole.find('\n', line) + 1 - line);
+  for (const router_config* first : {&alone, &both}) {
+    CAPTURE(first->whole);
+    router_process router(*first);
+    REQUIRE(cell_of(router, "acme") == "one");
+    router.edit(told);
+    CHECK(router.process().wait_line(R"("event":"routing_kept")"));
+    CHECK(router.reaches_generation(2));
+    CHECK(cell_of(router, "acme") == "one");
+    CHECK(router.admin("/ready").status() == 200);
+    router.edit(told.whole + "decision: {headers: never}\n");
+    CHECK(router.reaches_generation(3));
+    const message answer = ask(router.port(), keyed("GET /"));
+    CHECK(answer.content == "one");
+    CHECK(answer.head.value("X-Routed-To").empty());
+    CHECK(router.admin("/ready").status() == 200);
+  }
+}
+
+TEST_CASE("pushed routing: while there is none a router is not ready, whatever else its file says") {
+  fake_cell one(says{"one"});
+  const std::string placements = "guard: {min_keys: 1}\nplacements: {tier1: {" + at(one.port()) + "}}\n";
+  const router_config config = told_by(unused_port(), placements);
+  router_process router(config);
+  CHECK(router.admin("/ready").status() == 503);
+  router.edit(config.whole + "http: {max_headers: 50}\n");
+  CHECK(router.reaches_generation(2));
+  CHECK(ask(router.port(), keyed("GET /")).status() == 503);
+  CHECK(router.admin("/ready").status() == 503);
+  CHECK(router.admin("/ready").content.find("unconfigured") != std::string::npos);
 }
 
 TEST_CASE("pushed routing: without its control plane a router starts with the routing of its file") {
@@ -187,9 +248,16 @@ TEST_CASE("pushed routing: a restarted router serves what was pushed last, witho
     control.write_routes(routes_of(two.port(), one.port(), "tier1", "v2"));
     REQUIRE(leads_to(router, "acme", "two"));
     REQUIRE(leads_to(router, "somebody", "one"));
+    const std::string page = router.admin("/debug/config").content;
+    CHECK(page.find(R"("pushed":{"epoch":1,"version":2,"digest":")") != std::string::npos);
+    CHECK(
+        router.process().wait_line(R"("source":"push","version":"v2","pushed_epoch":1,"pushed_version":2,"digest":")"));
   }
+  // It was told to end before it had lived long enough: neither is counted.
+  CHECK(read_text((state.path() / "state" / "BOOT").string()).find("survived") == std::string::npos);
   control.kill();
   router_process router(config);
+  CHECK(router.admin("/debug/config").content.find(R"("pushed":{"epoch":1,"version":2,)") != std::string::npos);
   CHECK(cell_of(router, "acme") == "two");
   CHECK(cell_of(router, "somebody") == "one");  // the file would lead it to the other one
   CHECK(router.admin("/ready").status() == 200);
@@ -234,7 +302,8 @@ TEST_CASE("pushed routing: over TLS the router knows its control plane, and is k
   router_process router(router_of(control.port(), true));
   CHECK(leads_to(router, "acme", "one"));
   router_process nameless(router_of(control.port(), false));
-  CHECK(nameless.process().wait_line("it answers 401"));
+  CHECK(nameless.process().wait_line(
+      "it answers 401: name a token: Authorization: Bearer TOKEN; check control_plane.token_file"));
   CHECK(nameless.admin("/ready").status() == 503);
   control_process impostor(control_with("other"));
   router_process careful(router_of(impostor.port(), true));
@@ -253,6 +322,13 @@ TEST_CASE("pushed routing: the environment names the control plane") {
   config.environment = {"CONTROL_PLANE_URL=ws://127.0.0.1:" + std::to_string(control.port())};
   router_process router(config);
   CHECK(leads_to(router, "acme", "one"));
+
+  config.whole = "# all is told\n";
+  config.arguments = {"--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"};
+  config.environment = {"CONTROL_PLANE_URL=ws://127.0.0.1:" + std::to_string(unused_port()) +
+                        "/connect,ws://127.0.0.1:" + std::to_string(control.port()) + "/connect"};
+  router_process other(config);
+  CHECK(leads_to(other, "acme", "one"));
 }
 
 }  // namespace

@@ -26,7 +26,7 @@ constexpr std::string_view draft =
     "placements:\n"
     "  tier1: {endpoints: [{url: \"http://127.0.0.1:9001\"}]}\n"
     "  tier3: {endpoints: [{url: \"http://127.0.0.1:9003\"}]}\n"
-    "  mastera: {endpoints: [{url: \"http://127.0.0.1:9004\"}]}\n";
+    "  mastera: {kind: dedicated, endpoints: [{url: \"http://127.0.0.1:9004\"}]}\n";
 
 TEST_CASE("base text: the two dialects, keys in order") {
   const sync::content c = content_of(draft);
@@ -59,7 +59,11 @@ const std::string one = R"(endpoints: [{url: "http://a:1"}])";
 const fit_case fit_cases[] = {
     {"one endpoint", file(one), ""},
     {"its id is a name, and each router has its own", file(R"(endpoints: [{id: e1, url: "http://a:1"}])"), ""},
-    {"so is the kind of the placement", file("kind: dedicated, " + one), ""},
+    {"a kind that the name does not say", file("kind: dedicated, " + one), ""},
+    {"one host for all", file("host: upstream, " + one), ""},
+    {"a host for each",
+     "routing: {default_placement: a}\nplacements: {a: {" + one + "}, b: {host: upstream, " + one + "}}\n",
+     "placements.b has another host than a"},
     {"a cell that has a name of its own",
      file("cell: c1", "",
           R"(cells: {c1: {endpoints: [{url: "http://a:1"}]}})"
@@ -68,9 +72,12 @@ const fit_case fit_cases[] = {
     {"a file of the origin, and what such a file means unasked",
      R"({"routingTable": {"acme": "tier1"}, "defaultPlacement": "tier1", "cellEndpoints": {"tier1": "http://a:1"}})",
      ""},
-    {"the same of the one with placements",
+    {"the one with placements has limits unasked",
      R"({"routingTable": {"acme": "tier1"}, "defaultPlacement": "tier1", "placements": {"tier1": {"url": "http://a:1"}}})",
-     ""},
+     "placements.tier1 has timeouts, limits or other settings of its own"},
+    {"the same, written",
+     file("host: upstream, timeouts: {response_header: 10s}, limits: {max_request_body: 10MiB}, " + one),
+     "placements.tier1 has timeouts, limits or other settings of its own"},
     {"two endpoints", file(R"(endpoints: [{url: "http://a:1"}, {url: "http://b:1"}])"),
      "placements.tier1 has not exactly one endpoint of weight 1"},
     {"an endpoint that takes nothing", file(R"(endpoints: [{url: "http://a:1", weight: 2}])"),
@@ -104,6 +111,22 @@ TEST_CASE("base text: what does not fit into three maps is not said, and why") {
     CHECK(made.text.empty() == !row.cannot_say.empty());
     CHECK(made.why_not ==
           (row.cannot_say.empty() ? "" : "the base protocol cannot say: " + std::string(row.cannot_say)));
+  }
+}
+
+TEST_CASE("base text: kinds that names do not say stand beside the maps, and are read again") {
+  const sync::content c =
+      content_of("routing: {default_placement: tier1}\nplacements: {tier1: {" + one + "}, gold: {" + one +
+                 "}, visa: {kind: dedicated, " + one + "}, tier2: {kind: dedicated, " + one + "}}\n");
+  for (const auto dialect : {wire::base_dialect::config_update, wire::base_dialect::config_snapshot}) {
+    const std::string text = write_base_content(c, 1, dialect).text;
+    CHECK(text.ends_with(R"(},"placement_kinds":{"gold":"shared","tier2":"dedicated"}})"));
+    const auto read = wire::read_message_of_maps(text, "message");
+    REQUIRE(read);
+    std::string kinds;
+    for (const placement& p : read->spec.placements) kinds += p.kind == placement_kind::shared ? 's' : 'd';
+    CHECK(kinds == "ssdd");
+    CHECK(wire::read_configuration(text, "file"));
   }
 }
 

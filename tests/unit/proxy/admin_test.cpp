@@ -70,6 +70,7 @@ struct fake_source final : admin_source {
   [[nodiscard]] std::string_view config_origin() const override { return "file"; }
   [[nodiscard]] std::string config_file() const override { return "cellroute.yaml"; }
   [[nodiscard]] wall_time config_applied_at() const override { return wall_time(1'000s); }
+  [[nodiscard]] std::optional<wire::content_id> pushed() const override { return content; }
   [[nodiscard]] config_refusal last_refusal() const override { return {wall_time(1'001s), mistakes}; }
   wire::quarantine bad_rows;
   [[nodiscard]] const wire::quarantine& quarantined() const override { return bad_rows; }
@@ -81,6 +82,7 @@ struct fake_source final : admin_source {
   }
   readiness state = readiness::ready;
   bool is_private = true;
+  std::optional<wire::content_id> content;
   std::vector<std::string> mistakes;
   reload_report report;
   std::string lifted;
@@ -234,6 +236,15 @@ TEST_CASE("admin: a refused configuration is told with every mistake, there and 
   CHECK(asked.body.find("\"result\":\"refused\",\"generation\":3," + list) != std::string::npos);
   fake_exchange after("GET", "/debug/config");
   CHECK(p.ask(after).body.find("\"rejected\":{\"at\":\"1970-01-01T00:16:41.000Z\"," + list) != std::string::npos);
+}
+
+TEST_CASE("admin: what a control plane sent is known by its number and digest") {
+  pages p;
+  fake_exchange before("GET", "/debug/config");
+  CHECK(p.ask(before).body.find("\"pushed\":null") != std::string::npos);
+  p.source.content = wire::content_id{3, 42, {std::byte{0x9f}, std::byte{0x01}}};
+  fake_exchange after("GET", "/debug/config");
+  CHECK(p.ask(after).body.find(R"("pushed":{"epoch":3,"version":42,"digest":"9f010000"})") != std::string::npos);
 }
 
 TEST_CASE("admin: a key of 256 bytes is explained, one of 257 is not") {

@@ -126,6 +126,11 @@ TEST_CASE("boot counter: what counts as a start that did not survive") {
        [](boot_counter& c) { CHECK((c.begin(sum_of(1)) && c.begin(sum_of(2)))); }, false},
       {"another took its place, it came again, and ended the process",
        [](boot_counter& c) { CHECK((c.begin(sum_of(1)) && c.begin(sum_of(2)) && c.begin(sum_of(1)))); }, true},
+      {"it is told to end before it survived", [](boot_counter& c) { CHECK((c.begin(sum_of(1)) && c.ended())); },
+       false},
+      {"it is told to end with another that took its place",
+       [](boot_counter& c) { CHECK((c.begin(sum_of(1)) && c.begin(sum_of(2)) && c.ended())); }, false},
+      {"nothing was begun, and it is told to end", [](boot_counter& c) { CHECK(c.ended()); }, false},
       {"nothing was begun", [](boot_counter& c) { CHECK(c.survived()); }, false},
   };
   for (const counting_case& row : rows) {
@@ -139,6 +144,18 @@ TEST_CASE("boot counter: what counts as a start that did not survive") {
       if (start < 4) row.does(counter);
     }
     CHECK(told.empty());
+  }
+}
+
+TEST_CASE("boot counter: a start that was told to end is neither counted nor survived") {
+  support::simulated_disk disk;
+  std::vector<std::string> told;
+  for (int start = 1; start <= 6; ++start) {  // each second one is told to end
+    boot_counter counter(disk);
+    counter.load(told);
+    CHECK(counter.is_crash_loop(sum_of(1)) == (start == 6));
+    REQUIRE(counter.begin(sum_of(1)));
+    if (start % 2 == 0) REQUIRE(counter.ended());
   }
 }
 

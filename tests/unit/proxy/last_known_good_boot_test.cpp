@@ -54,6 +54,31 @@ TEST_CASE("last known good: a content that has survived is never left, whatever 
   }
 }
 
+TEST_CASE("last known good: where the newest content is of no use, the one of the chain before is taken, and goes on") {
+  simulated_disk disk;
+  kept_router first(disk);
+  REQUIRE(first.snapshot(1));
+  REQUIRE(first.delta(2));
+  REQUIRE(first.snapshot(3));
+  kept_router second(disk);
+  CHECK(second.version() == 3);
+  second.found = second.kept.load_previous(how);
+  CHECK(second.version() == 2);
+  CHECK(second.told().empty());
+  REQUIRE(second.begin(2));
+  REQUIRE(second.snapshot(4));
+  CHECK(kept_router(disk).version() == 4);
+}
+
+TEST_CASE("last known good: where there is no chain before, nothing takes the place of what is of no use") {
+  simulated_disk disk;
+  kept_router first(disk);
+  REQUIRE(first.snapshot(1));
+  kept_router second(disk);
+  CHECK(second.version() == 1);
+  CHECK_FALSE(second.kept.load_previous(how).newest);
+}
+
 TEST_CASE("last known good: where every content ends the process, nothing is taken") {
   simulated_disk disk;
   kept_router first(disk);

@@ -126,6 +126,48 @@ TEST_CASE("foreign shapes: printed, they are the canonical form, which reads the
   }
 }
 
+struct message_case {
+  std::string_view says;
+  std::string_view text;
+  std::string_view ignored;  ///< names, each with a space behind it
+  std::string_view refused;  ///< empty: it is taken
+};
+
+const message_case message_cases[] = {
+    {"as it is known",
+     R"({"type":"config_update","version":1,"config":{"default_placement":"a","placement_to_endpoint":{"a":"http://a:1"}}})",
+     "", ""},
+    {"more beside the maps",
+     R"({"type":"config_update","version":1,"epoch":3,"digest":"9f","config":{"default_placement":"a","placement_to_endpoint":{"a":"http://a:1"}}})",
+     "epoch digest ", ""},
+    {"the other dialect",
+     R"({"type":"config_snapshot","version":"1","at":{"x":[1]},"defaultPlacement":"a","cellEndpoints":{"a":"http://a:1"}})",
+     "at ", ""},
+    {"more among the maps",
+     R"({"type":"config_update","version":1,"config":{"more":1,"default_placement":"a","placement_to_endpoint":{"a":"http://a:1"}}})",
+     "", "config.more"},
+    {"what another shape says of placements",
+     R"({"type":"config_snapshot","version":"1","placements":{},"defaultPlacement":"a","cellEndpoints":{"a":"http://a:1"}})",
+     "", "placements"},
+    {"the kind of a placement that there is not",
+     R"({"type":"config_snapshot","version":"1","placement_kinds":{"b":"shared"},"defaultPlacement":"a","cellEndpoints":{"a":"http://a:1"}})",
+     "", "placement_kinds.b"},
+};
+
+TEST_CASE("foreign shapes: what a message has around its maps and nobody knows is ignored; of a file it is refused") {
+  for (const message_case& row : message_cases) {
+    CAPTURE(row.says);
+    const auto read = read_message_of_maps(row.text, "message");
+    CHECK((read ? "" : read.error().front().path) == row.refused);
+    std::string ignored;
+    if (read) {
+      for (const std::string& name : read->ignored) ignored += name + " ";
+    }
+    CHECK(ignored == row.ignored);
+    CHECK(read_configuration(row.text, "file").has_value() == (row.refused.empty() && row.ignored.empty()));
+  }
+}
+
 struct shape_case {
   std::string_view says;
   std::string_view text;

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "adapters/wire/scalars.hpp"
+
 namespace cellroute::wire {
 namespace {
 
@@ -46,6 +48,17 @@ TEST_CASE("wire overrides: flags win over the environment, and that over the fil
     expected.admin.address = row.admin;
     CHECK((*result == expected));  // the second listener stays, too
   }
+}
+
+TEST_CASE("wire overrides: CONTROL_PLANE_URL is one address or several, with commas") {
+  const auto result = effective(from_file(), {}, {{}, {}, {}, "ws://a:1/connect,wss://b/x"});
+  REQUIRE(result.has_value());
+  REQUIRE(result->control_plane);
+  REQUIRE(result->control_plane->urls.size() == 2);
+  CHECK(to_string(result->control_plane->urls[0]) == "ws://a:1/connect");
+  CHECK(to_string(result->control_plane->urls[1]) == "wss://b:443/x");
+  const auto refused = effective(from_file(), {}, {{}, {}, {}, "ws://a:1/connect,b"});
+  CHECK_FALSE(refused.has_value());
 }
 
 struct refused_override {
