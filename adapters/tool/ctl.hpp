@@ -83,7 +83,7 @@ class ctl_console {
   virtual void note(std::string_view text) = 0;
   /// Whether a person looks at that who has use for how far something is.
   [[nodiscard]] virtual bool shows_progress() const = 0;
-  /// How many characters a line may have.
+  /// How many characters a line may have; 0: any, since no terminal shows it.
   [[nodiscard]] virtual std::size_t columns() const = 0;
   [[nodiscard]] virtual time_point now() const = 0;
   /// False: somebody ends it meanwhile.

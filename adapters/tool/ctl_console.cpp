@@ -8,8 +8,6 @@
 namespace cellroute::tool {
 namespace {
 
-constexpr std::size_t columns_else = 80;
-
 sigset_t ending_signals() {
   sigset_t set;
   sigemptyset(&set);
@@ -21,10 +19,7 @@ sigset_t ending_signals() {
 }  // namespace
 
 process_console::process_console(api_transport& way, const surroundings& around, bool takes_signals)
-    : way_(way),
-      has_terminal_(around.errors_are_terminal),
-      columns_(around.columns == 0 ? columns_else : around.columns),
-      clock_(around.clock) {
+    : way_(way), has_terminal_(around.errors_are_terminal), columns_(around.columns), clock_(around.clock) {
   if (!takes_signals) return;
   const sigset_t set = ending_signals();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);  // threads from here on have it, too

@@ -30,7 +30,7 @@ const page_case page_cases[] = {
     {"/ready", 200, "application/json", R"(\{"status":"ready"\}\n)"},
     {"/version", 200, "application/json", R"(\{"version":"[^"]+","commit":"[^"]*"\}\n)"},
     {"/debug/config", 200, "application/json",
-     R"(\{"version":"","source":"file","file":"[^"]+cellroute.yaml","last_reload_at":"[0-9TZ:.-]+","generation":1,"keys":2,"rows_quarantined":0,"age_seconds":[0-9.]+,"rejected":null\}\n)"},
+     R"(\{"version":"","source":"file","file":"[^"]+cellroute.yaml","pushed":null,"last_reload_at":"[0-9TZ:.-]+","generation":1,"keys":2,"rows_quarantined":0,"age_seconds":[0-9.]+,"rejected":null\}\n)"},
     {"/v1/explain?key=acme", 200, "application/json", R"(\{[^]*"key":\s*"acme"[^]*"placement":\s*"tier1"[^]*\}\n)"},
     {"/v1/explain?key=a%22b%2Fc", 200, "application/json", R"(\{[^]*"a\\"b/c"[^]*"default"[^]*\}\n)"},
     {"/v1/explain", 400, "application/json", R"(\{"error":\{"code":"routing_key_missing",[^]*\}\}\n)"},
