@@ -1,6 +1,5 @@
 #include "adapters/control/content_coding.hpp"
 
-#define ZLIB_CONST  // what is read is const
 #include <zlib.h>
 
 #include <algorithm>
@@ -17,6 +16,8 @@ constexpr std::size_t inflated_piece_bytes = 65'536;
 constexpr int window_bits = 15;
 constexpr int gzip_only = 16;  // as zlib has it: added to the bits of the window
 
+const Bytef* zlib_bytes(const char* text) { return static_cast<const Bytef*>(static_cast<const void*>(text)); }
+
 }  // namespace
 
 class content_decoder::inflater {
@@ -31,7 +32,7 @@ class content_decoder::inflater {
   [[nodiscard]] content_fault take(std::string_view bytes, std::string& to, std::size_t size_max) {
     while (!bytes.empty()) {
       const std::size_t now = std::min<std::size_t>(bytes.size(), std::numeric_limits<uInt>::max());
-      stream_.next_in = static_cast<const Bytef*>(static_cast<const void*>(bytes.data()));
+      stream_.next_in = const_cast<Bytef*>(zlib_bytes(bytes.data()));  // which is read, and not written to
       stream_.avail_in = static_cast<uInt>(now);
       if (const content_fault fault = inflate_all(to, size_max); fault != content_fault::none) return fault;
       bytes.remove_prefix(now);
