@@ -126,14 +126,14 @@ TEST_CASE("foreign shapes: printed, they are the canonical form, which reads the
   }
 }
 
-struct message_case {
+struct map_message_case {
   std::string_view says;
   std::string_view text;
   std::string_view ignored;  ///< names, each with a space behind it
   std::string_view refused;  ///< empty: it is taken
 };
 
-const message_case message_cases[] = {
+const map_message_case map_message_cases[] = {
     {"as it is known",
      R"({"type":"config_update","version":1,"config":{"default_placement":"a","placement_to_endpoint":{"a":"http://a:1"}}})",
      "", ""},
@@ -155,7 +155,7 @@ const message_case message_cases[] = {
 };
 
 TEST_CASE("foreign shapes: what a message has around its maps and nobody knows is ignored; of a file it is refused") {
-  for (const message_case& row : message_cases) {
+  for (const map_message_case& row : map_message_cases) {
     CAPTURE(row.says);
     const auto read = read_message_of_maps(row.text, "message");
     CHECK((read ? "" : read.error().front().path) == row.refused);
