@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "cellroute/base/escape.hpp"
+#include "adapters/wire/text_scan.hpp"
 #include "cellroute/base/unescape.hpp"
 
 namespace cellroute::control {
@@ -238,13 +238,9 @@ expected<wire::node, answer> json_body(const call& c) {
 
 std::optional<std::string> key_mistake(std::string_view key) {
   if (key.empty() || key.size() > key_size_max) return fmt::format("a key has 1 to {} bytes", key_size_max);
-  while (!key.empty()) {
-    const std::size_t size = utf8_size(key);
-    if (size == 0)
-      return fmt::format("byte 0x{:02x} is not text; write the key as UTF-8", static_cast<unsigned char>(key.front()));
-    key.remove_prefix(size);
-  }
-  return std::nullopt;
+  const std::size_t bad = wire::find_bad_text(key, false);
+  if (bad == std::string_view::npos) return std::nullopt;
+  return fmt::format("byte 0x{:02x} is not text; write the key as UTF-8", static_cast<unsigned char>(key[bad]));
 }
 
 answer mistakes_answer(wire::mistake_list& found) {

@@ -12,6 +12,7 @@
 #include "adapters/wire/configuration.hpp"
 #include "adapters/wire/foreign_shape.hpp"
 #include "adapters/wire/scalars.hpp"
+#include "cellroute/table/checked_fleet.hpp"
 #include "cellroute/table/table_rows.hpp"
 
 namespace cellroute::control {
@@ -92,8 +93,7 @@ void append_kinds(std::string& out, const table_spec& spec) {
   for (const placement& p : spec.placements) {
     if (p.kind == wire::kind_of_name(p.id.value)) continue;
     if (is_first) out += fmt::format(",\"{}\":{{", wire::kinds_member);
-    append_member(out, p.id.value, p.kind == placement_kind::shared ? "shared" : "dedicated",
-                  std::exchange(is_first, false));
+    append_member(out, p.id.value, to_string(p.kind), std::exchange(is_first, false));
   }
   if (!is_first) out += '}';
 }

@@ -96,20 +96,18 @@ std::vector<std::string_view> unknown_names(std::span<const std::string_view> na
 }
 
 /// Rows that lead nowhere, each by its key.
-template <class Rows>
-problem lost_rows(const Rows& rows, std::span<const std::string_view> names,
-                  std::span<const std::string_view> unknown) {
+problem lost_rows(const row_changes& some, std::span<const std::string_view> unknown) {
   wire::diagnostics found;
   std::size_t more = 0;
-  for (const auto& row : rows) {
-    const std::optional<std::uint16_t> outcome = row.outcome;
-    if (!outcome || std::ranges::find(unknown, names[*outcome]) == unknown.end()) continue;
+  for (const key_change& row : some.changes) {
+    if (!row.outcome || std::ranges::find(unknown, some.names[*row.outcome]) == unknown.end()) continue;
     if (found.size() == wire::mistakes_max) {
       ++more;
       continue;
     }
-    found.push_back({"rows", 1, 1, wire::join_path("", row.key),
-                     fmt::format("no placement is named {}; add it or name another", wire::quote(names[*outcome]))});
+    found.push_back(
+        {"rows", 1, 1, wire::join_path("", row.key),
+         fmt::format("no placement is named {}; add it or name another", wire::quote(some.names[*row.outcome]))});
   }
   if (more > 0) found.push_back({"rows", 1, 1, "", fmt::format("{} more mistakes follow; correct these first", more)});
   return problem_of(std::move(found));
@@ -215,12 +213,10 @@ expected<next_content, problem> registry::turn::replace_all(whole_configuration 
 
 expected<next_content, problem> registry::turn::replace_rows(key_table rows) {
   document doc = base().doc;
-  if (const auto unknown = unknown_names(rows.outcomes(), doc.spec); !unknown.empty()) {
-    const table_rows all = rows_of(rows);
-    return unexpected(lost_rows(all.rows, all.names, unknown));
-  }
   sync::content content = sync::make_content(doc.text, std::move(rows), owner_.salt_);
   row_changes changes = changes_between(base().content.keys, content.keys);
+  if (const auto unknown = unknown_names(changes.names, doc.spec); !unknown.empty())
+    return unexpected(lost_rows(changes, unknown));
   return complete(std::move(doc), std::move(content), std::move(changes));
 }
 
@@ -245,7 +241,7 @@ expected<next_content, problem> registry::turn::with_rows(document doc, const ro
 expected<next_content, problem> registry::turn::change_rows(const row_changes& some) {
   const document& doc = base().doc;
   if (const auto unknown = unknown_names(some.names, doc.spec); !unknown.empty())
-    return unexpected(lost_rows(some.changes, some.names, unknown));
+    return unexpected(lost_rows(some, unknown));
   return with_rows(doc, some);
 }
 

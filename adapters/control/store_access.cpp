@@ -12,10 +12,9 @@ using detail::failed;
 using detail::number_of;
 using detail::time_of;
 
-stored<void> detail::add_answer(database& db, const idempotency_key& to, std::uint16_t status, std::string_view body,
-                                const std::optional<std::uint64_t>& version, wall_time now) {
-  return db.run_with("INSERT OR REPLACE INTO idem VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)", to.principal, to.key,
-                     std::span<const std::byte>(to.asked), status, body, version, number_of(now));
+stored<void> detail::add_answer(database& db, const kept_answer& what, wall_time now) {
+  return db.run_with("INSERT OR REPLACE INTO idem VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)", what.to.principal, what.to.key,
+                     std::span<const std::byte>(what.to.asked), what.status, what.body, what.version, number_of(now));
 }
 
 namespace {
@@ -47,8 +46,7 @@ stored<void> store::add_token(const token_record& token, std::string_view actor,
   }
   if (auto done = detail::add_audit(db, actor, "token.add", token.id, audit_detail(token), now); !done) return done;
   if (once != nullptr) {
-    auto done = detail::add_answer(db, once->to, once->status, once->body, once->version, now);
-    if (!done) return done;
+    if (auto done = detail::add_answer(db, *once, now); !done) return done;
   }
   return work->commit();
 }
@@ -66,7 +64,7 @@ stored<void> store::remove_token(std::string_view id, std::string_view actor, wa
 }
 
 stored<void> store::keep_answer(const kept_answer& what, wall_time now) {
-  return detail::add_answer(self_.db_, what.to, what.status, what.body, what.version, now);
+  return detail::add_answer(self_.db_, what, now);
 }
 
 stored<void> store::forget_answers(wall_time before) {

@@ -26,9 +26,7 @@ namespace cellroute::control::detail {
                                      std::string_view target, std::string_view detail, wall_time now);
 
 /// Keeps an answer, within a transaction of the caller's.
-[[nodiscard]] stored<void> add_answer(database& db, const idempotency_key& to, std::uint16_t status,
-                                      std::string_view body, const std::optional<std::uint64_t>& version,
-                                      wall_time now);
+[[nodiscard]] stored<void> add_answer(database& db, const kept_answer& what, wall_time now);
 
 /// What every connection is told before it is used.
 [[nodiscard]] stored<void> prepare_connection(database& db);

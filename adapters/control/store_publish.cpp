@@ -192,7 +192,7 @@ stored<version_record> store::publish(const publication& what) {
   }
   if (what.asked_once) {
     const std::string text = what.answer_of != nullptr ? what.answer_of(made) : std::string();
-    auto done = detail::add_answer(db, *what.asked_once, 200, text, made.version, what.at);
+    auto done = detail::add_answer(db, {*what.asked_once, 200, text, made.version}, what.at);
     if (!done) return unexpected(done.error());
   }
   const std::string target = fmt::format("version {}", made.version);
@@ -218,8 +218,7 @@ stored<void> store::append_audit(std::string_view actor, std::string_view action
   if (!work) return unexpected(work.error());
   if (auto done = detail::add_audit(db, actor, action, target, detail, now); !done) return done;
   if (once != nullptr) {
-    auto done = detail::add_answer(db, once->to, once->status, once->body, once->version, now);
-    if (!done) return done;
+    if (auto done = detail::add_answer(db, *once, now); !done) return done;
   }
   return work->commit();
 }

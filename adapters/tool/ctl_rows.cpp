@@ -9,7 +9,7 @@
 #include "adapters/tool/verbs.hpp"
 #include "adapters/wire/key_file.hpp"
 #include "adapters/wire/node.hpp"
-#include "cellroute/base/escape.hpp"
+#include "adapters/wire/text_scan.hpp"
 
 namespace cellroute::tool {
 namespace {
@@ -29,14 +29,7 @@ constexpr ending endings[] = {
     {".json", "json", "application/json"},
 };
 
-bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const std::size_t size = utf8_size(text);
-    if (size == 0) return false;
-    text.remove_prefix(size);
-  }
-  return true;
-}
+bool is_utf8(std::string_view text) { return wire::find_bad_text(text, false) == std::string_view::npos; }
 
 expected<sent_rows, outcome> lines_of_tsv(const std::string& file, std::string text) {
   wire::key_file rows;

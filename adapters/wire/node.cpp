@@ -169,20 +169,8 @@ expected<node, diagnostics> tree_builder::finish() && {
   return std::move(root_);
 }
 
-std::size_t find_bad_text(std::string_view text) {
-  std::size_t done = 0;
-  while (done < text.size()) {
-    done = skip_ascii(text, done);
-    if (done == text.size()) break;
-    const std::size_t size_bytes = text[done] == '\0' ? 0 : utf8_size(text.substr(done));
-    if (size_bytes == 0) return done;
-    done += size_bytes;
-  }
-  return std::string_view::npos;
-}
-
 std::optional<diagnostic> bad_text_in(std::string_view text, std::string_view file_name, std::string_view advice) {
-  const std::size_t bad = find_bad_text(text);
+  const std::size_t bad = find_bad_text(text, true);
   if (bad == std::string_view::npos) return std::nullopt;
   const position at = place_finder(text).at(bad);
   return diagnostic{std::string(file_name), at.line, at.column, "",

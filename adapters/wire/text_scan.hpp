@@ -7,6 +7,8 @@
 #include <optional>
 #include <string_view>
 
+#include "cellroute/base/escape.hpp"
+
 /// Searches that look at eight bytes at once: a text of megabytes is mostly made of bytes that nobody asks for.
 namespace cellroute::wire {
 namespace scan_detail {
@@ -48,6 +50,18 @@ constexpr std::uint64_t below(std::uint64_t word, std::uint64_t limit) { return 
   }
   while (at < text.size() && text[at] > '\0' && static_cast<unsigned char>(text[at]) < 0x80) ++at;
   return at;
+}
+
+/// The offset of the first byte that keeps a text from being UTF-8, and with `is_nul_bad` from having no NUL; `npos`
+/// when there is none.
+[[nodiscard]] inline std::size_t find_bad_text(std::string_view text, bool is_nul_bad) {
+  std::size_t done = 0;
+  while ((done = skip_ascii(text, done)) < text.size()) {
+    const std::size_t size_bytes = is_nul_bad && text[done] == '\0' ? 0 : utf8_size(text.substr(done));
+    if (size_bytes == 0) return done;
+    done += size_bytes;
+  }
+  return std::string_view::npos;
 }
 
 /// The first byte from `at` on that a text of JSON cannot hold as it is: a quote, a backslash, a control character;

@@ -53,9 +53,8 @@ class tree_builder {
   diagnostics mistakes_;
 };
 
-/// The offset of the first byte that keeps a text from being UTF-8 without NUL; `npos` when there is none.
-[[nodiscard]] std::size_t find_bad_text(std::string_view text);
-/// The same as a mistake with its place; `advice` says what to do about it.
+/// The first byte that keeps a text from being UTF-8 without NUL, as a mistake with its place; `advice` says what to do
+/// about it.
 [[nodiscard]] std::optional<diagnostic> bad_text_in(std::string_view text, std::string_view file_name,
                                                     std::string_view advice);
 

@@ -1,6 +1,5 @@
 #pragma once
 
-#define ZLIB_CONST  // what is read is const
 #include <zlib.h>
 
 #include <cstdlib>
@@ -21,7 +20,8 @@ inline std::string packed(std::string_view first, std::string_view second, bool 
   stream.next_out = static_cast<Bytef*>(static_cast<void*>(out.data()));
   stream.avail_out = static_cast<uInt>(out.size());
   const auto put = [&stream](std::string_view text, int how) {
-    stream.next_in = static_cast<const Bytef*>(static_cast<const void*>(text.data()));
+    // It is read, and not written to.
+    stream.next_in = const_cast<Bytef*>(static_cast<const Bytef*>(static_cast<const void*>(text.data())));
     stream.avail_in = static_cast<uInt>(text.size());
     (void)deflate(&stream, how);
   };
