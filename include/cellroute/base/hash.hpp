@@ -79,9 +79,10 @@ class text_hasher {
     std::uint64_t b = 0;
     if (size > 16) {
       const char* const last = at + size - 16;  // overlaps what was read: no tail to pad
-      for (; at < last; at += 16) {
+      do {
         carry = fold(load<std::uint64_t>(at) ^ first_, load<std::uint64_t>(at + 8) ^ carry);
-      }
+        at += 16;
+      } while (at < last);
       a = load<std::uint64_t>(last);
       b = load<std::uint64_t>(last + 8);
     } else if (size >= 8) {

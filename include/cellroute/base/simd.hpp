@@ -72,6 +72,12 @@ inline __m128i load16(const void* at) { return _mm_loadu_si128(static_cast<const
 inline constexpr std::uint8_t mask_source[32] = {255, 255, 255, 255, 255, 255, 255, 255,
                                                  255, 255, 255, 255, 255, 255, 255, 255};
 
+inline std::uint32_t sum8(const std::uint8_t* bytes, std::size_t count) {
+  const auto load8 = [](const void* at) { return _mm_loadl_epi64(static_cast<const __m128i*>(at)); };
+  const __m128i kept = _mm_and_si128(load8(bytes), load8(mask_source + 16 - count));
+  return static_cast<std::uint32_t>(_mm_cvtsi128_si32(_mm_sad_epu8(kept, _mm_setzero_si128())));
+}
+
 inline std::uint32_t sum16(const std::uint8_t* bytes, std::size_t count) {
   const __m128i kept = _mm_and_si128(load16(bytes), load16(mask_source + 16 - count));
   const __m128i sums = _mm_sad_epu8(kept, _mm_setzero_si128());
@@ -110,8 +116,9 @@ inline std::uint32_t sum16(const std::uint8_t* bytes, std::size_t count) {
 
 /// As `plain::sum_bytes`; range and reads as in `match_mask`.
 [[nodiscard, gnu::always_inline]] inline std::uint32_t sum_bytes(const std::uint8_t* bytes, std::size_t count) {
-  if (count <= 16) [[likely]]
-    return simd_detail::sum16(bytes, count);
+  if (count <= 8) [[likely]]
+    return simd_detail::sum8(bytes, count);
+  if (count <= 16) return simd_detail::sum16(bytes, count);
   return simd_detail::sum16(bytes, 16) + simd_detail::sum16(bytes + 16, count - 16);
 }
 

@@ -184,19 +184,21 @@ class bucket_view {
                                                                                   std::string_view key) const {
     for (; candidates != 0; candidates &= candidates - 1) {
       const auto i = static_cast<std::size_t>(std::countr_zero(candidates));
-      if (lengths()[i] != key.size() - 1) [[unlikely]]
-        continue;  // an empty key wraps round and meets no length
-      if (same_bytes(key_start(i), key.data(), key.size())) [[likely]]
-        return i;
+      if (is_at(i, key)) return i;
     }
     return std::nullopt;
   }
 
-  /// The outcome of `key`, if it is one of those.
+  /// The outcome of `key`, if it is one of those. A loop of its own: what `index_among` found, asked once more whether
+  /// it found anything, costs a twelfth of a look-up.
   [[nodiscard, gnu::always_inline]] inline std::optional<std::uint16_t> find_among(std::uint32_t candidates,
                                                                                    std::string_view key) const {
-    const auto i = index_among(candidates, key);
-    return i ? std::optional(outcome(*i)) : std::nullopt;
+    for (; candidates != 0; candidates &= candidates - 1) {
+      const auto i = static_cast<std::size_t>(std::countr_zero(candidates));
+      if (is_at(i, key)) [[likely]]
+        return outcome(i);
+    }
+    return std::nullopt;
   }
 
   /// The outcome of `key`, if it is here.
@@ -237,6 +239,10 @@ class bucket_view {
   }
 
  private:
+  /// Whether key i is `key`. An empty one wraps round and meets no length.
+  [[nodiscard, gnu::always_inline]] inline bool is_at(std::size_t i, std::string_view key) const {
+    return lengths()[i] == key.size() - 1 && same_bytes(key_start(i), key.data(), key.size());
+  }
   [[nodiscard, gnu::always_inline]] inline const std::uint8_t* key_start(std::size_t i) const {
     return at_ + 1 + 4 * count() + sum_bytes(lengths(), i) + i;
   }
