@@ -134,8 +134,7 @@ class csv_reader {
         rest_.remove_prefix(1);
         continue;
       }
-      if (rest_.starts_with('\r')) rest_.remove_prefix(1);
-      if (rest_.starts_with('\n')) rest_.remove_prefix(1);
+      rest_.remove_prefix(line_end_bytes());
       ++next_line_;
       return true;
     }
@@ -143,6 +142,13 @@ class csv_reader {
   [[nodiscard]] std::uint32_t line() const { return line_; }
 
  private:
+  /// How long the end of a line is that `rest_` begins with; 0: it does not. A carriage return alone is a byte like
+  /// any.
+  [[nodiscard]] std::size_t line_end_bytes() const {
+    if (rest_.starts_with('\n')) return 1;
+    if (rest_.starts_with("\r\n")) return 2;
+    return rest_ == "\r" ? 1 : 0;
+  }
   std::optional<std::string_view> plain() {
     const std::size_t end = std::min(rest_.find_first_of(",\n\""), rest_.size());
     std::string_view field = rest_.substr(0, end);
@@ -151,7 +157,7 @@ class csv_reader {
                          "has a quote inside of a field; put the field in quotes and write the quote twice");
       return std::nullopt;
     }
-    if (field.ends_with('\r')) field.remove_suffix(1);
+    if (field.ends_with('\r') && !rest_.substr(end).starts_with(',')) field.remove_suffix(1);
     rest_.remove_prefix(field.size());
     return field;
   }
@@ -177,7 +183,7 @@ class csv_reader {
         continue;
       }
       rest_.remove_prefix(end + 1);
-      if (!rest_.empty() && rest_.front() != ',' && rest_.front() != '\n' && rest_.front() != '\r') {
+      if (!rest_.empty() && rest_.front() != ',' && line_end_bytes() == 0) {
         rows_.file_mistake(next_line_, 1, "has something behind a closed quote");
         return std::nullopt;
       }

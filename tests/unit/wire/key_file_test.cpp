@@ -78,6 +78,10 @@ const file_case file_cases[] = {
     {"a quote written twice, and a line end in quotes", "k.csv",
      "key,placement\n\"a\"\"b\",tier1\n\"c\nd\",tier2\ne,tier3\n", "a\"b>tier1@2 c\nd>tier2@3 e>tier3@5"},
     {"line ends of Windows", "k.csv", "key,placement\r\nacme,tier1\r\n", "acme>tier1@2"},
+    {"a carriage return that ends no line", "k.csv", "placement,key,rate\ntier1,a\r,\ntier1,\"b\rc\",\r\ntier2,d\re,\r",
+     "a\r>tier1@2 b\rc>tier1@3 d\re>tier2@4"},
+    {"a carriage return behind a quote", "k.csv", "key,placement\n\"a\"\r,tier1\n",
+     "\nk.csv:2:1: has something behind a closed quote"},
     {"empty columns of attributes", "k.csv", "key,placement,rate,burst\numbra,tier1,,\n", "umbra>tier1@2"},
     {"attributes", "k.csv", "key,placement,rate,colour\numbra,tier1,5/s,red\n",
      "umbra>tier1@2\nk.csv:1:1: \"colour\" is no attribute of a row; remove it"
