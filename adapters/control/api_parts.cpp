@@ -157,7 +157,7 @@ std::string tag_of(const store_head& head) { return tag_of(head.epoch, head.vers
 
 void add_tag(answer& to, std::string_view tag) { to.headers.emplace_back("ETag", fmt::format("\"{}\"", tag)); }
 
-void write_version(process::json_writer& out, const version_record& v) {
+void write_version(process::json_writer& out, const version_record& v, const whereabouts* runs) {
   out.begin_object().field("version", v.version).field("epoch", v.epoch).field("parent", v.parent);
   out.field("digest", hex_of(v.sum)).field("label", v.label).field("keys", v.keys);
   out.field("added", v.added).field("moved", v.moved).field("removed", v.removed);
@@ -165,6 +165,13 @@ void write_version(process::json_writer& out, const version_record& v) {
   out.field("author", v.author).field("at", v.at).field("message", v.message);
   if (v.rollback_of) out.field("rollback_of", *v.rollback_of);
   if (!v.lifted.empty()) out.field("override", v.lifted);
+  if (runs != nullptr) {
+    out.field("routers", runs->routers);
+    if (runs->ids) {
+      out.name("router_ids").value(std::span<const std::string>(*runs->ids));
+      out.field("routers_left_out", runs->routers - runs->ids->size());
+    }
+  }
   out.end_object();
 }
 

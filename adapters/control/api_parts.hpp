@@ -105,7 +105,12 @@ inline constexpr std::size_t mistakes_told_max = 100;
 [[nodiscard]] std::string tag_of(std::uint64_t epoch, std::uint64_t version);
 void add_tag(answer& to, std::string_view tag);
 
-void write_version(process::json_writer& out, const version_record& v);
+/// Where a version runs, as it is told with it.
+struct whereabouts {
+  std::size_t routers = 0;
+  std::optional<std::vector<std::string>> ids{};  ///< the first, where it is about one version
+};
+void write_version(process::json_writer& out, const version_record& v, const whereabouts* runs = nullptr);
 void write_radius(process::json_writer& out, const blast_radius& radius);
 
 // What is asked.

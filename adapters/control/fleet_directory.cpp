@@ -78,6 +78,11 @@ std::string fleet_directory::drift() {
   });
 }
 
+std::optional<std::vector<running_version>> fleet_directory::running(std::size_t ids_max) {
+  using answer = std::optional<std::vector<running_version>>;
+  return ask<answer>([this, ids_max]() -> answer { return running_of(look().routers(), ids_max); });
+}
+
 std::vector<std::string> fleet_directory::mistakes() {
   if (watched_ == nullptr) return {};
   return ask<std::vector<std::string>>([this] { return watched_->mistakes(); });

@@ -192,6 +192,7 @@ class command final : private transfer_listener {
                        text_at(now.tree, "follows_file") == "true" ? "from the file that it follows" : "by the API");
     out += fmt::format("routers        {} connected, {} on target, {} refused it\n", text_at(drift.tree, "connected"),
                        text_at(drift.tree, "on_target"), text_at(drift.tree, "refused"));
+    out += ages_text(drift.tree);
     for (const wire::node& each : items_of(now.tree, "mistakes"))
       out += "not published  " + plain_advice(each.text) + '\n';
     return {0, out, ""};
@@ -276,13 +277,14 @@ class command final : private transfer_listener {
     const read_answer found = get(fmt::format("/v1/versions?limit={}", asked_.limit));
     if (found.instead) return *found.instead;
     if (asked_.as_json) return json(found);
-    rows all{{"VERSION", "AT", "BY", "KEYS", "ADDED", "MOVED", "REMOVED", "LABEL", "MESSAGE"}};
+    rows all{{"VERSION", "AT", "BY", "KEYS", "ADDED", "MOVED", "REMOVED", "ROUTERS", "LABEL", "MESSAGE"}};
     for (const wire::node& v : items_of(found.tree, "versions")) {
       std::string message = text_at(v, "message");
       const std::string back_to = text_at(v, "rollback_of");
       if (!back_to.empty()) message = fmt::format("back to {}{}{}", back_to, message.empty() ? "" : ": ", message);
       all.push_back({text_at(v, "version"), text_at(v, "at"), text_at(v, "author"), text_at(v, "keys"),
-                     text_at(v, "added"), text_at(v, "moved"), text_at(v, "removed"), text_at(v, "label"), message});
+                     text_at(v, "added"), text_at(v, "moved"), text_at(v, "removed"), text_at(v, "routers"),
+                     text_at(v, "label"), message});
     }
     std::string out = all.size() > 1 ? table_of(all) : "nothing was published yet\n";
     if (found.tree.find("next") != nullptr) out += "there are more: --limit\n";

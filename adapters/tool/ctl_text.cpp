@@ -48,8 +48,8 @@ std::string cut(const std::string& text, std::size_t room) {
   return text.substr(0, size).append(more);
 }
 
-/// A share as a person reads it: at most two decimals.
-std::string percentage_at(const wire::node& of, std::initializer_list<std::string_view> path) {
+/// A figure as a person reads it: at most two decimals.
+std::string figure_at(const wire::node& of, std::initializer_list<std::string_view> path) {
   const std::string written = text_at(of, path);
   char* end = nullptr;
   const double share = std::strtod(written.c_str(), &end);
@@ -110,12 +110,21 @@ std::string plural(const std::string& count, std::string_view what) {
   return fmt::format("{} {}{}", count, what, count == "1" ? "" : "s");
 }
 
+std::string ages_text(const wire::node& drift) {
+  const auto age = [&drift](std::string_view which) { return figure_at(drift, {"confirmed_age_seconds", which}); };
+  if (age("max").empty()) return {};
+  std::string out = fmt::format("confirmed      {} s ago by half of them, {} s by 99 %, {} s at most", age("p50"),
+                                age("p99"), age("max"));
+  const std::string never = text_at(drift, {"confirmed_age_seconds", "never"});
+  if (never != "0") out += fmt::format("; {} never", never);
+  return out + '\n';
+}
+
 std::string radius_text(const wire::node& of) {
-  std::string out =
-      fmt::format("keys        {} -> {}: {} added, {} moved ({} %), {} removed ({} %)\n",
-                  text_at(of, {"keys", "total"}), text_at(of, {"keys", "total_after"}), text_at(of, {"keys", "added"}),
-                  text_at(of, {"keys", "moved"}), percentage_at(of, {"keys", "moved_pct"}),
-                  text_at(of, {"keys", "removed"}), percentage_at(of, {"keys", "removed_pct"}));
+  std::string out = fmt::format(
+      "keys        {} -> {}: {} added, {} moved ({} %), {} removed ({} %)\n", text_at(of, {"keys", "total"}),
+      text_at(of, {"keys", "total_after"}), text_at(of, {"keys", "added"}), text_at(of, {"keys", "moved"}),
+      figure_at(of, {"keys", "moved_pct"}), text_at(of, {"keys", "removed"}), figure_at(of, {"keys", "removed_pct"}));
   if (const wire::node* const placements = of.find("placements")) {
     for (const wire::node& kind : placements->children) {
       if (kind.children.empty()) continue;

@@ -71,7 +71,11 @@ bool fits(const node& value, const node& schema_or_reference, std::string& why) 
     if (any) why.clear();
     return any;
   }
-  const node* const type = schema.find("type");
+  const node* type = schema.find("type");
+  if (type != nullptr && type->kind == node_kind::list) {  // something, or null
+    if (value.kind == node_kind::null || value.text == "null") return true;
+    type = &type->children.front();
+  }
   const std::string_view wanted = type == nullptr ? "" : std::string_view(type->text);
   const bool is_number = value.kind == node_kind::plain && value.text.find_first_of("0123456789") != std::string::npos;
   const bool is_right = wanted.empty() || (wanted == "object" && value.kind == node_kind::map) ||

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "adapters/control/api.hpp"
+#include "adapters/control/fleet_json.hpp"
 #include "tests/unit/control/registry_script.hpp"
 
 /// The API as its tests use it: a line asks, a text is answered.
@@ -31,18 +32,34 @@ struct told {
   [[nodiscard]] bool has(std::string_view text) const { return body.find(text) != std::string::npos; }
 };
 
-/// One router, which does what it is told.
+/// One router, which does what it is told, and runs the first version.
 class one_router final : public router_directory {
  public:
+  [[nodiscard]] static router_view view() {
+    router_view r;
+    r.id = "r1";
+    r.state = "in_sync";
+    r.session = 1;
+    r.labels = {{"zone", "z1"}};
+    r.running = wire::content_id{1, 1, {}};
+    return r;
+  }
   listing routers(const filter& asked) override {
     const bool has_label = asked.labels.empty() || asked.labels == headers{{"zone", "z1"}};
     const bool is_wanted = (asked.state.empty() || asked.state == "in_sync") && has_label && asked.after < "r1";
-    return is_wanted ? listing{{"{\"id\":\"r1\"}"}, ""} : listing{};
+    return is_wanted ? listing{{*router("r1")}, ""} : listing{};
   }
   std::optional<std::string> router(std::string_view id) override {
-    return id == "r1" ? std::optional<std::string>("{\"id\":\"r1\",\"state\":\"in_sync\"}") : std::nullopt;
+    std::string text;
+    if (id == "r1") write_router(text, view());
+    return id == "r1" ? std::optional(text) : std::nullopt;
   }
-  std::string drift() override { return "{\"versions\":[]}"; }
+  std::string drift() override {
+    std::string text;
+    write_drift(text, drift_of({view()}, {}));
+    return text;
+  }
+  std::optional<std::vector<running_version>> running(std::size_t) override { return runs; }
   std::vector<std::string> mistakes() override { return {}; }
   bool retry_file(std::string_view lifted) override {
     commands.push_back("retry " + std::string(lifted));
@@ -53,6 +70,7 @@ class one_router final : public router_directory {
     return id == "r1";
   }
   std::vector<std::string> commands{};
+  std::optional<std::vector<running_version>> runs{{{}}};
 };
 
 class one_event final : public event_feed {

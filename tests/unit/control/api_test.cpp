@@ -871,7 +871,7 @@ TEST_CASE("api: without preconditions it takes what comes") {
 TEST_CASE("api: routers are those of the directory, and what is done to them is in the audit") {
   api_here here;
   tell(here, {
-                 {"all", "GET", "/v1/routers", "", {}, 200, "{\"routers\":[{\"id\":\"r1\"}]}"},
+                 {"all", "GET", "/v1/routers", "", {}, 200, R"({"routers":[{"router_id":"r1",)"},
                  {"none of that state", "GET", "/v1/routers?state=away", "", {}, 200, "{\"routers\":[]}"},
                  {"a state that is none", "GET", "/v1/routers?state=bogus", "", {}, 400, "in_sync, behind"},
                  {"by a label", "GET", "/v1/routers?label.zone=z1", "", {}, 200, "r1"},
@@ -879,7 +879,7 @@ TEST_CASE("api: routers are those of the directory, and what is done to them is 
                  {"a label without a name", "GET", "/v1/routers?label=z1", "", {}, 400, "label.ring"},
                  {"one", "GET", "/v1/routers/r1", "", {}, 200, "in_sync"},
                  {"none", "GET", "/v1/routers/r2", "", {}, 404},
-                 {"who runs what", "GET", "/v1/fleet/drift", "", {}, 200, "versions"},
+                 {"who runs what", "GET", "/v1/fleet/drift", "", {}, 200, R"("value":"z1","routers":1,"versions":[)"},
                  {"once more", "POST", "/v1/routers/r1:resync", "", {}, 202, "accepted"},
                  {"away", "POST", "/v1/routers/r1:goaway", "", {}, 202},
                  {"nobody", "POST", "/v1/routers/r2:resync", "", {}, 404},
@@ -895,6 +895,37 @@ TEST_CASE("api: routers are those of the directory, and what is done to them is 
   asked.target = "/v1/routers";
   asked.peer.is_local = true;
   CHECK(alone->handle(asked, here.now).status == 503);
+}
+
+TEST_CASE("api: a version tells where it runs, as far as anybody knows") {
+  api_here here;
+  CHECK(here.ask("PUT", "/v1/config", first_config).status == 200);
+  const wire::digest sum = reader<active_content>(here.made->current()).current().value.head.sum;
+  CHECK(here.change("PUT", "/v1/keys/umbra", R"({"placement":"tier1"})").status == 201);
+  here.routers.runs = {{{{1, 1, sum}, 3, {"r1", "r2"}}, {{0, 1, {}}, 2, {}}}};
+  tell(here, {
+                 {"routers by id, and one more of the same, and two of the base protocol",
+                  "GET",
+                  "/v1/versions/1",
+                  "",
+                  {},
+                  200,
+                  R"("routers":5,"router_ids":["r1","r2"],"routers_left_out":3})"},
+                 {"it runs nowhere",
+                  "GET",
+                  "/v1/versions/2",
+                  "",
+                  {},
+                  200,
+                  R"("routers":0,"router_ids":[],"routers_left_out":0})"},
+                 {"in a list they are counted", "GET", "/v1/versions", "", {}, 200, R"("routers":5}])"},
+             });
+  here.routers.runs = {{{{1, 1, {}}, 1, {"r1"}}, {{2, 1, sum}, 1, {"r2"}}}};
+  CHECK(here.ask("GET", "/v1/versions/1").has(R"("routers":0,)"));  // another's of the same number, by digest and epoch
+  here.routers.runs.reset();
+  CHECK(!here.ask("GET", "/v1/versions/1").has("\"routers\""));
+  CHECK(!here.ask("GET", "/v1/versions").has("\"routers\""));
+  CHECK(here.ask("GET", "/v1/versions/1").field("ETag") == "\"1.1\"");
 }
 
 TEST_CASE("api: a router is in no state but those that one may ask for") {

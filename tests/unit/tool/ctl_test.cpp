@@ -281,12 +281,32 @@ const ctl_case ctl_cases[] = {
     {"the history",
      of_verb(ctl_verb::history, [](ctl_request&) {}),
      {{200,
-       R"({"versions":[{"version":1,"at":"t","author":"b","keys":1,"added":2,"moved":3,"removed":4,"label":"l","message":"a\nb\u001b"}]})"}},
+       R"({"versions":[{"version":1,"at":"t","author":"b","keys":1,"added":2,"moved":3,"removed":4,"routers":5,"label":"l","message":"a\nb\u001b"}]})"}},
      {"GET /v1/versions?limit=20"},
      0,
-     "VERSION  AT  BY  KEYS  ADDED  MOVED  REMOVED  LABEL  MESSAGE\n1        t   b   1     2      3      4        l    "
-     "  "
-     "a?b?\n",
+     "VERSION  AT  BY  KEYS  ADDED  MOVED  REMOVED  ROUTERS  LABEL  MESSAGE\n"
+     "1        t   b   1     2      3      4        5        l      a?b?\n",
+     ""},
+    {"how it is, and how long ago routers said so",
+     of_verb(ctl_verb::status, [](ctl_request&) {}),
+     {info,
+      {200,
+       R"({"connected":3,"on_target":2,"refused":1,"confirmed_age_seconds":{"routers":3,"never":1,"p50":0.504,"p90":2,"p99":61.25,"max":61.25}})"}},
+     {"GET /v1/info", "GET /v1/fleet/drift"},
+     0,
+     "control plane  1 (cluster c)\npublished      version 7 of epoch 2, 1 key\nchanges come   by the API\n"
+     "routers        3 connected, 2 on target, 1 refused it\n"
+     "confirmed      0.5 s ago by half of them, 61.25 s by 99 %, 61.25 s at most; 1 never\n",
+     ""},
+    {"nobody has confirmed anything",
+     of_verb(ctl_verb::status, [](ctl_request&) {}),
+     {info,
+      {200,
+       R"({"connected":0,"on_target":0,"refused":0,"confirmed_age_seconds":{"routers":0,"never":0,"p50":null,"p90":null,"p99":null,"max":null}})"}},
+     {"GET /v1/info", "GET /v1/fleet/drift"},
+     0,
+     "control plane  1 (cluster c)\npublished      version 7 of epoch 2, 1 key\nchanges come   by the API\n"
+     "routers        0 connected, 0 on target, 0 refused it\n",
      ""},
     {"a refusal",
      of_verb(ctl_verb::history, [](ctl_request&) {}),
