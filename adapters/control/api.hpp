@@ -81,7 +81,7 @@ class router_directory {
   /// Who runs what, and since when.
   [[nodiscard]] virtual std::string drift() = 0;
   /// What runs where, with at most so many ids each. Nothing: nobody can tell now.
-  [[nodiscard]] virtual std::optional<std::vector<running_version>> running(std::size_t ids_max) = 0;
+  [[nodiscard]] virtual std::optional<running_fleet> running(std::size_t ids_max) = 0;
   /// Why the followed file is not what is published; empty where it is, or none is followed.
   [[nodiscard]] virtual std::vector<std::string> mistakes() = 0;
   /// Has the followed file read again; the guards named in `lifted`, with commas between, do not count for that. False:

@@ -15,17 +15,11 @@ std::optional<std::uint64_t> version_param(const call& c, std::size_t index) {
 
 constexpr std::size_t ids_told_max = 100;
 
-using running_list = std::optional<std::vector<running_version>>;
-
-running_list running_now(const call& c, std::size_t ids_max) {
-  return c.state.around.routers != nullptr ? c.state.around.routers->running(ids_max) : std::nullopt;
-}
-
 /// Where a version runs, out of what runs anywhere. Numbers are one's of the store: a router of the base protocol,
 /// which knows no epoch, means the one of that number.
-whereabouts where_runs(const version_record& v, const std::vector<running_version>& all) {
+whereabouts where_runs(const version_record& v, const running_fleet& all) {
   whereabouts found;
-  for (const running_version& each : all) {
+  for (const running_version& each : all.versions) {
     const bool is_it = each.content.version == v.version &&
                        (each.content.epoch == 0 || (each.content.epoch == v.epoch && each.content.sum == v.sum));
     if (!is_it) continue;
@@ -49,7 +43,7 @@ answer list_versions(call& c) {
   std::string body;
   process::json_writer out(body);
   out.begin_object().name("versions").begin_array();
-  const running_list running = running_now(c, 0);
+  const auto running = running_now(c, 0);
   for (const version_record& each : *found) {
     const whereabouts runs = running ? where_runs(each, *running) : whereabouts{};
     write_version(out, each, running ? &runs : nullptr);
@@ -67,7 +61,7 @@ answer get_version(call& c) {
   if (!reading) return problem_answer(reading.error());
   const auto record = (*reading)->version(*version);
   if (!record) return problem_answer(record.error());
-  const running_list running = running_now(c, ids_told_max);
+  const auto running = running_now(c, ids_told_max);
   if (!running) return version_answer(*record, 200);
   whereabouts runs = where_runs(*record, *running);
   if (!runs.ids) runs.ids.emplace();

@@ -10,6 +10,8 @@
 namespace cellroute::control {
 namespace {
 
+constexpr std::size_t endpoints_told_max = 100;  // of each kind
+
 struct problem_row {
   problem_kind kind;
   std::uint16_t status;
@@ -157,6 +159,10 @@ std::string tag_of(const store_head& head) { return tag_of(head.epoch, head.vers
 
 void add_tag(answer& to, std::string_view tag) { to.headers.emplace_back("ETag", fmt::format("\"{}\"", tag)); }
 
+std::optional<running_fleet> running_now(const call& c, std::size_t ids_max) {
+  return c.state.around.routers != nullptr ? c.state.around.routers->running(ids_max) : std::nullopt;
+}
+
 void write_version(process::json_writer& out, const version_record& v, const whereabouts* runs) {
   out.begin_object().field("version", v.version).field("epoch", v.epoch).field("parent", v.parent);
   out.field("digest", hex_of(v.sum)).field("label", v.label).field("keys", v.keys);
@@ -191,7 +197,17 @@ void write_radius(process::json_writer& out, const blast_radius& radius) {
   write_names(out, "added", radius.placements_added);
   write_names(out, "changed", radius.placements_changed);
   write_names(out, "removed", radius.placements_removed);
-  out.end_object().field("document_changed", radius.is_document_new);
+  out.end_object().name("endpoints").begin_object();
+  std::size_t left_out = 0;
+  const auto write_some = [&out, &left_out](std::string_view name, const std::vector<std::string>& all) {
+    const std::size_t told = std::min(all.size(), endpoints_told_max);
+    out.name(name).value(std::span(all).first(told));
+    left_out += all.size() - told;
+  };
+  write_some("added", radius.endpoints_added);
+  write_some("changed", radius.endpoints_changed);
+  write_some("removed", radius.endpoints_removed);
+  out.field("left_out", left_out).end_object().field("document_changed", radius.is_document_new);
 }
 
 std::optional<std::uint64_t> number_in(const call& c, std::string_view name, std::uint64_t otherwise, std::uint64_t low,

@@ -105,6 +105,9 @@ inline constexpr std::size_t mistakes_told_max = 100;
 [[nodiscard]] std::string tag_of(std::uint64_t epoch, std::uint64_t version);
 void add_tag(answer& to, std::string_view tag);
 
+/// What connected routers run; nothing where nobody can tell now.
+[[nodiscard]] std::optional<running_fleet> running_now(const call& c, std::size_t ids_max = 0);
+
 /// Where a version runs, as it is told with it.
 struct whereabouts {
   std::size_t routers = 0;

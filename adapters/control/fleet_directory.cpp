@@ -78,9 +78,9 @@ std::string fleet_directory::drift() {
   });
 }
 
-std::optional<std::vector<running_version>> fleet_directory::running(std::size_t ids_max) {
-  using answer = std::optional<std::vector<running_version>>;
-  return ask<answer>([this, ids_max]() -> answer { return running_of(look().routers(), ids_max); });
+std::optional<running_fleet> fleet_directory::running(std::size_t ids_max) {
+  return ask<std::optional<running_fleet>>(
+      [this, ids_max] { return std::optional(running_of(look().routers(), ids_max)); });
 }
 
 std::vector<std::string> fleet_directory::mistakes() {

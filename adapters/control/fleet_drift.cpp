@@ -148,18 +148,20 @@ fleet_drift drift_of(std::vector<router_view> routers, const std::optional<wire:
   return d;
 }
 
-std::vector<running_version> running_of(const std::vector<router_view>& routers, std::size_t ids_max) {
+running_fleet running_of(const std::vector<router_view>& routers, std::size_t ids_max) {
+  running_fleet made;
   std::map<content_order, running_version, std::greater<>> found;
   for (const router_view& r : routers) {
-    if (r.session == 0 || !r.running) continue;
+    if (r.session == 0) continue;
+    ++made.connected;
+    if (!r.running) continue;
     running_version& of = found[{{r.running->epoch, r.running->version}, r.running->sum}];
     of.content = *r.running;
     ++of.routers;
     if (r.is_native && of.ids.size() < ids_max) of.ids.push_back(r.id);
   }
-  std::vector<running_version> all;
-  for (auto& [order, each] : found) all.push_back(std::move(each));
-  return all;
+  for (auto& [order, each] : found) made.versions.push_back(std::move(each));
+  return made;
 }
 
 }  // namespace cellroute::control

@@ -83,7 +83,7 @@ inline constexpr drift_bounds counts_alone{0, 0, 0, 0, 0, 0};
 [[nodiscard]] fleet_drift drift_of(std::vector<router_view> routers, const std::optional<wire::content_id>& target,
                                    const drift_bounds& bounds = {});
 
-/// Each version that runs on a connected router, the newest first, with at most so many ids each.
-[[nodiscard]] std::vector<running_version> running_of(const std::vector<router_view>& routers, std::size_t ids_max);
+/// What connected routers run, with at most so many ids each.
+[[nodiscard]] running_fleet running_of(const std::vector<router_view>& routers, std::size_t ids_max);
 
 }  // namespace cellroute::control

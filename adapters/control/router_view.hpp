@@ -39,4 +39,9 @@ struct running_version {
   std::vector<std::string> ids{};  ///< the first; routers of the base protocol have none
 };
 
+struct running_fleet {
+  std::size_t connected = 0;
+  std::vector<running_version> versions{};  ///< the newest first; who has told of none is in none
+};
+
 }  // namespace cellroute::control

@@ -59,7 +59,13 @@ class one_router final : public router_directory {
     write_drift(text, drift_of({view()}, {}));
     return text;
   }
-  std::optional<std::vector<running_version>> running(std::size_t) override { return runs; }
+  std::optional<running_fleet> running(std::size_t ids_max) override {
+    auto told = runs;
+    if (told && ids_max == 0) {
+      for (running_version& each : told->versions) each.ids.clear();
+    }
+    return told;
+  }
   std::vector<std::string> mistakes() override { return {}; }
   bool retry_file(std::string_view lifted) override {
     commands.push_back("retry " + std::string(lifted));
@@ -70,7 +76,7 @@ class one_router final : public router_directory {
     return id == "r1";
   }
   std::vector<std::string> commands{};
-  std::optional<std::vector<running_version>> runs{{{}}};
+  std::optional<running_fleet> runs{running_fleet{}};
 };
 
 class one_event final : public event_feed {
@@ -122,6 +128,11 @@ class api_here {
     return std::to_string(head.epoch) + "." + std::to_string(head.version);
   }
   /// A token with that role. Its secret.
+  /// The digest of what is current.
+  [[nodiscard]] wire::digest sum() {
+    reader<active_content> active(made->current());
+    return active.current().value.head.sum;
+  }
   std::string token(std::string_view role, std::string_view more = {}) {
     const bool was_local = std::exchange(is_local, true);
     const told made_token =

@@ -465,7 +465,16 @@ TEST_CASE("api: guards refuse, and are lifted by name, once") {
           {"and how", "PUT", "/v1/config", config_of(100), now_tag, 409, "PUT /v1/config?override=max_removed_percent"},
           {"how to lift both", "PUT", "/v1/config", config_of(5), now_tag, 409,
            "PUT /v1/config?override=max_removed_percent,min_keys"},
-          {"a dry run tells, too", "PUT", "/v1/config?dry_run=1", config_of(100), {}, 200, "\"guards\":[\"guard."},
+          {"a dry run tells all guards, broken or not",
+           "PUT",
+           "/v1/config?dry_run=1",
+           config_of(100),
+           {},
+           200,
+           R"("guards":[{"name":"max_moved_percent","value":0,"limit":null,"ok":true},{"name":"max_removed_percent",)"
+           R"("value":95,"limit":1,"ok":false,"detail":"1900 of 2000 keys would be removed, which is 95.00 % and not at )"
+           R"(most 1 %; check the change; to let it pass once, PUT /v1/config?override=max_removed_percent"},)"
+           R"({"name":"min_keys","value":100,"limit":10,"ok":true}])"},
           {"lifted", "PUT", "/v1/config?override=max_removed_percent&message=we%20mean%20it", config_of(100), now_tag,
            200, "\"override\":\"max_removed_percent\""},
           {"one lifted, the other not", "PUT", "/v1/config?override=max_removed_percent", config_of(5), now_tag, 409,
@@ -484,7 +493,7 @@ TEST_CASE("api: guards refuse, and are lifted by name, once") {
            "POST /v1/keys:import?format=csv&mode=replace&override=min_keys\""},
           {"lifted twice over", "POST",
            "/v1/keys:import?dry_run=1&format=csv&mode=replace&override=min_keys,max_removed_percent", one_row, now_tag,
-           200, "\"guards\":[]"},
+           200, R"({"name":"min_keys","value":1,"limit":10,"ok":true,"detail":"it is lifted, and does not count"})"},
           {"in two", "POST", "/v1/keys:import?format=csv&mode=replace&override=min_keys&override=max_removed_percent",
            one_row, now_tag, 200, "\"override\":\"max_removed_percent,min_keys\""},
           {"a guard that is none", "PUT", "/v1/config?override=all", config_of(5), now_tag, 400},
@@ -492,6 +501,13 @@ TEST_CASE("api: guards refuse, and are lifted by name, once") {
           {"one and nothing", "PUT", "/v1/config?override=min_keys,", config_of(5), now_tag, 400},
           {"a rollback lifts none", "POST", "/v1/versions/1:rollback?override=min_keys", "", now_tag, 400,
            "\\\"override\\\" is no parameter of this page"},
+          {"a dry run of a rollback says that it is not asked",
+           "POST",
+           "/v1/versions/3:rollback?dry_run=1",
+           "",
+           {},
+           200,
+           R"("value":1,"limit":10,"ok":true,"detail":"a rollback asks no guards"})"},
           {"a rollback is not asked", "POST", "/v1/versions/1:rollback", "", now_tag, 200, "\"rollback_of\":1"},
           {"it is in the audit", "GET", "/v1/audit", "", {}, 200, "\\\"override\\\":\\\"max_removed_percent\\\""},
       });
@@ -900,9 +916,9 @@ TEST_CASE("api: routers are those of the directory, and what is done to them is 
 TEST_CASE("api: a version tells where it runs, as far as anybody knows") {
   api_here here;
   CHECK(here.ask("PUT", "/v1/config", first_config).status == 200);
-  const wire::digest sum = reader<active_content>(here.made->current()).current().value.head.sum;
+  const wire::digest sum = here.sum();
   CHECK(here.change("PUT", "/v1/keys/umbra", R"({"placement":"tier1"})").status == 201);
-  here.routers.runs = {{{{1, 1, sum}, 3, {"r1", "r2"}}, {{0, 1, {}}, 2, {}}}};
+  here.routers.runs = {5, {{{1, 1, sum}, 3, {"r1", "r2"}}, {{0, 1, {}}, 2, {}}}};
   tell(here, {
                  {"routers by id, and one more of the same, and two of the base protocol",
                   "GET",
@@ -920,12 +936,60 @@ TEST_CASE("api: a version tells where it runs, as far as anybody knows") {
                   R"("routers":0,"router_ids":[],"routers_left_out":0})"},
                  {"in a list they are counted", "GET", "/v1/versions", "", {}, 200, R"("routers":5}])"},
              });
-  here.routers.runs = {{{{1, 1, {}}, 1, {"r1"}}, {{2, 1, sum}, 1, {"r2"}}}};
+  here.routers.runs = {2, {{{1, 1, {}}, 1, {"r1"}}, {{2, 1, sum}, 1, {"r2"}}}};
   CHECK(here.ask("GET", "/v1/versions/1").has(R"("routers":0,)"));  // another's of the same number, by digest and epoch
   here.routers.runs.reset();
   CHECK(!here.ask("GET", "/v1/versions/1").has("\"routers\""));
   CHECK(!here.ask("GET", "/v1/versions").has("\"routers\""));
   CHECK(here.ask("GET", "/v1/versions/1").field("ETag") == "\"1.1\"");
+}
+
+TEST_CASE("api: a dry run tells which endpoints change, and how many routers get something else") {
+  api_here here;
+  CHECK(here.ask("PUT", "/v1/config", first_config).status == 200);
+  CHECK(here.change("PUT", "/v1/keys/umbra", R"({"placement":"tier1"})").status == 201);
+  const wire::digest sum = here.sum();
+  here.routers.runs = {7, {{{1, 2, sum}, 3, {}}, {{1, 1, {}}, 2, {}}, {{0, 2, {}}, 1, {}}}};  // and one of nothing
+  const std::string none = R"("endpoints":{"added":[],"changed":[],"removed":[],"left_out":0})";
+  tell(here, {
+                 {"a weight",
+                  "PATCH",
+                  "/v1/placements/tier1/endpoints/a?dry_run=1",
+                  R"({"weight":5})",
+                  {},
+                  200,
+                  R"("endpoints":{"added":[],"changed":["tier1/a"],"removed":[],"left_out":0})"},
+                 {"all of them get it",
+                  "PATCH",
+                  "/v1/placements/tier1/endpoints/a?dry_run=1",
+                  R"({"weight":5})",
+                  {},
+                  200,
+                  R"("routers":{"affected":7,"total":7})"},
+                 {"one more, and one less",
+                  "PATCH",
+                  "/v1/placements/tier1?dry_run=1",
+                  R"({"endpoints":[{"id":"a","url":"http://127.0.0.1:9001"},{"id":"n","url":"http://127.0.0.1:9"}]})",
+                  {},
+                  200,
+                  R"("endpoints":{"added":["tier1/n"],"changed":[],"removed":["tier1/b"],"left_out":0})"},
+                 {"rows change none", "PUT", "/v1/keys/acme?dry_run=1", R"({"placement":"tier3"})", {}, 200, none},
+                 {"what changes nothing is for those who run something else",
+                  "PUT",
+                  "/v1/keys/umbra?dry_run=1",
+                  R"({"placement":"tier1"})",
+                  {},
+                  200,
+                  R"("routers":{"affected":3,"total":7})"},
+                 {"so it is between versions", "GET", "/v1/versions/1/diff/2", "", {}, 200, none},
+             });
+  std::string many = R"({"endpoints":[)";
+  for (int i = 0; i < 150; ++i)
+    many += fmt::format(R"({}{{"url":"http://127.0.0.1:{}"}})", i > 0 ? "," : "", 10'000 + i);
+  const told large = here.ask("PUT", "/v1/placements/large?dry_run=1", many + "]}");
+  CHECK(large.has(R"("changed":[],"removed":[],"left_out":50})"));
+  here.routers.runs.reset();
+  CHECK(!here.ask("PUT", "/v1/keys/acme?dry_run=1", R"({"placement":"tier3"})").has("\"routers\""));
 }
 
 TEST_CASE("api: a router is in no state but those that one may ask for") {

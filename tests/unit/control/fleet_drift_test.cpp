@@ -70,7 +70,7 @@ TEST_CASE("fleet drift: two contents under one number are two") {
   std::vector<router_view> all{router_of("a", 2), router_of("b", 2)};
   all[1].running = numbered(2, 7);
   CHECK(drift_of(all, {}).counts.versions.size() == 2);
-  CHECK(running_of(all, 1).size() == 2);
+  CHECK(running_of(all, 1).versions.size() == 2);
 }
 
 TEST_CASE("fleet drift: however many labels, values and versions there are, it says how many it leaves out") {
@@ -133,7 +133,11 @@ TEST_CASE("fleet drift: where each version runs, by ids, of those that are here"
   all[4].is_native = false;
   all[4].running = wire::content_id{0, 2, {}};
   all[5].session = 0;
-  const std::vector<running_version> found = running_of(all, 2);
+  all.push_back(router_of("silent", 2));
+  all.back().running.reset();
+  const running_fleet fleet = running_of(all, 2);
+  CHECK(fleet.connected == 6);
+  const std::vector<running_version>& found = fleet.versions;
   REQUIRE(found.size() == 3);
   CHECK(found[0].routers == 3);
   CHECK((found[0].ids == std::vector<std::string>{"a", "c"}));

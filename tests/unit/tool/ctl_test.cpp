@@ -173,11 +173,15 @@ const ctl_case ctl_cases[] = {
              }),
      {info,
       {200,
-       R"({"keys":{"total":9,"total_after":8,"added":0,"moved":0,"moved_pct":0,"removed":1,"removed_pct":11.11111111111111},"guards":["guard.x: no; to let it pass once, PUT /v1/config?override=x"]})"}},
+       R"({"keys":{"total":9,"total_after":8,"added":0,"moved":0,"moved_pct":0,"removed":1,"removed_pct":11.11111111111111},"endpoints":{"added":["c/n"],"changed":["c/a","c/b"],"removed":[],"left_out":0},"routers":{"affected":2,"total":3},"guards":[{"name":"max_moved_percent","value":0,"limit":null,"ok":true},{"name":"max_removed_percent","value":11.11111111111111,"limit":5,"ok":false,"detail":"too many; to let it pass once, PUT /v1/config?override=max_removed_percent"},{"name":"min_keys","value":8,"limit":1,"ok":true}]})"}},
      {"GET /v1/info", "DELETE /v1/keys/k?dry_run=true If-Match: \"2.7\""},
      0,
      "nothing is changed; this would be:\nkeys        9 -> 8: 0 added, 0 moved (0 %), 1 removed (11.11 %)\n"
-     "guard       guard.x: no; to let it pass once, --override x\n",
+     "endpoints   c/n added\nendpoints   c/a c/b changed\nrouters     2 of 3 get something else\n"
+     "GUARD                WOULD BE  LIMIT  OK\n"
+     "max_removed_percent  11.11     5      no\n"
+     "min_keys             8         1      yes\n"
+     "guard       max_removed_percent: too many; to let it pass once, --override max_removed_percent\n",
      ""},
     {"so it is where a guard refuses",
      of_verb(ctl_verb::rollback, [](ctl_request& r) { r.version = 1; }),
