@@ -74,6 +74,10 @@ class command final : private transfer_listener {
         return keys_set();
       case ctl_verb::keys_remove:
         return change({"DELETE", "/v1/keys/" + escape_segment(asked_.key)}, "");
+      case ctl_verb::endpoints_drain:
+        return drain(true);
+      case ctl_verb::endpoints_undrain:
+        return drain(false);
       case ctl_verb::keys_import:
         return keys_import();
       case ctl_verb::keys_export:
@@ -339,6 +343,15 @@ class command final : private transfer_listener {
     std::string out = all.size() > 1 ? table_of(all) : "no key of that kind has a row\n";
     if (found.tree.find("next") != nullptr) out += "there are more: --limit, or `keys export` for all\n";
     return {0, out, ""};
+  }
+
+  /// An endpoint takes no new requests from now on, or does so again.
+  outcome drain(bool wants) {
+    api_request what{"PATCH", fmt::format("/v1/placements/{}/endpoints/{}", escape_segment(asked_.placement),
+                                          escape_segment(asked_.endpoint))};
+    what.body = fmt::format("{{\"drain\":{}}}", wants);
+    what.type = "application/json";
+    return change(std::move(what), "");
   }
 
   outcome keys_set() {

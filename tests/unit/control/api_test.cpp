@@ -24,11 +24,11 @@ namespace {
 struct step {
   std::string_view says;
   std::string_view method;
-  std::string_view target;
+  std::string target;
   std::string_view body;
   headers fields;
   std::uint16_t status;
-  std::string_view has = "";
+  std::string has = "";
   std::string_view has_not = "\x01";
 };
 
@@ -291,6 +291,52 @@ TEST_CASE("api: placements and endpoints") {
           {"it is gone", "DELETE", "/v1/placements/tier1/endpoints/c", "", now_tag, 404},
           {"the last one stays", "DELETE", "/v1/placements/visa/endpoints/127.0.0.1:9004", "", now_tag, 409, "last"},
       });
+}
+
+TEST_CASE("api: an endpoint is drained, keeps its weight, and takes requests again") {
+  api_here here;
+  const std::string a = "/v1/placements/tier1/endpoints/a";
+  const std::string b = "/v1/placements/tier1/endpoints/b";
+  const auto weights = [&here] {
+    reader<active_content> active(here.made->current());
+    std::string told;
+    for (const cell& each : active.current().value.doc.spec.cells) {
+      if (each.id.value != "tier1") continue;
+      for (const endpoint& e : each.endpoints) told += e.id + "=" + std::to_string(e.weight) + " ";
+    }
+    return told;
+  };
+  tell(here, {{"begin", "PUT", "/v1/config", first_config, {}, 200},
+              {"a weight", "PATCH", a, R"({"weight":3})", now_tag, 200}});
+  const wire::digest before = here.sum();
+  tell(here, {{"it is changed as it is looked at", "PATCH", a, R"({"drain":true})", {}, 428},
+              {"a dry run tells", "PATCH", a + "?dry_run=1", R"({"drain":true})", {}, 200, R"("changed":["tier1/a"])"},
+              {"drained", "PATCH", a, R"({"drain":true})", now_tag, 200, R"("version":3)"}});
+  CHECK(weights() == "a=0 b=1 ");
+  tell(here, {{"once more makes no version", "PATCH", a, R"({"drain":true})", now_tag, 200, R"("version":3)"},
+              {"it shows, and so does the weight", "GET", a, "", {}, 200, "\"weight\": 3,\n  \"drain\": true"},
+              {"the other one is the last", "PATCH", b, R"({"drain":true})", now_tag, 409, "no other endpoint"},
+              {"by its weight, too", "PATCH", b, R"({"weight":0})", now_tag, 409, R"("code":"in_use")"},
+              {"and it cannot go", "DELETE", b, "", now_tag, 409, "no other endpoint"},
+              {"nor the last of a placement", "PATCH", "/v1/placements/visa/endpoints/127.0.0.1:9004",
+               R"({"drain":true})", now_tag, 409, "no other endpoint"},
+              {"no truth", "PATCH", a, R"({"drain":"perhaps"})", now_tag, 422, "drain"},
+              {"another weight, for later", "PATCH", a, R"({"weight":5})", now_tag, 200, R"("version":4)"}});
+  CHECK(weights() == "a=0 b=1 ");
+  tell(here, {{"it may go", "PATCH", a + "?dry_run=1", R"({"drain":false})", {}, 200},
+              {"back", "PATCH", a, R"({"drain":false})", now_tag, 200, R"("version":5)"}});
+  CHECK(weights() == "a=5 b=1 ");
+  tell(here, {{"once more makes no version", "PATCH", a, R"({"drain":false})", now_tag, 200, R"("version":5)"},
+              {"as it was", "PATCH", a, R"({"weight":3,"drain":false})", now_tag, 200}});
+  CHECK(here.sum() == before);  // nothing of it is left
+  tell(here, {{"at once", "PATCH", b, R"({"weight":9,"drain":true})", now_tag, 200},
+              {"a version is drained, too", "POST", "/v1/versions/3:rollback", "", now_tag, 200}});
+  CHECK(weights() == "a=0 b=1 ");
+  // It outlives the process, and goes with the document.
+  here.of_registry.reset();
+  here.made.reset();
+  here.made = open_registry(must(store::open(here.folder.file("control.db"))), {}, &here.listener);
+  CHECK(weights() == "a=0 b=1 ");
 }
 
 TEST_CASE("api: rows come in and go out in three formats, and come back as they were") {
