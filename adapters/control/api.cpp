@@ -212,7 +212,7 @@ expected<std::unique_ptr<api>, problem> api::open(registry& of, api_settings set
 
 answer api::handle(const request& asked, wall_time now) {
   call c{*state_, asked, now};
-  return handle_call(c);
+  return traced(handle_call(c), asked.trace);
 }
 
 std::optional<role> api::role_of(const wire::digest& token, wall_time now) {

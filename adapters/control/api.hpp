@@ -34,6 +34,7 @@ struct request {
   std::vector<std::pair<std::string, std::string>> headers{};
   std::string body{};
   peer_facts peer{};
+  std::string trace{};  ///< its id, told in the answer; empty: it has none
 
   /// The value of a header, its name in any case; nothing where there is none. Several are joined by a comma.
   [[nodiscard]] std::optional<std::string> header(std::string_view name) const;

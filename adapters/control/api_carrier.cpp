@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "adapters/control/api_server.hpp"
+#include "adapters/control/request_trace.hpp"
 #include "adapters/control/has_field.hpp"
 #include "adapters/io/tls_session.hpp"
 #include "cellroute/base/ascii.hpp"
@@ -63,7 +64,9 @@ class leaving final : public edge::leaving_watcher {
 /// One request on its way there and back.
 class api_carrier::request {
  public:
-  request(api_carrier& of, edge::exchange& x) : of_(of), x_(x) { ++of_.requests_; }
+  request(api_carrier& of, edge::exchange& x) : of_(of), x_(x), trace_(of.answers_.log().trace_of(x.request)) {
+    ++of_.requests_;
+  }
   request(const request&) = delete;
   request& operator=(const request&) = delete;
   ~request() { --of_.requests_; }
@@ -95,7 +98,7 @@ class api_carrier::request {
   [[nodiscard]] time_point due(duration after) const { return of_.reactor_.clock().now + after; }
 
   io::task<void> refuse(std::uint16_t status, std::string_view code, std::string_view detail) {
-    return of_.answers_.send(x_, front_problem(status, code, detail));
+    return of_.answers_.send(x_, front_problem(status, code, detail), {}, trace_);
   }
 
   /// The request. False: it was answered, or cut. That the API takes no more is no fault: it has its answer then.
@@ -108,6 +111,7 @@ class api_carrier::request {
     };
     add(peer_field, is_loopback(x_.facts.peer) ? "local" : "remote");
     add(coding_field, coding);
+    add(trace_field, trace_);
     if (x_.facts.client != nullptr) {
       const std::string& subject = x_.facts.client->subject;
       // What a field cannot carry is nobody's name here, but somebody's it is.
@@ -173,10 +177,14 @@ class api_carrier::request {
     response_view view = *answer.head;
     if (view.status == 304) view.body.length_bytes.reset();  // the library says 0, which is not what GET has
     out.view = &view;
-    const std::array<field, 2> added{field{"Date", of_.date_.at(of_.reactor_.clock().wall), field_name::date, false},
-                                     field{"Cache-Control", "no-store", field_name::other, false}};
-    const bool says_itself = has_field(answer.head->fields, "Cache-Control");
-    out.added = std::span<const field>(added).first(says_itself ? 1 : 2);
+    std::vector<field> added{{"Date", of_.date_.at(of_.reactor_.clock().wall), field_name::date, false}};
+    const auto add = [&](std::string_view name, std::string_view value) {
+      if (!has_field(answer.head->fields, name)) added.push_back({name, value, field_name::other, false});
+    };
+    add("Cache-Control", "no-store");
+    add(trace_field, trace_);
+    out.added = added;
+    of_.answers_.log().note(x_, view.status, trace_);
     out.close = !x_.settle_body();
     edge::stream_fault sent = edge::stream_fault::none;
     if (piece.fault == edge::stream_fault::none) {
@@ -196,6 +204,7 @@ class api_carrier::request {
 
   api_carrier& of_;
   edge::exchange& x_;
+  std::string trace_;
   edge::upstream_stream* stream_ = nullptr;
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "adapters/control/request_trace.hpp"
 #include "adapters/wire/text_scan.hpp"
 #include "cellroute/base/unescape.hpp"
 
@@ -132,7 +133,21 @@ answer problem_answer(std::uint16_t status, std::string_view code, std::string_v
 
 answer problem_answer(const problem& why) {
   const auto* const row = std::ranges::find(problem_rows, why.what, &problem_row::kind);
-  return problem_answer(row->status, to_string(why.what), why.detail, why.mistakes);
+  return problem_answer(row->status, to_string(why.what), why.detail, why.mistakes,
+                        why.key.empty() ? std::string() : key_member(why.key));
+}
+
+std::string key_member(std::string_view key) {
+  std::string member = ",\"key\":";
+  process::append_json_string(member, key);
+  return member;
+}
+
+answer traced(answer made, std::string_view trace) {
+  if (trace.empty()) return made;
+  made.headers.emplace_back(trace_field, trace);
+  if (made.status >= 400) add_trace(made.body, trace);
+  return made;
 }
 
 answer too_large_answer(std::size_t body_max) {
@@ -266,9 +281,11 @@ std::optional<std::string> key_mistake(std::string_view key) {
   return fmt::format("byte 0x{:02x} is not text; write the key as UTF-8", static_cast<unsigned char>(key[bad]));
 }
 
-answer mistakes_answer(wire::mistake_list& found) {
+answer mistakes_answer(wire::mistake_list& found, std::string_view key) {
   wire::sort_by_place(found.found());
-  return problem_answer(problem_of(found.found()));
+  problem made = problem_of(found.found());
+  made.key = key;
+  return problem_answer(made);
 }
 
 }  // namespace cellroute::control

@@ -124,15 +124,18 @@ std::optional<answer> check_unbound(const call& c) {
 std::optional<answer> check_bounds(const call& c, const key_table& rows, const row_changes& some) {
   if (!c.who.is_bound()) return std::nullopt;
   wire::diagnostics found;
+  std::string_view first;
   for (const key_change& each : some.changes) {
     const auto was = rows.find(each.key);
     const std::string_view from = was ? rows.outcomes()[*was] : std::string_view{};
     const std::string_view to = each.outcome ? some.names[*each.outcome] : std::string_view{};
-    if (!c.who.may_change(each.key, from, to))
-      found.push_back({"body", 1, 1, wire::join_path("keys", each.key), "is not this token's to change"});
+    if (c.who.may_change(each.key, from, to)) continue;
+    if (found.empty()) first = each.key;
+    found.push_back({"body", 1, 1, wire::join_path("keys", each.key), "is not this token's to change"});
   }
   if (found.empty()) return std::nullopt;
-  return problem_answer(403, "out_of_bounds", "some of these rows are not this token's to change", found);
+  return problem_answer(403, "out_of_bounds", "some of these rows are not this token's to change", found,
+                        found.size() == 1 ? key_member(first) : std::string());
 }
 
 namespace {

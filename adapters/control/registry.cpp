@@ -119,18 +119,22 @@ std::vector<std::string_view> unknown_names(std::span<const std::string_view> na
 problem lost_rows(const row_changes& some, std::span<const std::string_view> unknown) {
   wire::diagnostics found;
   std::size_t more = 0;
+  std::string first;
   for (const key_change& row : some.changes) {
     if (!row.outcome || std::ranges::find(unknown, some.names[*row.outcome]) == unknown.end()) continue;
     if (found.size() == wire::mistakes_max) {
       ++more;
       continue;
     }
+    if (found.empty()) first = row.key;
     found.push_back(
         {"rows", 1, 1, wire::join_path("", row.key),
          fmt::format("no placement is named {}; add it or name another", wire::quote(some.names[*row.outcome]))});
   }
   if (more > 0) found.push_back({"rows", 1, 1, "", fmt::format("{} more mistakes follow; correct these first", more)});
-  return problem_of(std::move(found));
+  problem made = problem_of(std::move(found));
+  if (made.mistakes.size() == 1) made.key = std::move(first);
+  return made;
 }
 
 active_content nothing(const store_head& head, std::uint64_t salt) {

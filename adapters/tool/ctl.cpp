@@ -446,6 +446,9 @@ outcome refusal_of(const api_reply& reply, std::string_view file) {
     told += fmt::format("{}{}{}\n", path, path.empty() ? "" : ": ", plain_advice(text_at(each, "detail")));
   }
   for (const wire::node& row : items_of(*tree, "rows")) told += fmt::format("changed meanwhile: {}\n", plain(row.text));
+  // Trouble of the control plane's own: its operator finds it in the log by that.
+  const std::string trace = plain(text_at(*tree, "trace"));
+  if (reply.status >= 500 && !trace.empty()) told += fmt::format("in the control plane's log it is {}\n", trace);
   std::string problem = reply.body;
   if (!problem.ends_with('\n')) problem += '\n';
   return {has_mistakes && reply.status == 422 ? exit_invalid : exit_refused, "", std::move(told), std::move(problem)};

@@ -319,7 +319,8 @@ class walker {
   api_here following_{{}, following()};
   io::loop_clock clock_;
   one_state source_;
-  control_pages pages_{clock_, source_};
+  request_log log_{nullptr, clock_, 1};
+  control_pages pages_{clock_, source_, log_};
   std::string renewed_;
   std::vector<std::string> tokens_;
 };

@@ -107,6 +107,7 @@ class api_here {
     asked.body = body;
     asked.headers = std::move(fields);
     asked.peer.is_local = is_local;
+    asked.trace = "trace-of-test";
     answer got = of_registry->handle(asked, now);
     told all{got.status, std::move(got.headers), std::move(got.body)};
     std::string piece;
@@ -127,12 +128,12 @@ class api_here {
     const store_head& head = active.current().value.head;
     return std::to_string(head.epoch) + "." + std::to_string(head.version);
   }
-  /// A token with that role. Its secret.
   /// The digest of what is current.
   [[nodiscard]] wire::digest sum() {
     reader<active_content> active(made->current());
     return active.current().value.head.sum;
   }
+  /// A token with that role. Its secret.
   std::string token(std::string_view role, std::string_view more = {}) {
     const bool was_local = std::exchange(is_local, true);
     const told made_token =

@@ -1064,6 +1064,53 @@ TEST_CASE("api: the audit of a key is that of the versions that changed it") {
   CHECK(here.ask("GET", "/v1/audit").has("\"version 3\""));
 }
 
+TEST_CASE("api: an answer has the id of its request, and a problem tells it, and the one key that is at fault") {
+  api_here here;
+  const told done = here.ask("PUT", "/v1/config", first_config);
+  CHECK(done.status == 200);
+  CHECK(done.field("X-Request-Id") == "trace-of-test");
+  CHECK(!done.has("trace"));
+  const std::string of_acme = R"("key":"acme",)";
+  const std::string none = "\"key\":";
+  const std::string long_key(300, 'k');
+  const std::string publisher = here.token("publisher", R"(,"key_prefix":"mine-")");
+  headers bound = bearer(publisher);
+  bound.emplace_back("If-Match", "@");
+  tell(here,
+       {
+           {"no such page", "GET", "/v1/nothing", "", {}, 404, R"("trace":"trace-of-test"})"},
+           {"what a row is without", "GET", "/v1/keys/umbra", "", {}, 404, R"("key":"umbra","resolved":)"},
+           {"what is not there cannot go", "DELETE", "/v1/keys/umbra", "", now_tag, 404, R"("key":"umbra")"},
+           {"where it leads is not there", "PUT", "/v1/keys/acme", R"({"placement":"none"})", now_tag, 422,
+            R"("key":"acme","trace":)"},
+           {"the body is at fault", "PUT", "/v1/keys/acme", "{}", now_tag, 422, "errors", none},
+           {"too long", "DELETE", "/v1/keys/" + long_key, "", now_tag, 422, "\"key\":\"" + long_key + "\""},
+           {"one of many", "PATCH", "/v1/keys", R"({"acme":"none","visa":"tier1"})", now_tag, 422, of_acme},
+           {"two of many", "PATCH", "/v1/keys", R"({"acme":"none","visa":"none"})", now_tag, 422, "errors", none},
+           {"one that is none", "PATCH", "/v1/keys", R"({"acme":7,"visa":"tier1"})", now_tag, 422, of_acme},
+           {"of an import", "POST", "/v1/keys:import?format=csv", "key,placement\nacme,none\nvisa,tier1\n", now_tag,
+            422, of_acme},
+           {"two of an import", "POST", "/v1/keys:import?format=json", R"({"acme":"none","visa":"none"})", now_tag, 422,
+            "errors", none},
+           {"one that cannot be read beside it", "POST", "/v1/keys:import?format=json", R"({"acme":"none","visa":7})",
+            now_tag, 422, "errors", none},
+           {"not this token's", "PUT", "/v1/keys/acme", R"({"placement":"tier3"})", bound, 403, of_acme},
+           {"of two one is not", "PATCH", "/v1/keys", R"({"acme":"tier3","mine-1":"tier3"})", bound, 403, of_acme},
+           {"somebody was faster",
+            "PUT",
+            "/v1/keys/acme",
+            R"({"placement":"tier3"})",
+            {{"If-Match", "\"1.9\""}},
+            412,
+            "trace",
+            none},
+       });
+  here.is_local = false;
+  const told refused = here.ask("GET", "/v1/info");
+  CHECK(refused.status == 401);
+  CHECK(refused.has("trace-of-test"));
+}
+
 TEST_CASE("api: what is no page, no method, no body") {
   api_settings how;
   how.body_max = 1'000;

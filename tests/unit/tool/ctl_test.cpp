@@ -114,6 +114,40 @@ const ctl_case ctl_cases[] = {
      0,
      "version 8: 3 keys; 1 added, 0 moved, 0 removed\n",
      ""},
+    {"an endpoint takes no new requests",
+     of_verb(ctl_verb::endpoints_drain,
+             [](ctl_request& r) {
+               r.placement = "tier 1";
+               r.endpoint = "10.0.0.1:80";
+               r.message = "a disk";
+             }),
+     {info, made},
+     {"GET /v1/info",
+      "PATCH /v1/placements/tier%201/endpoints/10.0.0.1%3A80?message=a%20disk If-Match: \"2.7\" (application/json) "
+      "{\"drain\":true}"},
+     0,
+     "version 8: 3 keys; 1 added, 0 moved, 0 removed\n",
+     ""},
+    {"and takes them again",
+     of_verb(ctl_verb::endpoints_undrain,
+             [](ctl_request& r) {
+               r.placement = "t";
+               r.endpoint = "a";
+               r.is_dry_run = true;
+             }),
+     {info, {409, R"({"detail":"no"})"}},
+     {"GET /v1/info",
+      "PATCH /v1/placements/t/endpoints/a?dry_run=true If-Match: \"2.7\" (application/json) {\"drain\":false}"},
+     exit_refused,
+     "",
+     "refused (409): no\n"},
+    {"trouble of the control plane's own is found in its log",
+     of_verb(ctl_verb::history, [](ctl_request&) {}),
+     {{503, R"({"detail":"the store is away","trace":"ab12"})"}},
+     {"GET /v1/versions?limit=20"},
+     exit_refused,
+     "",
+     "refused (503): the store is away\nin the control plane's log it is ab12\n"},
     {"the first change of all is for a control plane without any",
      of_verb(ctl_verb::rollback, [](ctl_request& r) { r.version = 1; }),
      {{200, R"({"version":0,"epoch":1})"}, {404, R"({"detail":"there is no such version"})"}},
