@@ -161,6 +161,9 @@ class api final : public token_book {
   std::unique_ptr<api_state> state_;
 };
 
+/// What the body of such a request may have, where any may have `body_max`.
+[[nodiscard]] std::size_t body_max_of(std::string_view method, std::string_view target, std::size_t body_max);
+
 /// The contract, an OpenAPI 3.1 document as JSON.
 [[nodiscard]] std::string_view openapi_document();
 

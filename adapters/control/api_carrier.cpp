@@ -3,15 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <iterator>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "adapters/control/api_server.hpp"
-#include "adapters/control/request_trace.hpp"
 #include "adapters/control/has_field.hpp"
+#include "adapters/control/request_trace.hpp"
 #include "adapters/io/tls_session.hpp"
 #include "cellroute/base/ascii.hpp"
 
@@ -77,8 +76,9 @@ class api_carrier::request {
       co_return;
     }
     // Nobody is to send what is not taken.
-    if (x_.request.body.length_bytes.value_or(0) > of_.body_max_) {
-      co_await refuse(413, "too_large", fmt::format("a body has at most {} bytes here", of_.body_max_));
+    const std::size_t body_max = body_max_of(x_.request.method, x_.request.target, of_.body_max_);
+    if (x_.request.body.length_bytes.value_or(0) > body_max) {
+      co_await refuse(413, "too_large", fmt::format("a body has at most {} bytes here", body_max));
       co_return;
     }
     const edge::upstream_handle handle = of_.pool_.take(edge::connection_need::fresh);
@@ -208,11 +208,11 @@ class api_carrier::request {
   edge::upstream_stream* stream_ = nullptr;
 };
 
-api_carrier::api_carrier(io::reactor& reactor, edge::connector& to, const gate& guard, std::size_t requests_max,
-                         std::size_t body_max)
+api_carrier::api_carrier(io::reactor& reactor, edge::connector& to, const gate& guard, request_log& log,
+                         std::size_t requests_max, std::size_t body_max)
     : reactor_(reactor),
       gate_(guard),
-      answers_(reactor.clock()),
+      answers_(reactor.clock(), log),
       pool_(reactor, edge::pool_options{{}, {}, {}, &to}),
       requests_max_(requests_max),
       body_max_(body_max) {}

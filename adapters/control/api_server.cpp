@@ -150,7 +150,7 @@ class api_server::server final : public httplib::Server {
           to);
     });
     // What the library refuses by itself, it refuses without a word.
-    set_error_handler([](const httplib::Request&, httplib::Response& to) {
+    set_error_handler([](const httplib::Request& asked, httplib::Response& to) {
       const bool is_said = !to.body.empty() || to.content_provider_;
       if (!is_said)
         put_refusal(asked,
@@ -205,7 +205,8 @@ class api_server::server final : public httplib::Server {
         refused.headers.emplace_back("Accept-Encoding", codings_taken);
         return put_refusal(asked, std::move(refused), to);
       }
-      content_decoder decoder(*coding, body_max_);
+      const std::size_t body_max = body_max_of(asked.method, asked.target, body_max_);
+      content_decoder decoder(*coding, body_max);
       const bool is_read =
           read([&](const char* bytes, std::size_t size_bytes) { return decoder.take({bytes, size_bytes}, body); });
       const content_fault fault = decoder.finish();
