@@ -159,6 +159,37 @@ class api_here {
   bool is_local = true;
 };
 
+/// A request, and what its answer must be and say, in the order of a story: each is asked of what those before left.
+/// `@` stands for the current tag.
+struct step {
+  std::string_view says;
+  std::string_view method;
+  std::string target;
+  std::string_view body;
+  headers fields;
+  std::uint16_t status;
+  std::string has = "";
+  std::string_view has_not = "\x01";
+};
+
+inline void tell(api_here& here, const std::vector<step>& steps) {
+  for (const step& row : steps) {
+    CAPTURE(row.says);
+    headers fields = row.fields;
+    for (auto& [name, value] : fields) {
+      if (value == "@") value = "\"" + here.tag() + "\"";
+    }
+    const told got = here.ask(row.method, row.target, row.body, fields);
+    CHECK_MESSAGE(got.status == row.status, got.body);
+    CHECK_MESSAGE(got.has(row.has), got.body);
+    CHECK_MESSAGE(!got.has(row.has_not), got.body);
+    if (got.status >= 400) CHECK(got.field("Content-Type") == "application/problem+json");
+  }
+  here.check();
+}
+
+inline const headers now_tag{{"If-Match", "@"}};
+
 inline headers bearer(const std::string& secret) { return {{"Authorization", "Bearer " + secret}}; }
 
 }  // namespace cellroute::control
