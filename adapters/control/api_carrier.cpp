@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <iterator>
 #include <span>
 #include <string>
@@ -76,9 +77,9 @@ class api_carrier::request {
       co_return;
     }
     // Nobody is to send what is not taken.
-    const std::size_t body_max = body_max_of(x_.request.method, x_.request.target, of_.body_max_);
-    if (x_.request.body.length_bytes.value_or(0) > body_max) {
-      co_await refuse(413, "too_large", fmt::format("a body has at most {} bytes here", body_max));
+    body_max_ = body_max_of(x_.request.method, x_.request.target, of_.body_max_);
+    if (x_.request.body.length_bytes.value_or(0) > body_max_) {
+      co_await refuse_size();
       co_return;
     }
     const edge::upstream_handle handle = of_.pool_.take(edge::connection_need::fresh);
@@ -99,6 +100,10 @@ class api_carrier::request {
 
   io::task<void> refuse(std::uint16_t status, std::string_view code, std::string_view detail) {
     return of_.answers_.send(x_, front_problem(status, code, detail), {}, trace_);
+  }
+
+  io::task<void> refuse_size() {
+    return refuse(413, "too_large", fmt::format("a body has at most {} bytes here", body_max_));
   }
 
   /// The request. False: it was answered, or cut. That the API takes no more is no fault: it has its answer then.
@@ -128,17 +133,25 @@ class api_carrier::request {
     out.added = added;
     out.authority = x_.request.authority.empty() ? std::string_view("localhost") : x_.request.authority;
     edge::body_piece piece = x_.first_body();
+    std::uint64_t come_bytes = piece.size_bytes;
     if (piece.fault == edge::stream_fault::none) {
       edge::stream_fault sent = co_await stream_->send_head(out, piece, edge::no_trailers, due(step_timeout));
       if (!piece.end && x_.request.expects_continue) co_await go_on();
-      while (sent == edge::stream_fault::none && !piece.end) {
+      while (sent == edge::stream_fault::none && !piece.end && come_bytes <= body_max_) {
         piece = co_await x_.read_body(due(step_timeout));
         if (piece.fault != edge::stream_fault::none) break;
+        come_bytes += piece.size_bytes;
         sent = co_await stream_->send_body(piece, edge::no_trailers, due(step_timeout));
       }
     }
-    if (piece.fault == edge::stream_fault::none) co_return true;
+    // The API says so, too, but only whoever sends on would hear it.
+    const bool is_too_large = come_bytes > body_max_;
+    if (piece.fault == edge::stream_fault::none && !is_too_large) co_return true;
     stream_->cancel();
+    if (is_too_large) {
+      co_await refuse_size();
+      co_return false;
+    }
     if (piece.fault == edge::stream_fault::timed_out) {
       co_await refuse(408, "timeout", "the rest of the request did not come");
     } else if (piece.fault == edge::stream_fault::malformed) {
@@ -205,6 +218,7 @@ class api_carrier::request {
   api_carrier& of_;
   edge::exchange& x_;
   std::string trace_;
+  std::size_t body_max_ = 0;
   edge::upstream_stream* stream_ = nullptr;
 };
 
