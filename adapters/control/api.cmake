@@ -20,6 +20,7 @@ add_library(cellroute_control_api STATIC
   base_text.cpp
   registry.cpp
   registry_document.cpp
+  request_trace.cpp
   store_access.cpp
   store_audit.cpp
   store_database.cpp

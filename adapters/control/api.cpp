@@ -71,8 +71,8 @@ const route_row* find_route(call& c, answer& refusal) {
       best = &row;
       best_params = *std::move(params);
     }
-    if (allowed.find(row.method) == std::string::npos)
-      allowed += (allowed.empty() ? "" : ", ") + std::string(row.method);
+    const std::string_view methods = row.method == "GET" ? "GET, HEAD" : row.method;
+    if (allowed.find(methods) == std::string::npos) allowed += (allowed.empty() ? "" : ", ") + std::string(methods);
   }
   c.params = std::move(best_params);
   if (best != nullptr) return best;
@@ -103,6 +103,10 @@ bool is_right_type(body_kind kind, const std::optional<std::string>& said) {
       return is_json || is_one_of({"application/x-ndjson", "text/csv", "text/plain", "application/octet-stream"});
   }
   return false;
+}
+
+std::size_t body_max_of(body_kind kind, std::size_t body_max) {
+  return kind == body_kind::json ? std::min(json_body_max, body_max) : body_max;
 }
 
 /// Who asks; or why he is not let in.
@@ -164,7 +168,7 @@ answer handle_call(call& c) {
   auto who = let_in(c, *route);
   if (!who) return std::move(who).error();
   c.who = *std::move(who);
-  const std::size_t body_max = route->body == body_kind::json ? json_body_max : c.state.settings.body_max;
+  const std::size_t body_max = body_max_of(route->body, c.state.settings.body_max);
   if (c.asked.body.size() > body_max) return too_large_answer(body_max);
   if (!c.asked.body.empty() && !is_right_type(route->body, c.asked.header("Content-Type")))
     return problem_answer(415, "media_type", "this page takes JSON, and configurations and rows as openapi.json says");
@@ -193,6 +197,14 @@ std::optional<std::string> request::header(std::string_view name) const {
 
 std::span<const route_row> api_routes() { return routes; }
 
+std::size_t body_max_of(std::string_view method, std::string_view target, std::size_t body_max) {
+  const std::string_view path = target.substr(0, target.find('?'));
+  for (const route_row& row : routes) {
+    if (row.method == method && match_path(row.pattern, path)) return body_max_of(row.body, body_max);
+  }
+  return body_max;
+}
+
 api::api(std::unique_ptr<api_state> state) : state_(std::move(state)) {}
 api::~api() = default;
 
@@ -212,7 +224,7 @@ expected<std::unique_ptr<api>, problem> api::open(registry& of, api_settings set
 
 answer api::handle(const request& asked, wall_time now) {
   call c{*state_, asked, now};
-  return handle_call(c);
+  return traced(handle_call(c), asked.trace);
 }
 
 std::optional<role> api::role_of(const wire::digest& token, wall_time now) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "adapters/control/registry.hpp"
+#include "adapters/control/router_view.hpp"
 #include "adapters/control/store_records.hpp"
 #include "cellroute/base/time.hpp"
 
@@ -33,6 +34,7 @@ struct request {
   std::vector<std::pair<std::string, std::string>> headers{};
   std::string body{};
   peer_facts peer{};
+  std::string trace{};  ///< its id, told in the answer; empty: it has none
 
   /// The value of a header, its name in any case; nothing where there is none. Several are joined by a comma.
   [[nodiscard]] std::optional<std::string> header(std::string_view name) const;
@@ -79,6 +81,8 @@ class router_directory {
   [[nodiscard]] virtual std::optional<std::string> router(std::string_view id) = 0;
   /// Who runs what, and since when.
   [[nodiscard]] virtual std::string drift() = 0;
+  /// What runs where, with at most so many ids each. Nothing: nobody can tell now.
+  [[nodiscard]] virtual std::optional<running_fleet> running(std::size_t ids_max) = 0;
   /// Why the followed file is not what is published; empty where it is, or none is followed.
   [[nodiscard]] virtual std::vector<std::string> mistakes() = 0;
   /// Has the followed file read again; the guards named in `lifted`, with commas between, do not count for that. False:
@@ -156,6 +160,9 @@ class api final : public token_book {
   explicit api(std::unique_ptr<api_state> state);
   std::unique_ptr<api_state> state_;
 };
+
+/// What the body of such a request may have, where any may have `body_max`.
+[[nodiscard]] std::size_t body_max_of(std::string_view method, std::string_view target, std::size_t body_max);
 
 /// The contract, an OpenAPI 3.1 document as JSON.
 [[nodiscard]] std::string_view openapi_document();

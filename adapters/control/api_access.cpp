@@ -10,14 +10,6 @@ namespace {
 
 constexpr std::string_view scheme = "Bearer ";
 
-/// Whether a Host is a name of this machine that only this machine has.
-bool is_own_name(std::string_view host) {
-  if (host.starts_with('[')) return host.substr(0, host.find(']') + 1) == "[::1]";
-  host = host.substr(0, host.find(':'));
-  const bool is_number = std::ranges::all_of(host, [](char c) { return is_digit(c) || c == '.'; });
-  return host.empty() || host == "localhost" || (host.starts_with("127.") && is_number);
-}
-
 /// Whether a text is like a pattern, in which `*` stands for any text.
 bool fits_pattern(std::string_view pattern, std::string_view text) {
   std::size_t p = 0;
@@ -100,6 +92,14 @@ bool principal::may_change(std::string_view key, std::string_view from, std::str
   return key.starts_with(key_prefix) && is_mine(from) && is_mine(to);
 }
 
+bool names_this_machine(std::string_view authority) {
+  const std::size_t colon = authority.rfind(':');
+  const bool has_port = colon != std::string_view::npos && authority.find(']', colon) == std::string_view::npos;
+  const std::string_view host = has_port ? authority.substr(0, colon) : authority;
+  if (equal_ignoring_case(host, "localhost") || host == "[::1]") return true;
+  return host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string_view::npos;
+}
+
 expected<principal, denial> identify(const request& asked, const api_settings& settings,
                                      const std::vector<token_record>& tokens, wall_time now) {
   const auto authorization = asked.header("Authorization");
@@ -111,7 +111,8 @@ expected<principal, denial> identify(const request& asked, const api_settings& s
       return unexpected(denial{403, "no row of auth.certificates fits this certificate, and no token was named"});
     }
     if (!is_here) return unexpected(denial{401, "a token is needed: Authorization: Bearer TOKEN"});
-    if (!is_own_name(asked.header("Host").value_or("")))
+    const auto host = asked.header("Host");
+    if (host && !names_this_machine(*host))
       return unexpected(denial{403, "without a token, ask by the name localhost or by a loopback address"});
     if (asked.header("Origin")) return unexpected(denial{403, "a page in a browser needs a token"});
     return principal{"loopback", role::admin, {}, {}};

@@ -84,6 +84,9 @@ struct denial {
   std::string why{};
 };
 
+/// Whether a Host is one that only this machine can mean.
+[[nodiscard]] bool names_this_machine(std::string_view authority);
+
 /// Who a request comes from: a bearer token, somebody on this machine, or who has shown a certificate, with the role
 /// that its name has.
 ///

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
+#include <cstdint>
 #include <iterator>
 #include <span>
 #include <string>
@@ -11,6 +11,7 @@
 
 #include "adapters/control/api_server.hpp"
 #include "adapters/control/has_field.hpp"
+#include "adapters/control/request_trace.hpp"
 #include "adapters/io/tls_session.hpp"
 #include "cellroute/base/ascii.hpp"
 
@@ -63,7 +64,9 @@ class leaving final : public edge::leaving_watcher {
 /// One request on its way there and back.
 class api_carrier::request {
  public:
-  request(api_carrier& of, edge::exchange& x) : of_(of), x_(x) { ++of_.requests_; }
+  request(api_carrier& of, edge::exchange& x) : of_(of), x_(x), trace_(of.answers_.log().trace_of(x.request)) {
+    ++of_.requests_;
+  }
   request(const request&) = delete;
   request& operator=(const request&) = delete;
   ~request() { --of_.requests_; }
@@ -74,8 +77,9 @@ class api_carrier::request {
       co_return;
     }
     // Nobody is to send what is not taken.
-    if (x_.request.body.length_bytes.value_or(0) > of_.body_max_) {
-      co_await refuse(413, "too_large", fmt::format("a body has at most {} bytes here", of_.body_max_));
+    body_max_ = body_max_of(x_.request.method, x_.request.target, of_.body_max_);
+    if (x_.request.body.length_bytes.value_or(0) > body_max_) {
+      co_await refuse_size();
       co_return;
     }
     const edge::upstream_handle handle = of_.pool_.take(edge::connection_need::fresh);
@@ -95,7 +99,11 @@ class api_carrier::request {
   [[nodiscard]] time_point due(duration after) const { return of_.reactor_.clock().now + after; }
 
   io::task<void> refuse(std::uint16_t status, std::string_view code, std::string_view detail) {
-    return of_.answers_.send(x_, front_problem(status, code, detail));
+    return of_.answers_.send(x_, front_problem(status, code, detail), {}, trace_);
+  }
+
+  io::task<void> refuse_size() {
+    return refuse(413, "too_large", fmt::format("a body has at most {} bytes here", body_max_));
   }
 
   /// The request. False: it was answered, or cut. That the API takes no more is no fault: it has its answer then.
@@ -108,6 +116,7 @@ class api_carrier::request {
     };
     add(peer_field, is_loopback(x_.facts.peer) ? "local" : "remote");
     add(coding_field, coding);
+    add(trace_field, trace_);
     if (x_.facts.client != nullptr) {
       const std::string& subject = x_.facts.client->subject;
       // What a field cannot carry is nobody's name here, but somebody's it is.
@@ -124,17 +133,25 @@ class api_carrier::request {
     out.added = added;
     out.authority = x_.request.authority.empty() ? std::string_view("localhost") : x_.request.authority;
     edge::body_piece piece = x_.first_body();
+    std::uint64_t come_bytes = piece.size_bytes;
     if (piece.fault == edge::stream_fault::none) {
       edge::stream_fault sent = co_await stream_->send_head(out, piece, edge::no_trailers, due(step_timeout));
       if (!piece.end && x_.request.expects_continue) co_await go_on();
-      while (sent == edge::stream_fault::none && !piece.end) {
+      while (sent == edge::stream_fault::none && !piece.end && come_bytes <= body_max_) {
         piece = co_await x_.read_body(due(step_timeout));
         if (piece.fault != edge::stream_fault::none) break;
+        come_bytes += piece.size_bytes;
         sent = co_await stream_->send_body(piece, edge::no_trailers, due(step_timeout));
       }
     }
-    if (piece.fault == edge::stream_fault::none) co_return true;
+    // The API says so, too, but only whoever sends on would hear it.
+    const bool is_too_large = come_bytes > body_max_;
+    if (piece.fault == edge::stream_fault::none && !is_too_large) co_return true;
     stream_->cancel();
+    if (is_too_large) {
+      co_await refuse_size();
+      co_return false;
+    }
     if (piece.fault == edge::stream_fault::timed_out) {
       co_await refuse(408, "timeout", "the rest of the request did not come");
     } else if (piece.fault == edge::stream_fault::malformed) {
@@ -173,10 +190,14 @@ class api_carrier::request {
     response_view view = *answer.head;
     if (view.status == 304) view.body.length_bytes.reset();  // the library says 0, which is not what GET has
     out.view = &view;
-    const std::array<field, 2> added{field{"Date", of_.date_.at(of_.reactor_.clock().wall), field_name::date, false},
-                                     field{"Cache-Control", "no-store", field_name::other, false}};
-    const bool says_itself = has_field(answer.head->fields, "Cache-Control");
-    out.added = std::span<const field>(added).first(says_itself ? 1 : 2);
+    std::vector<field> added{{"Date", of_.date_.at(of_.reactor_.clock().wall), field_name::date, false}};
+    const auto add = [&](std::string_view name, std::string_view value) {
+      if (!has_field(answer.head->fields, name)) added.push_back({name, value, field_name::other, false});
+    };
+    add("Cache-Control", "no-store");
+    add(trace_field, trace_);
+    out.added = added;
+    of_.answers_.log().note(x_, view.status, trace_);
     out.close = !x_.settle_body();
     edge::stream_fault sent = edge::stream_fault::none;
     if (piece.fault == edge::stream_fault::none) {
@@ -196,14 +217,16 @@ class api_carrier::request {
 
   api_carrier& of_;
   edge::exchange& x_;
+  std::string trace_;
+  std::size_t body_max_ = 0;
   edge::upstream_stream* stream_ = nullptr;
 };
 
-api_carrier::api_carrier(io::reactor& reactor, edge::connector& to, const gate& guard, std::size_t requests_max,
-                         std::size_t body_max)
+api_carrier::api_carrier(io::reactor& reactor, edge::connector& to, const gate& guard, request_log& log,
+                         std::size_t requests_max, std::size_t body_max)
     : reactor_(reactor),
       gate_(guard),
-      answers_(reactor.clock()),
+      answers_(reactor.clock(), log),
       pool_(reactor, edge::pool_options{{}, {}, {}, &to}),
       requests_max_(requests_max),
       body_max_(body_max) {}

@@ -17,7 +17,7 @@ class api_carrier final : public edge::exchange_handler {
  public:
   /// Range: `requests_max` at once; one more is answered with 503. Content that says of itself that it is more than
   ///        `body_max` is answered at once.
-  api_carrier(io::reactor& reactor, edge::connector& to, const gate& guard, std::size_t requests_max,
+  api_carrier(io::reactor& reactor, edge::connector& to, const gate& guard, request_log& log, std::size_t requests_max,
               std::size_t body_max);
 
   [[nodiscard]] io::task<void> serve(edge::exchange& x) override;

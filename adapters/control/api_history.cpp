@@ -13,6 +13,22 @@ std::optional<std::uint64_t> version_param(const call& c, std::size_t index) {
   return number && *number > 0 ? number : std::nullopt;
 }
 
+constexpr std::size_t ids_told_max = 100;
+
+/// Where a version runs, out of what runs anywhere. Numbers are one's of the store: a router of the base protocol,
+/// which knows no epoch, means the one of that number.
+whereabouts where_runs(const version_record& v, const running_fleet& all) {
+  whereabouts found;
+  for (const running_version& each : all.versions) {
+    const bool is_it = each.content.version == v.version &&
+                       (each.content.epoch == 0 || (each.content.epoch == v.epoch && each.content.sum == v.sum));
+    if (!is_it) continue;
+    found.routers += each.routers;
+    if (!each.ids.empty()) found.ids = each.ids;
+  }
+  return found;
+}
+
 answer no_version() { return problem_answer(404, "unknown", "a version is a number from 1 on"); }
 
 }  // namespace
@@ -27,7 +43,11 @@ answer list_versions(call& c) {
   std::string body;
   process::json_writer out(body);
   out.begin_object().name("versions").begin_array();
-  for (const version_record& each : *found) write_version(out, each);
+  const auto running = running_now(c, 0);
+  for (const version_record& each : *found) {
+    const whereabouts runs = running ? where_runs(each, *running) : whereabouts{};
+    write_version(out, each, running ? &runs : nullptr);
+  }
   out.end_array();
   if (found->size() == asked->limit && found->back().version > 1) out.field("next", cursor_of(found->back().version));
   out.end_object();
@@ -41,7 +61,16 @@ answer get_version(call& c) {
   if (!reading) return problem_answer(reading.error());
   const auto record = (*reading)->version(*version);
   if (!record) return problem_answer(record.error());
-  return version_answer(*record, 200);
+  const auto running = running_now(c, ids_told_max);
+  if (!running) return version_answer(*record, 200);
+  whereabouts runs = where_runs(*record, *running);
+  if (!runs.ids) runs.ids.emplace();
+  std::string body;
+  process::json_writer out(body);
+  write_version(out, *record, &runs);
+  answer made = json_answer(200, std::move(body));
+  add_tag(made, tag_of(record->epoch, record->version));
+  return made;
 }
 
 answer diff_versions(call& c) {

@@ -54,7 +54,8 @@ expected<void, std::string> api_home::open(const std::string& build) {
   if (!opened) return unexpected("store: " + std::move(opened).error().detail);
   api_ = *std::move(opened);
   server_.emplace(*api_, body_max, api_threads + settings_.api.watchers_max);
-  carrier_.emplace(reactor_, *server_, about_.guard, api_requests_max + settings_.api.watchers_max, body_max);
+  carrier_.emplace(reactor_, *server_, about_.guard, about_.requests, api_requests_max + settings_.api.watchers_max,
+                   body_max);
   chores_.emplace(reactor_);
   readiness_.emplace(reactor_, about_.of);
   about_.guard.set_book(*api_);

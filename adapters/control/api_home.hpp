@@ -11,6 +11,7 @@
 #include "adapters/control/fleet_directory.hpp"
 #include "adapters/control/gate.hpp"
 #include "adapters/control/readiness.hpp"
+#include "adapters/control/request_log.hpp"
 #include "adapters/control/settings.hpp"
 #include "adapters/control/work_thread.hpp"
 #include "adapters/io/reactor.hpp"
@@ -27,6 +28,7 @@ struct api_surface {
   watched_file* watched = nullptr;  ///< null: none is followed
   gate& guard;                      ///< is told which tokens count
   process::log_writer& log;
+  request_log& requests;
 };
 
 /// The API with all that it takes to be answered on a port: its threads, what happens as it happens, and what its store

@@ -71,11 +71,11 @@ std::optional<answer> check_key(std::string_view key) {
   if (key.size() <= key_size_max) return std::nullopt;
   wire::mistake_list mistakes("path");
   mistakes.add({}, "key", fmt::format("has {} bytes; {} is the most", key.size(), key_size_max));
-  return mistakes_answer(mistakes);
+  return mistakes_answer(mistakes, key);
 }
 
 answer no_row(const active_content& active, std::string_view key, wall_time now) {
-  std::string more = ",\"resolved\":" + explained(active, key, now);
+  std::string more = key_member(key) + ",\"resolved\":" + explained(active, key, now);
   return problem_answer(404, "unknown", "the key has no row; `resolved` tells where it is led without one", {}, more);
 }
 
@@ -200,8 +200,9 @@ answer put_key(call& c) {
       !placement.empty() && said->kind == wire::node_kind::plain)
     mistakes.add(said->at, "placement", "must be the name of a placement, in quotes");
   if (auto wrong = check_key(c.param(0))) return *std::move(wrong);
+  const bool is_of_body = !mistakes.found().empty();
   if (auto what = key_mistake(c.param(0))) mistakes.add({}, "key", *std::move(what));
-  if (!mistakes.found().empty()) return mistakes_answer(mistakes);
+  if (!mistakes.found().empty()) return mistakes_answer(mistakes, is_of_body ? "" : c.param(0));
   return change_key(c, placement, "key.put", body->find("placement")->at);
 }
 
@@ -235,20 +236,23 @@ answer patch_keys(call& c) {
   wire::name_list names;
   std::vector<key_change> changes;
   std::vector<std::string_view> keys;
+  one_key at_fault;
   for (const wire::node& row : body->children) {
     const std::string path = wire::join_path("", row.name);
+    const std::size_t before = mistakes.found().size();
     if (row.name.empty() || row.name.size() > key_size_max)
       mistakes.add(row.name_at, path, fmt::format("a key has 1 to {} bytes", key_size_max));
     keys.push_back(row.name);
     if (row.kind == wire::node_kind::null) {
       changes.push_back({row.name, std::nullopt});
-      continue;
+    } else {
+      const auto number = row.kind == wire::node_kind::quoted ? names.add(row.text) : std::nullopt;
+      if (!number) mistakes.add(row.at, path, "must be the name of a placement, or null");
+      changes.push_back({row.name, number});
     }
-    const auto number = row.kind == wire::node_kind::quoted ? names.add(row.text) : std::nullopt;
-    if (!number) mistakes.add(row.at, path, "must be the name of a placement, or null");
-    changes.push_back({row.name, number});
+    if (mistakes.found().size() > before) at_fault.add(row.name);
   }
-  if (!mistakes.found().empty()) return mistakes_answer(mistakes);
+  if (!mistakes.found().empty()) return mistakes_answer(mistakes, at_fault.name());
   registry::turn turn = c.state.of.begin();
   const active_content& now = turn.base();
   if (auto wrong = check_preconditions(c, now, {}, now.head.version > 0, keys)) return *std::move(wrong);

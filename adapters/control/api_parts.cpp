@@ -4,11 +4,14 @@
 
 #include <algorithm>
 
+#include "adapters/control/request_trace.hpp"
 #include "adapters/wire/text_scan.hpp"
 #include "cellroute/base/unescape.hpp"
 
 namespace cellroute::control {
 namespace {
+
+constexpr std::size_t endpoints_told_max = 100;  // of each kind
 
 struct problem_row {
   problem_kind kind;
@@ -130,7 +133,21 @@ answer problem_answer(std::uint16_t status, std::string_view code, std::string_v
 
 answer problem_answer(const problem& why) {
   const auto* const row = std::ranges::find(problem_rows, why.what, &problem_row::kind);
-  return problem_answer(row->status, to_string(why.what), why.detail, why.mistakes);
+  return problem_answer(row->status, to_string(why.what), why.detail, why.mistakes,
+                        why.key.empty() ? std::string() : key_member(why.key));
+}
+
+std::string key_member(std::string_view key) {
+  std::string member = ",\"key\":";
+  process::append_json_string(member, key);
+  return member;
+}
+
+answer traced(answer made, std::string_view trace) {
+  if (trace.empty()) return made;
+  made.headers.emplace_back(trace_field, trace);
+  if (made.status >= 400) add_trace(made.body, trace);
+  return made;
 }
 
 answer too_large_answer(std::size_t body_max) {
@@ -157,7 +174,11 @@ std::string tag_of(const store_head& head) { return tag_of(head.epoch, head.vers
 
 void add_tag(answer& to, std::string_view tag) { to.headers.emplace_back("ETag", fmt::format("\"{}\"", tag)); }
 
-void write_version(process::json_writer& out, const version_record& v) {
+std::optional<running_fleet> running_now(const call& c, std::size_t ids_max) {
+  return c.state.around.routers != nullptr ? c.state.around.routers->running(ids_max) : std::nullopt;
+}
+
+void write_version(process::json_writer& out, const version_record& v, const whereabouts* runs) {
   out.begin_object().field("version", v.version).field("epoch", v.epoch).field("parent", v.parent);
   out.field("digest", hex_of(v.sum)).field("label", v.label).field("keys", v.keys);
   out.field("added", v.added).field("moved", v.moved).field("removed", v.removed);
@@ -165,6 +186,13 @@ void write_version(process::json_writer& out, const version_record& v) {
   out.field("author", v.author).field("at", v.at).field("message", v.message);
   if (v.rollback_of) out.field("rollback_of", *v.rollback_of);
   if (!v.lifted.empty()) out.field("override", v.lifted);
+  if (runs != nullptr) {
+    out.field("routers", runs->routers);
+    if (runs->ids) {
+      out.name("router_ids").value(std::span<const std::string>(*runs->ids));
+      out.field("routers_left_out", runs->routers - runs->ids->size());
+    }
+  }
   out.end_object();
 }
 
@@ -184,7 +212,17 @@ void write_radius(process::json_writer& out, const blast_radius& radius) {
   write_names(out, "added", radius.placements_added);
   write_names(out, "changed", radius.placements_changed);
   write_names(out, "removed", radius.placements_removed);
-  out.end_object().field("document_changed", radius.is_document_new);
+  out.end_object().name("endpoints").begin_object();
+  std::size_t left_out = 0;
+  const auto write_some = [&out, &left_out](std::string_view name, const std::vector<std::string>& all) {
+    const std::size_t told = std::min(all.size(), endpoints_told_max);
+    out.name(name).value(std::span(all).first(told));
+    left_out += all.size() - told;
+  };
+  write_some("added", radius.endpoints_added);
+  write_some("changed", radius.endpoints_changed);
+  write_some("removed", radius.endpoints_removed);
+  out.field("left_out", left_out).end_object().field("document_changed", radius.is_document_new);
 }
 
 std::optional<std::uint64_t> number_in(const call& c, std::string_view name, std::uint64_t otherwise, std::uint64_t low,
@@ -243,9 +281,11 @@ std::optional<std::string> key_mistake(std::string_view key) {
   return fmt::format("byte 0x{:02x} is not text; write the key as UTF-8", static_cast<unsigned char>(key[bad]));
 }
 
-answer mistakes_answer(wire::mistake_list& found) {
+answer mistakes_answer(wire::mistake_list& found, std::string_view key) {
   wire::sort_by_place(found.found());
-  return problem_answer(problem_of(found.found()));
+  problem made = problem_of(found.found());
+  made.key = key;
+  return problem_answer(made);
 }
 
 }  // namespace cellroute::control

@@ -90,6 +90,12 @@ struct call {
 [[nodiscard]] answer problem_answer(const store_failure& why);
 [[nodiscard]] inline answer bad_request(std::string_view detail) { return problem_answer(400, "syntax", detail); }
 
+/// An answer that says which request it is to.
+[[nodiscard]] answer traced(answer made, std::string_view trace);
+
+/// What a problem document has in `more`, where one key is at fault.
+[[nodiscard]] std::string key_member(std::string_view key);
+
 /// 413: a body is larger than it may be here.
 [[nodiscard]] answer too_large_answer(std::size_t body_max);
 
@@ -105,7 +111,15 @@ inline constexpr std::size_t mistakes_told_max = 100;
 [[nodiscard]] std::string tag_of(std::uint64_t epoch, std::uint64_t version);
 void add_tag(answer& to, std::string_view tag);
 
-void write_version(process::json_writer& out, const version_record& v);
+/// What connected routers run; nothing where nobody can tell now.
+[[nodiscard]] std::optional<running_fleet> running_now(const call& c, std::size_t ids_max = 0);
+
+/// Where a version runs, as it is told with it.
+struct whereabouts {
+  std::size_t routers = 0;
+  std::optional<std::vector<std::string>> ids{};  ///< the first, where it is about one version
+};
+void write_version(process::json_writer& out, const version_record& v, const whereabouts* runs = nullptr);
 void write_radius(process::json_writer& out, const blast_radius& radius);
 
 // What is asked.
@@ -126,12 +140,29 @@ struct paging {
 [[nodiscard]] expected<page, answer> number_page(const call& c);
 [[nodiscard]] std::string cursor_of(std::uint64_t last);
 
+/// The key that is at fault, as long as it is one.
+class one_key {
+ public:
+  void add(std::string_view key) {
+    is_one_ = !has_any_ || (is_one_ && key == key_);
+    if (!has_any_) key_ = key;
+    has_any_ = true;
+  }
+  /// Empty where there is none, or are several.
+  [[nodiscard]] std::string_view name() const { return is_one_ ? std::string_view(key_) : std::string_view(); }
+
+ private:
+  std::string key_;
+  bool has_any_ = false;
+  bool is_one_ = false;
+};
+
 /// The body as JSON. Errors: 400 with the place.
 [[nodiscard]] expected<wire::node, answer> json_body(const call& c);
 /// Why no row may have a key, or nothing. Files may have keys of any bytes; what is told in JSON cannot come back so.
 [[nodiscard]] std::optional<std::string> key_mistake(std::string_view key);
-/// What was wrong with a body, as it was read section by section: 422.
-[[nodiscard]] answer mistakes_answer(wire::mistake_list& found);
+/// What was wrong with a body, as it was read section by section, and with which key, if it is one: 422.
+[[nodiscard]] answer mistakes_answer(wire::mistake_list& found, std::string_view key = {});
 
 // Writing.
 

@@ -102,6 +102,22 @@ node* endpoint_in(node& placement, std::string_view id) {
   return found == endpoints->children.end() ? nullptr : &*found;
 }
 
+/// Whether new requests go to some endpoint of a placement, as far as what is written says: what is wrong is said
+/// later.
+bool takes_requests(const node& placement) {
+  const node* const endpoints = placement.find("endpoints");
+  return endpoints != nullptr && std::ranges::any_of(endpoints->children, [](const node& each) {
+           const node* const weight = each.find("weight");
+           const node* const drain = each.find("drain");
+           return (weight == nullptr || weight->text != "0") && (drain == nullptr || drain->text != "true");
+         });
+}
+
+answer last_endpoint() {
+  return problem_answer(409, "in_use",
+                        "no other endpoint of this placement takes requests; add one, or end another's drain, first");
+}
+
 /// An endpoint stays the one that the path names.
 std::optional<answer> check_id(const call& c, const node& said) {
   const node* const id = said.find("id");
@@ -283,6 +299,9 @@ answer patch_endpoint(call& c) {
     if (old == nullptr) return unexpected(no_endpoint(c.param(0), c.param(1)));
     if (auto wrong = check_id(c, *body)) return unexpected(*std::move(wrong));
     merge(*old, *body);
+    // What is over leaves nothing behind: the same content as before.
+    std::erase_if(old->children, [](const node& each) { return each.name == "drain" && each.text == "false"; });
+    if (!takes_requests(*placement)) return unexpected(last_endpoint());
     // Without an id its address is its name, which it keeps where that becomes another.
     if (id_of(*old) != c.param(1)) old->children.insert(old->children.begin(), text_node("id", c.param(1)));
     return std::uint16_t{200};
@@ -298,6 +317,7 @@ answer delete_endpoint(call& c) {
     if (endpoints.children.size() == 1)
       return unexpected(problem_answer(409, "in_use", "it is the last endpoint; remove the placement instead"));
     std::erase_if(endpoints.children, [&](const node& each) { return id_of(each) == c.param(1); });
+    if (!takes_requests(*placement)) return unexpected(last_endpoint());
     return std::uint16_t{200};
   });
 }

@@ -15,6 +15,7 @@
 
 #include "adapters/control/api_parts.hpp"
 #include "adapters/control/content_coding.hpp"
+#include "adapters/control/request_trace.hpp"
 #include "adapters/io/clock.hpp"
 
 namespace cellroute::control {
@@ -86,6 +87,7 @@ request request_of(const httplib::Request& from, std::string body) {
   made.target = from.target;
   made.body = std::move(body);
   for (const auto& [name, value] : from.headers) made.headers.emplace_back(name, value);
+  made.trace = from.get_header_value(std::string(trace_field));
   made.peer.is_local = from.get_header_value(std::string(peer_field)) == "local";
   made.peer.certificate = from.get_header_value(std::string(certificate_field));
   made.peer.certificate_role = read_role(from.get_header_value(std::string(role_field)));
@@ -118,6 +120,11 @@ void put_answer(answer from, httplib::Response& to) {
   });
 }
 
+/// What the API was not asked about.
+void put_refusal(const httplib::Request& asked, answer from, httplib::Response& to) {
+  put_answer(traced(std::move(from), asked.get_header_value(std::string(trace_field))), to);
+}
+
 }  // namespace
 
 class api_server::server final : public httplib::Server {
@@ -136,18 +143,20 @@ class api_server::server final : public httplib::Server {
     Put(any_path, with_body);
     Patch(any_path, with_body);
     Delete(any_path, with_body);
-    set_exception_handler([](const httplib::Request&, httplib::Response& to, std::exception_ptr) {
-      put_answer(
+    set_exception_handler([](const httplib::Request& asked, httplib::Response& to, std::exception_ptr) {
+      put_refusal(
+          asked,
           problem_answer(500, "internal", "the control plane could not answer, for lack of memory perhaps; try again"),
           to);
     });
     // What the library refuses by itself, it refuses without a word.
-    set_error_handler([](const httplib::Request&, httplib::Response& to) {
+    set_error_handler([](const httplib::Request& asked, httplib::Response& to) {
       const bool is_said = !to.body.empty() || to.content_provider_;
       if (!is_said)
-        put_answer(problem_answer(static_cast<std::uint16_t>(to.status), "syntax",
-                                  "the request cannot be read: its framing, its length or its coding"),
-                   to);
+        put_refusal(asked,
+                    problem_answer(static_cast<std::uint16_t>(to.status), "syntax",
+                                   "the request cannot be read: its framing, its length or its coding"),
+                    to);
     });
   }
   ~server() override {
@@ -194,15 +203,16 @@ class api_server::server final : public httplib::Server {
         answer refused =
             problem_answer(415, "media_type", fmt::format("content comes as it is, or in {}", codings_taken));
         refused.headers.emplace_back("Accept-Encoding", codings_taken);
-        return put_answer(std::move(refused), to);
+        return put_refusal(asked, std::move(refused), to);
       }
-      content_decoder decoder(*coding, body_max_);
+      const std::size_t body_max = body_max_of(asked.method, asked.target, body_max_);
+      content_decoder decoder(*coding, body_max);
       const bool is_read =
           read([&](const char* bytes, std::size_t size_bytes) { return decoder.take({bytes, size_bytes}, body); });
       const content_fault fault = decoder.finish();
-      if (fault == content_fault::too_large) return put_answer(too_large_answer(body_max_), to);
+      if (fault == content_fault::too_large) return put_refusal(asked, too_large_answer(body_max), to);
       if (!is_read && fault != content_fault::damaged) return;  // the library has said why
-      if (fault != content_fault::none) return put_answer(bad_request(to_string(fault)), to);
+      if (fault != content_fault::none) return put_refusal(asked, bad_request(to_string(fault)), to);
     }
     put_answer(api_.handle(request_of(asked, std::move(body)), io::read_wall_clock()), to);
   }

@@ -92,9 +92,10 @@ void use_places_of_body(wire::diagnostics& found) {
 /// What is wrong with rows that could be read, until their places are known.
 class row_faults {
  public:
-  explicit row_faults(const imported_rows& of) : of_(of) {}
+  row_faults(const imported_rows& of, one_key& at_fault) : of_(of), at_fault_(at_fault) {}
 
   void add(std::size_t row, std::string what) {
+    at_fault_.add(of_.rows[row].key);
     if (rows_.size() == wire::mistakes_max) return;
     rows_.push_back(row);
     what_.push_back(std::move(what));
@@ -117,12 +118,13 @@ class row_faults {
 
  private:
   const imported_rows& of_;
+  one_key& at_fault_;
   std::vector<std::size_t> rows_;
   std::vector<std::string> what_;
 };
 
-void add_bad_keys(const imported_rows& rows, wire::diagnostics& found) {
-  row_faults faults(rows);
+void add_bad_keys(const imported_rows& rows, wire::diagnostics& found, one_key& at_fault) {
+  row_faults faults(rows, at_fault);
   for (std::size_t i = 0; i < rows.rows.size(); ++i) {
     if (auto what = key_mistake(rows.rows[i].key)) faults.add(i, *std::move(what));
   }
@@ -130,12 +132,13 @@ void add_bad_keys(const imported_rows& rows, wire::diagnostics& found) {
 }
 
 /// Rows that lead nowhere.
-void add_unknown_placements(const imported_rows& rows, const table_spec& spec, wire::diagnostics& found) {
+void add_unknown_placements(const imported_rows& rows, const table_spec& spec, wire::diagnostics& found,
+                            one_key& at_fault) {
   std::vector<bool> is_there;
   for (const std::string_view name : rows.names.names())
     is_there.push_back(std::ranges::any_of(spec.placements, [name](const auto& p) { return p.id.value == name; }));
   if (std::ranges::find(is_there, false) == is_there.end()) return;
-  row_faults faults(rows);
+  row_faults faults(rows, at_fault);
   for (std::size_t i = 0; i < rows.rows.size(); ++i) {
     const std::uint16_t outcome = rows.rows[i].outcome;
     if (outcome >= is_there.size() || is_there[outcome]) continue;
@@ -156,7 +159,6 @@ wire::diagnostics read_rows(const call& c, row_format format, imported_rows& out
     found = wire::read_key_file(out.lines, out.names);
     out.rows = out.lines.rows;
   }
-  add_bad_keys(out, found);
   return found;
 }
 
@@ -262,6 +264,10 @@ answer import_keys(call& c) {
   const registry_settings& settings = c.state.of.settings();
   imported_rows rows;
   wire::diagnostics found = read_rows(c, *format, rows);
+  const bool is_readable = found.empty();
+  one_key at_fault;
+  add_bad_keys(rows, found, at_fault);
+  const std::size_t before = found.size();
   std::optional<key_table> table;
   if (found.empty()) {
     auto made = key_table::build(rows.rows, settings.seed, rows.names.names(), settings.resource);
@@ -274,15 +280,18 @@ answer import_keys(call& c) {
   } else {
     add_repeated_keys(rows, *format, found);
   }
+  const bool is_repeated = found.size() > before;
   std::vector<std::string_view> named;  // none: all rows, as those that it takes away
   if (is_merge) std::ranges::transform(rows.rows, std::back_inserter(named), &key_row::key);
   registry::turn turn = c.state.of.begin();
   const active_content& now = turn.base();
   if (auto wrong = check_preconditions(c, now, {}, now.head.version > 0, named)) return *std::move(wrong);
-  add_unknown_placements(rows, now.doc.spec, found);
+  add_unknown_placements(rows, now.doc.spec, found, at_fault);
   if (!found.empty()) {
     wire::sort_by_place(found);
-    return problem_answer(problem_of(std::move(found)));
+    problem wrong = problem_of(std::move(found));
+    if (is_readable && !is_repeated) wrong.key = at_fault.name();
+    return problem_answer(wrong);
   }
   if (!is_merge) {
     // Half of what was to come may be nothing.

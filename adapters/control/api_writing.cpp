@@ -124,15 +124,18 @@ std::optional<answer> check_unbound(const call& c) {
 std::optional<answer> check_bounds(const call& c, const key_table& rows, const row_changes& some) {
   if (!c.who.is_bound()) return std::nullopt;
   wire::diagnostics found;
+  std::string_view first;
   for (const key_change& each : some.changes) {
     const auto was = rows.find(each.key);
     const std::string_view from = was ? rows.outcomes()[*was] : std::string_view{};
     const std::string_view to = each.outcome ? some.names[*each.outcome] : std::string_view{};
-    if (!c.who.may_change(each.key, from, to))
-      found.push_back({"body", 1, 1, wire::join_path("keys", each.key), "is not this token's to change"});
+    if (c.who.may_change(each.key, from, to)) continue;
+    if (found.empty()) first = each.key;
+    found.push_back({"body", 1, 1, wire::join_path("keys", each.key), "is not this token's to change"});
   }
   if (found.empty()) return std::nullopt;
-  return problem_answer(403, "out_of_bounds", "some of these rows are not this token's to change", found);
+  return problem_answer(403, "out_of_bounds", "some of these rows are not this token's to change", found,
+                        found.size() == 1 ? key_member(first) : std::string());
 }
 
 namespace {
@@ -219,6 +222,42 @@ std::string call_without_override(const call& c) {
   return text;
 }
 
+/// A rollback is not asked: it leads to what ran before.
+void excuse(std::vector<wire::guard_verdict>& guards) {
+  for (wire::guard_verdict& each : guards) {
+    if (!each.ok) each.detail = "a rollback asks no guards";
+    each.ok = true;
+  }
+}
+
+void write_guards(process::json_writer& out, const std::vector<wire::guard_verdict>& guards) {
+  out.name("guards").begin_array();
+  for (const wire::guard_verdict& each : guards) {
+    out.begin_object().field("name", each.name).field("value", each.value).name("limit");
+    each.limit ? out.value(*each.limit) : out.value(nullptr);
+    out.field("ok", each.ok);
+    if (!each.detail.empty()) out.field("detail", each.detail);
+    out.end_object();
+  }
+  out.end_array();
+}
+
+/// The connected routers that would take something: all but those that run just that.
+void write_routers(process::json_writer& out, const call& c, const active_content& now, const next_content& next) {
+  const auto running = running_now(c);
+  if (!running) return;
+  std::size_t unaffected = 0;
+  for (const running_version& each : running->versions) {
+    // The base protocol has no digests: who runs what is published goes on with it.
+    const bool is_base = each.content.epoch == 0;
+    const bool is_same = is_base ? next.content.sum == now.head.sum && each.content.version == now.head.version
+                                 : each.content.sum == next.content.sum;
+    unaffected += is_same ? each.routers : 0;
+  }
+  out.name("routers").begin_object().field("affected", running->connected - unaffected);
+  out.field("total", running->connected).end_object();
+}
+
 }  // namespace
 
 answer finish_change(const call& c, registry::turn& turn, expected<next_content, problem> next, std::string_view action,
@@ -229,18 +268,20 @@ answer finish_change(const call& c, registry::turn& turn, expected<next_content,
   const std::string* const said = c.target.find("message");
   if (said != nullptr && said->size() > message_bytes_max)
     return bad_request(fmt::format("message must have at most {} bytes", message_bytes_max));
-  const std::vector<std::string> broken =
-      rollback_of ? std::vector<std::string>{} : turn.broken_guards(next->radius, *lifted, call_without_override(c));
+  std::vector<wire::guard_verdict> guards = turn.judge(next->radius, *lifted, call_without_override(c));
+  if (rollback_of) excuse(guards);
   if (c.is_dry_run()) {
     std::string body;
     process::json_writer out(body);
     out.begin_object().field("dry_run", true).field("base", turn.base().head.version);
     write_radius(out, next->radius);
-    out.name("guards").value(std::span<const std::string>(broken));
+    write_guards(out, guards);
+    write_routers(out, c, turn.base(), *next);
     if (quarantined > 0) out.field("quarantined", quarantined);
     out.end_object();
     return json_answer(200, std::move(body));
   }
+  const std::vector<std::string> broken = wire::lines_of_broken(guards);
   if (!broken.empty()) return problem_answer(409, "guard", fmt::format("{}", fmt::join(broken, "; ")));
   publish_order order;
   order.author = c.who.name;

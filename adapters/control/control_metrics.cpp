@@ -69,7 +69,7 @@ std::string render_control_metrics(const control_counts& counts, const push_serv
   exposition out(page);
   const published_content* current = published.current();
   const auto target = current != nullptr ? std::optional(current->id) : std::nullopt;
-  write_fleet(out, fleet(server, target, clock).drift(0), server);
+  write_fleet(out, fleet(server, target, clock).drift(counts_alone), server);
   write_contents(out, published);
   counter(out, "cellroute_control_published_total", "Contents that routers were told to run.", counts.published);
   counter(out, "cellroute_control_files_refused_total", "Times that the followed file was refused.",

@@ -161,6 +161,8 @@ expected<void, start_error> control_plane::open_log() {
   auto opened = process::log_writer::open(std::move(log));
   if (!opened) return failed(std::move(opened).error());
   log_ = *std::move(opened);
+  // Ids that nobody has to guess, and no two processes share: not of the seed, which is a secret.
+  requests_.emplace(log_.get(), reactor_.clock(), static_cast<std::uint64_t>(started_at_.time_since_epoch().count()));
   return {};
 }
 
@@ -182,7 +184,8 @@ expected<void, start_error> control_plane::open_registry() {
 }
 
 expected<void, start_error> control_plane::open_api() {
-  const api_surface about{home_->of(), *server_, *publisher_, watched_ ? &*watched_ : nullptr, *gate_, *log_};
+  const api_surface about{home_->of(), *server_, *publisher_, watched_ ? &*watched_ : nullptr,
+                          *gate_,      *log_,    *requests_};
   api_.emplace(reactor_, settings_, about);
   if (auto r = api_->open(options_.version); !r) return failed(std::move(r).error());
   return {};
@@ -190,8 +193,8 @@ expected<void, start_error> control_plane::open_api() {
 
 expected<void, start_error> control_plane::open_listeners() {
   page_source& facts = *this;
-  pages_.emplace(reactor_.clock(), facts);
-  front_.emplace(reactor_.clock(), *gate_, *server_, api_->handler(), *pages_);
+  pages_.emplace(reactor_.clock(), facts, *requests_);
+  front_.emplace(reactor_.clock(), *gate_, *server_, api_->handler(), *pages_, *requests_);
   for (const listener_settings& l : settings_.listeners) {
     if (auto r = open_listener(l, *front_, "control"); !r) return r;
   }

@@ -102,6 +102,7 @@ class control_plane final : private push_observer,
   io::reactor reactor_;
   asio::signal_set signals_;
   std::unique_ptr<process::log_writer> log_;
+  std::optional<request_log> requests_;
   std::optional<gate> gate_;
   std::unique_ptr<registry_home> home_;
   std::optional<push_server> server_;

@@ -1,6 +1,5 @@
 #include "adapters/control/fleet.hpp"
 
-#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -25,6 +24,8 @@ router_view fleet::native(const std::string& id, const sync::router_record& reco
     v.last_refusal = record.facts.last_refusal->code + ": " + record.facts.last_refusal->error;
   v.is_on_target = target_ && v.running && v.running->sum == target_->sum;
   v.seen_ago = now_ - record.seen;
+  v.known_for = now_ - record.known_since;
+  if (record.confirmed) v.confirmed_ago = now_ - *record.confirmed;
   if (record.session == 0) {
     v.state = away;
     v.away_since = wall_ - v.seen_ago;
@@ -103,23 +104,6 @@ std::optional<router_view> fleet::router(std::string_view id) const {
   return v;
 }
 
-fleet_drift fleet::drift(std::size_t stragglers_max) const {
-  fleet_drift d;
-  d.target = target_;
-  using order = std::pair<std::uint64_t, std::uint64_t>;
-  std::map<order, version_count, std::greater<>> counts;
-  for (router_view& v : routers()) {
-    if (v.session == 0) continue;
-    ++d.here;
-    d.on_target += v.is_on_target ? 1 : 0;
-    d.refused += v.state == "rejected" ? 1 : 0;
-    version_count& count = counts[v.running ? order(v.running->epoch, v.running->version) : order()];
-    count.running = v.running;
-    ++count.routers;
-    if (!v.is_on_target && d.stragglers.size() < stragglers_max) d.stragglers.push_back(std::move(v));
-  }
-  for (auto& [number, count] : counts) d.versions.push_back(std::move(count));
-  return d;
-}
+fleet_drift fleet::drift(const drift_bounds& bounds) const { return drift_of(routers(), target_, bounds); }
 
 }  // namespace cellroute::control

@@ -78,6 +78,11 @@ std::string fleet_directory::drift() {
   });
 }
 
+std::optional<running_fleet> fleet_directory::running(std::size_t ids_max) {
+  return ask<std::optional<running_fleet>>(
+      [this, ids_max] { return std::optional(running_of(look().routers(), ids_max)); });
+}
+
 std::vector<std::string> fleet_directory::mistakes() {
   if (watched_ == nullptr) return {};
   return ask<std::vector<std::string>>([this] { return watched_->mistakes(); });

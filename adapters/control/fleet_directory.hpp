@@ -32,6 +32,7 @@ class fleet_directory final : public router_directory {
   [[nodiscard]] listing routers(const filter& asked) override;
   [[nodiscard]] std::optional<std::string> router(std::string_view id) override;
   [[nodiscard]] std::string drift() override;
+  [[nodiscard]] std::optional<running_fleet> running(std::size_t ids_max) override;
   [[nodiscard]] std::vector<std::string> mistakes() override;
   [[nodiscard]] bool retry_file(std::string_view lifted) override;
   [[nodiscard]] bool command(std::string_view id, std::string_view what) override;

@@ -11,6 +11,8 @@ namespace {
 
 using process::json_writer;
 
+double seconds(duration of) { return std::chrono::duration<double>(of).count(); }
+
 void write_content(json_writer& out, const wire::content_id& id) {
   out.begin_object();
   out.field("epoch", id.epoch).field("version", id.version).field("digest", wire::to_hex(id.sum));
@@ -48,8 +50,45 @@ void write_view(json_writer& out, const router_view& r) {
     out.end_object();
     out.name("away_since");
     r.away_since ? out.value(*r.away_since) : out.value(nullptr);
-    out.field("seen_seconds_ago", std::chrono::duration<double>(r.seen_ago).count());
+    out.field("seen_seconds_ago", seconds(r.seen_ago));
+    out.name("confirmed_seconds_ago");
+    r.confirmed_ago ? out.value(seconds(*r.confirmed_ago)) : out.value(nullptr);
   }
+  out.end_object();
+}
+
+void write_counts(json_writer& out, const version_counts& counts) {
+  out.name("versions").begin_array();
+  for (const version_count& v : counts.versions) {
+    out.begin_object();
+    out.name("running");
+    write_content(out, v.running);
+    out.field("routers", v.routers).end_object();
+  }
+  out.end_array().field("versions_left_out", counts.versions_left_out);
+}
+
+void write_label(json_writer& out, const label_drift& label, std::size_t here) {
+  out.begin_object().field("name", label.name).field("routers", label.routers);
+  out.field("routers_without", here - label.routers).name("values").begin_array();
+  for (const label_value& each : label.values) {
+    out.begin_object().field("value", each.value).field("routers", each.routers);
+    write_counts(out, each.counts);
+    out.end_object();
+  }
+  out.end_array().field("values_left_out", label.values_left_out).end_object();
+}
+
+void write_ages(json_writer& out, const confirmed_ages& ages) {
+  out.begin_object().field("routers", ages.routers).field("never", ages.never);
+  const auto age = [&](std::string_view name, duration of) {
+    out.name(name);
+    ages.routers > 0 ? out.value(seconds(of)) : out.value(nullptr);
+  };
+  age("p50", ages.p50);
+  age("p90", ages.p90);
+  age("p99", ages.p99);
+  age("max", ages.longest);
   out.end_object();
 }
 
@@ -66,17 +105,15 @@ void write_drift(std::string& out, const fleet_drift& drift) {
   writer.name("target");
   write_content(writer, drift.target);
   writer.field("connected", drift.here).field("on_target", drift.on_target).field("refused", drift.refused);
-  writer.name("versions").begin_array();
-  for (const version_count& v : drift.versions) {
-    writer.begin_object();
-    writer.name("running");
-    write_content(writer, v.running);
-    writer.field("routers", v.routers).end_object();
-  }
-  writer.end_array();
+  writer.field("away", drift.away);
+  write_counts(writer, drift.counts);
+  writer.name("labels").begin_array();
+  for (const label_drift& each : drift.labels) write_label(writer, each, drift.here);
+  writer.end_array().field("labels_left_out", drift.labels_left_out).name("confirmed_age_seconds");
+  write_ages(writer, drift.ages);
   writer.name("stragglers").begin_array();
   for (const router_view& r : drift.stragglers) write_view(writer, r);
-  writer.end_array().end_object();
+  writer.end_array().field("stragglers_left_out", drift.stragglers_left_out).end_object();
 }
 
 }  // namespace cellroute::control

@@ -2,7 +2,8 @@
 
 #include <string>
 
-#include "adapters/control/fleet.hpp"
+#include "adapters/control/fleet_drift.hpp"
+#include "adapters/control/router_view.hpp"
 
 namespace cellroute::control {
 

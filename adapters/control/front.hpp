@@ -17,8 +17,8 @@ namespace cellroute::control {
 class front final : public edge::exchange_handler {
  public:
   front(const io::loop_clock& clock, const gate& guard, push_server& server, edge::exchange_handler& api,
-        edge::exchange_handler& pages)
-      : clock_(clock), gate_(guard), server_(server), api_(api), pages_(pages), answers_(clock) {}
+        edge::exchange_handler& pages, request_log& log)
+      : clock_(clock), gate_(guard), server_(server), api_(api), pages_(pages), answers_(clock, log) {}
 
   /// What is decided at once needs no frame: a session that lasts for days holds that of its server alone.
   [[nodiscard]] io::task<void> serve(edge::exchange& x) override;

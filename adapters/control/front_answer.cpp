@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "adapters/control/request_trace.hpp"
 #include "adapters/edge/reason_phrase.hpp"
 #include "adapters/process/json_writer.hpp"
 
@@ -38,7 +39,11 @@ front_answer front_problem(std::uint16_t status, std::string_view code, std::str
   return made;
 }
 
-io::task<void> answer_writer::send(edge::exchange& x, front_answer answer, std::string_view further_fields) {
+io::task<void> answer_writer::send(edge::exchange& x, front_answer answer, std::string_view further_fields,
+                                   std::string trace) {
+  if (trace.empty()) trace = log_.trace_of(x.request);
+  if (answer.status >= 400) add_trace(answer.body, trace);
+  log_.note(x, answer.status, trace);
   std::vector<field> added;
   const auto add = [&added](std::string_view name, std::string_view value) {
     if (!value.empty()) added.push_back({name, value, field_name::other, false});
@@ -48,6 +53,7 @@ io::task<void> answer_writer::send(edge::exchange& x, front_answer answer, std::
   add("Date", date_.at(clock_.wall));
   add("Allow", answer.allow);
   add("ETag", answer.etag);
+  add(trace_field, trace);
   add_lines(added, further_fields);
   response_view view;
   view.status = answer.status;

@@ -26,15 +26,6 @@ std::string_view trimmed(std::string_view text) {
 
 wire::digest digest_of(std::string_view text) { return sync::sha256(std::as_bytes(std::span(text))); }
 
-/// Whether a Host is one that only this machine can mean.
-bool names_this_machine(std::string_view authority) {
-  const std::size_t colon = authority.rfind(':');
-  const bool has_port = colon != std::string_view::npos && authority.find(']', colon) == std::string_view::npos;
-  const std::string_view host = has_port ? authority.substr(0, colon) : authority;
-  if (equal_ignoring_case(host, "localhost") || host == "[::1]") return true;
-  return host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string_view::npos;
-}
-
 /// The token of `Authorization: Bearer TOKEN`; nothing where there is none, or several.
 std::optional<std::string_view> bearer_token(std::span<const field> fields) {
   constexpr std::string_view scheme = "bearer ";

@@ -31,7 +31,8 @@ class page_source {
 /// Threads: the reactor's. What it is given outlives it.
 class control_pages final : public edge::exchange_handler {
  public:
-  control_pages(const io::loop_clock& clock, page_source& source) : source_(source), answers_(clock) {}
+  control_pages(const io::loop_clock& clock, page_source& source, request_log& log)
+      : source_(source), answers_(clock, log) {}
 
   [[nodiscard]] io::task<void> serve(edge::exchange& x) override;
   [[nodiscard]] front_answer answer(std::string_view path) const;

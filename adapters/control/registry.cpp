@@ -7,7 +7,6 @@
 #include <map>
 #include <utility>
 
-#include "adapters/wire/config_guard.hpp"
 #include "adapters/wire/regex_compiler.hpp"
 
 namespace cellroute::control {
@@ -65,6 +64,27 @@ void compare_placements(const table_spec& from, const table_spec& to, blast_radi
   for (const auto& [name, gone] : before) radius.placements_removed.emplace_back(name);
 }
 
+void compare_endpoints(const table_spec& from, const table_spec& to, blast_radius& radius) {
+  std::map<std::pair<std::string_view, std::string_view>, const endpoint*> before;
+  for (const cell& c : from.cells) {
+    for (const endpoint& e : c.endpoints)
+      before.emplace(std::pair(std::string_view(c.id.value), std::string_view(e.id)), &e);
+  }
+  for (const cell& c : to.cells) {
+    for (const endpoint& e : c.endpoints) {
+      const auto was = before.find({c.id.value, e.id});
+      if (was == before.end()) {
+        radius.endpoints_added.push_back(c.id.value + '/' + e.id);
+      } else {
+        if (*was->second != e) radius.endpoints_changed.push_back(c.id.value + '/' + e.id);
+        before.erase(was);
+      }
+    }
+  }
+  for (const auto& [names, gone] : before)
+    radius.endpoints_removed.push_back(fmt::format("{}/{}", names.first, names.second));
+}
+
 /// The changes that change something, with texts of their own: who asked for them may be gone when they are stored.
 row_changes real_changes(const key_table& table, const row_changes& some) {
   text_memory memory;
@@ -99,18 +119,22 @@ std::vector<std::string_view> unknown_names(std::span<const std::string_view> na
 problem lost_rows(const row_changes& some, std::span<const std::string_view> unknown) {
   wire::diagnostics found;
   std::size_t more = 0;
+  std::string first;
   for (const key_change& row : some.changes) {
     if (!row.outcome || std::ranges::find(unknown, some.names[*row.outcome]) == unknown.end()) continue;
     if (found.size() == wire::mistakes_max) {
       ++more;
       continue;
     }
+    if (found.empty()) first = row.key;
     found.push_back(
         {"rows", 1, 1, wire::join_path("", row.key),
          fmt::format("no placement is named {}; add it or name another", wire::quote(some.names[*row.outcome]))});
   }
   if (more > 0) found.push_back({"rows", 1, 1, "", fmt::format("{} more mistakes follow; correct these first", more)});
-  return problem_of(std::move(found));
+  problem made = problem_of(std::move(found));
+  if (made.mistakes.size() == 1) made.key = std::move(first);
+  return made;
 }
 
 active_content nothing(const store_head& head, std::uint64_t salt) {
@@ -165,6 +189,7 @@ blast_radius radius_of(const key_table& before, const row_changes& changes, cons
   radius.keys_after = before.size() + radius.keys.added - radius.keys.removed;
   radius.is_document_new = from.text != to.text;
   compare_placements(from.spec, to.spec, radius);
+  compare_endpoints(from.spec, to.spec, radius);
   return radius;
 }
 
@@ -259,9 +284,9 @@ expected<next_content, problem> registry::turn::content_of(std::uint64_t version
   return complete(std::move(old->doc), std::move(old->content), std::move(changes));
 }
 
-std::vector<std::string> registry::turn::broken_guards(const blast_radius& radius, std::string_view lifted,
+std::vector<wire::guard_verdict> registry::turn::judge(const blast_radius& radius, std::string_view lifted,
                                                        std::string_view call) const {
-  return wire::broken_guards(owner_.settings_.guard, radius.keys, radius.keys_before, radius.keys_after, lifted, call);
+  return wire::judge_guards(owner_.settings_.guard, radius.keys, radius.keys_before, radius.keys_after, lifted, call);
 }
 
 expected<version_record, problem> registry::turn::publish(next_content next, const publish_order& order) {

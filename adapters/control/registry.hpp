@@ -13,6 +13,7 @@
 #include "adapters/control/registry_document.hpp"
 #include "adapters/control/store.hpp"
 #include "adapters/sync/content.hpp"
+#include "adapters/wire/config_guard.hpp"
 #include "adapters/wire/configuration.hpp"
 #include "cellroute/base/expected.hpp"
 #include "cellroute/snapshot/published.hpp"
@@ -56,6 +57,9 @@ struct blast_radius {
   std::vector<std::string> placements_added{};
   std::vector<std::string> placements_changed{};  ///< the placement, its cell or an endpoint
   std::vector<std::string> placements_removed{};
+  std::vector<std::string> endpoints_added{};  ///< each as `cell/id`
+  std::vector<std::string> endpoints_changed{};
+  std::vector<std::string> endpoints_removed{};
   bool is_document_new = false;
 
   [[nodiscard]] bool is_nothing() const { return keys.moved + keys.added + keys.removed == 0 && !is_document_new; }
@@ -145,9 +149,9 @@ class registry::turn {
   /// it; `damaged`.
   [[nodiscard]] expected<next_content, problem> content_of(std::uint64_t version);
 
-  /// The guards that a change would break, but for those in `lifted`, each as a line for the operator. A rollback is
-  /// not asked: it leads to what ran before.
-  [[nodiscard]] std::vector<std::string> broken_guards(const blast_radius& radius, std::string_view lifted,
+  /// What the guards say of a change; those in `lifted` do not count. A rollback is not asked: it leads to what ran
+  /// before.
+  [[nodiscard]] std::vector<wire::guard_verdict> judge(const blast_radius& radius, std::string_view lifted,
                                                        std::string_view call) const;
 
   /// Stores it, makes it current, and tells.

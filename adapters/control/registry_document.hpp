@@ -46,6 +46,7 @@ struct problem {
   problem_kind what = problem_kind::invalid;
   std::string detail{};
   wire::diagnostics mistakes{};
+  std::string key{};  ///< where one routing key is at fault
 };
 
 [[nodiscard]] problem problem_of(const store_failure& failure);

@@ -92,7 +92,8 @@ watched_file::outcome watched_file::publish(wire::configuration& c) {
   const active_content& now = turn.base();
   if (now.head.version > 0 && next->content.sum == now.content.sum) return unchanged{};
   const bool is_first = now.head.version == 0;  // of nothing there is nothing to lose
-  auto broken = is_first ? std::vector<std::string>{} : turn.broken_guards(next->radius, lifted_now_, retry_call);
+  auto broken =
+      is_first ? std::vector<std::string>{} : wire::lines_of_broken(turn.judge(next->radius, lifted_now_, retry_call));
   if (!broken.empty()) return refused{std::move(broken), false, true};
   publish_order order;
   order.lifted = lifted_now_;

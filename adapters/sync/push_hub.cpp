@@ -105,6 +105,15 @@ void push_hub::take_native(std::uint64_t number, session& of, const wire::messag
       events_.push_back({hub_event_kind::corrupted, of.router_id, done->content, why, number});
   }
   note(of, machine, now);
+  confirm(of.router_id, number, now);
+}
+
+/// A router has spoken: whether it runs what is published is known as of now.
+void push_hub::confirm(const std::string& router_id, std::uint64_t number, time_point now) {
+  const auto at = routers_.find(router_id);
+  if (!is_published_ || at == routers_.end() || at->second.session != number) return;
+  const auto& running = at->second.facts.running;
+  if (running && running->sum == published_.target.run.sum) at->second.confirmed = now;
 }
 
 /// False: it has no session here, and is told why.
@@ -131,7 +140,9 @@ bool push_hub::admit(push_session& machine, const wire::hello& said, std::uint64
 void push_hub::join(std::uint64_t number, session& of, const wire::hello& said, time_point now) {
   of.router_id = said.router_id;
   if (routers_.size() >= settings_.records_max && !routers_.contains(said.router_id)) forget_some();
-  router_record& record = routers_[said.router_id];
+  const auto [at, is_new] = routers_.try_emplace(said.router_id);
+  router_record& record = at->second;
+  if (is_new) record.known_since = now;
   const auto before = sessions_.find(record.session);
   if (before != sessions_.end()) {
     const bool is_other = record.facts.boot_id != said.boot_id;

@@ -74,6 +74,10 @@ class command final : private transfer_listener {
         return keys_set();
       case ctl_verb::keys_remove:
         return change({"DELETE", "/v1/keys/" + escape_segment(asked_.key)}, "");
+      case ctl_verb::endpoints_drain:
+        return drain(true);
+      case ctl_verb::endpoints_undrain:
+        return drain(false);
       case ctl_verb::keys_import:
         return keys_import();
       case ctl_verb::keys_export:
@@ -192,6 +196,7 @@ class command final : private transfer_listener {
                        text_at(now.tree, "follows_file") == "true" ? "from the file that it follows" : "by the API");
     out += fmt::format("routers        {} connected, {} on target, {} refused it\n", text_at(drift.tree, "connected"),
                        text_at(drift.tree, "on_target"), text_at(drift.tree, "refused"));
+    out += ages_text(drift.tree);
     for (const wire::node& each : items_of(now.tree, "mistakes"))
       out += "not published  " + plain_advice(each.text) + '\n';
     return {0, out, ""};
@@ -276,13 +281,14 @@ class command final : private transfer_listener {
     const read_answer found = get(fmt::format("/v1/versions?limit={}", asked_.limit));
     if (found.instead) return *found.instead;
     if (asked_.as_json) return json(found);
-    rows all{{"VERSION", "AT", "BY", "KEYS", "ADDED", "MOVED", "REMOVED", "LABEL", "MESSAGE"}};
+    rows all{{"VERSION", "AT", "BY", "KEYS", "ADDED", "MOVED", "REMOVED", "ROUTERS", "LABEL", "MESSAGE"}};
     for (const wire::node& v : items_of(found.tree, "versions")) {
       std::string message = text_at(v, "message");
       const std::string back_to = text_at(v, "rollback_of");
       if (!back_to.empty()) message = fmt::format("back to {}{}{}", back_to, message.empty() ? "" : ": ", message);
       all.push_back({text_at(v, "version"), text_at(v, "at"), text_at(v, "author"), text_at(v, "keys"),
-                     text_at(v, "added"), text_at(v, "moved"), text_at(v, "removed"), text_at(v, "label"), message});
+                     text_at(v, "added"), text_at(v, "moved"), text_at(v, "removed"), text_at(v, "routers"),
+                     text_at(v, "label"), message});
     }
     std::string out = all.size() > 1 ? table_of(all) : "nothing was published yet\n";
     if (found.tree.find("next") != nullptr) out += "there are more: --limit\n";
@@ -337,6 +343,15 @@ class command final : private transfer_listener {
     std::string out = all.size() > 1 ? table_of(all) : "no key of that kind has a row\n";
     if (found.tree.find("next") != nullptr) out += "there are more: --limit, or `keys export` for all\n";
     return {0, out, ""};
+  }
+
+  /// An endpoint takes no new requests from now on, or does so again.
+  outcome drain(bool wants) {
+    api_request what{"PATCH", fmt::format("/v1/placements/{}/endpoints/{}", escape_segment(asked_.placement),
+                                          escape_segment(asked_.endpoint))};
+    what.body = fmt::format("{{\"drain\":{}}}", wants);
+    what.type = "application/json";
+    return change(std::move(what), "");
   }
 
   outcome keys_set() {
@@ -431,6 +446,9 @@ outcome refusal_of(const api_reply& reply, std::string_view file) {
     told += fmt::format("{}{}{}\n", path, path.empty() ? "" : ": ", plain_advice(text_at(each, "detail")));
   }
   for (const wire::node& row : items_of(*tree, "rows")) told += fmt::format("changed meanwhile: {}\n", plain(row.text));
+  // Trouble of the control plane's own: its operator finds it in the log by that.
+  const std::string trace = plain(text_at(*tree, "trace"));
+  if (reply.status >= 500 && !trace.empty()) told += fmt::format("in the control plane's log it is {}\n", trace);
   std::string problem = reply.body;
   if (!problem.ends_with('\n')) problem += '\n';
   return {has_mistakes && reply.status == 422 ? exit_invalid : exit_refused, "", std::move(told), std::move(problem)};

@@ -105,6 +105,8 @@ enum class ctl_verb : std::uint8_t {
   keys_list,
   keys_set,
   keys_remove,
+  endpoints_drain,
+  endpoints_undrain,
   keys_import,
   keys_export,
   backup,
@@ -127,6 +129,7 @@ struct ctl_request {
   std::string output_file{};
   std::string key{};
   std::string placement{};
+  std::string endpoint{};  ///< of that placement
   std::string prefix{};
   std::uint64_t version = 0;
   std::optional<std::uint64_t> other_version{};  ///< none: the current one

@@ -48,8 +48,8 @@ std::string cut(const std::string& text, std::size_t room) {
   return text.substr(0, size).append(more);
 }
 
-/// A share as a person reads it: at most two decimals.
-std::string percentage_at(const wire::node& of, std::initializer_list<std::string_view> path) {
+/// A figure as a person reads it: at most two decimals.
+std::string figure_at(const wire::node& of, std::initializer_list<std::string_view> path) {
   const std::string written = text_at(of, path);
   char* end = nullptr;
   const double share = std::strtod(written.c_str(), &end);
@@ -110,20 +110,58 @@ std::string plural(const std::string& count, std::string_view what) {
   return fmt::format("{} {}{}", count, what, count == "1" ? "" : "s");
 }
 
-std::string radius_text(const wire::node& of) {
-  std::string out =
-      fmt::format("keys        {} -> {}: {} added, {} moved ({} %), {} removed ({} %)\n",
-                  text_at(of, {"keys", "total"}), text_at(of, {"keys", "total_after"}), text_at(of, {"keys", "added"}),
-                  text_at(of, {"keys", "moved"}), percentage_at(of, {"keys", "moved_pct"}),
-                  text_at(of, {"keys", "removed"}), percentage_at(of, {"keys", "removed_pct"}));
-  if (const wire::node* const placements = of.find("placements")) {
-    for (const wire::node& kind : placements->children) {
-      if (kind.children.empty()) continue;
-      out += "placements";
-      for (const wire::node& name : kind.children) out += ' ' + plain(name.text);
-      out += ' ' + kind.name + '\n';
-    }
+std::string ages_text(const wire::node& drift) {
+  const auto age = [&drift](std::string_view which) { return figure_at(drift, {"confirmed_age_seconds", which}); };
+  if (age("max").empty()) return {};
+  std::string out = fmt::format("confirmed      {} s ago by half of them, {} s by 99 %, {} s at most", age("p50"),
+                                age("p99"), age("max"));
+  const std::string never = text_at(drift, {"confirmed_age_seconds", "never"});
+  if (never != "0") out += fmt::format("; {} never", never);
+  return out + '\n';
+}
+
+namespace {
+
+void add_changed(std::string& out, const wire::node& of, std::string_view what) {
+  const wire::node* const found = of.find(what);
+  if (found == nullptr) return;
+  for (const wire::node& kind : found->children) {
+    if (kind.children.empty()) continue;
+    out += fmt::format("{:<11}", what);
+    for (const wire::node& name : kind.children) out += ' ' + plain(name.text);
+    out += ' ' + kind.name + '\n';
   }
+  const std::string left_out = text_at(*found, "left_out");
+  if (!left_out.empty() && left_out != "0") out += fmt::format("{:<11} {} more\n", what, left_out);
+}
+
+/// A table of those that are on, and below it what they have to say.
+std::string guards_text(const wire::node& of) {
+  rows all{{"GUARD", "WOULD BE", "LIMIT", "OK"}};
+  std::string details;
+  for (const wire::node& each : items_of(of, "guards")) {
+    const std::string name = text_at(each, "name");
+    const std::string detail = text_at(each, "detail");
+    if (!detail.empty()) details += fmt::format("guard       {}: {}\n", plain(name), plain_advice(detail));
+    if (text_at(each, "limit").empty()) continue;
+    all.push_back(
+        {name, figure_at(each, {"value"}), figure_at(each, {"limit"}), text_at(each, "ok") == "true" ? "yes" : "no"});
+  }
+  return (all.size() > 1 ? table_of(all) : "") + details;
+}
+
+}  // namespace
+
+std::string radius_text(const wire::node& of) {
+  std::string out = fmt::format(
+      "keys        {} -> {}: {} added, {} moved ({} %), {} removed ({} %)\n", text_at(of, {"keys", "total"}),
+      text_at(of, {"keys", "total_after"}), text_at(of, {"keys", "added"}), text_at(of, {"keys", "moved"}),
+      figure_at(of, {"keys", "moved_pct"}), text_at(of, {"keys", "removed"}), figure_at(of, {"keys", "removed_pct"}));
+  add_changed(out, of, "placements");
+  add_changed(out, of, "endpoints");
+  if (of.find("routers") != nullptr)
+    out += fmt::format("routers     {} of {} get something else\n", text_at(of, {"routers", "affected"}),
+                       text_at(of, {"routers", "total"}));
   rows matrix{{"FROM", "TO", "KEYS"}};
   const auto named = [](const std::string& name) { return name.empty() ? std::string("-") : name; };
   for (const wire::node& each : items_of(of, "matrix"))
@@ -133,8 +171,7 @@ std::string radius_text(const wire::node& of) {
   for (const wire::node& each : items_of(of, "examples"))
     examples.push_back({text_at(each, "key"), named(text_at(each, "from")), named(text_at(each, "to"))});
   if (examples.size() > 1) out += "for example\n" + table_of(examples);
-  for (const wire::node& guard : items_of(of, "guards")) out += "guard       " + plain_advice(guard.text) + '\n';
-  return out;
+  return out + guards_text(of);
 }
 
 }  // namespace cellroute::tool

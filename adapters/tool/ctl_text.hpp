@@ -32,6 +32,9 @@ using rows = std::vector<std::vector<std::string>>;
 /// `1 key`, `2 keys`.
 [[nodiscard]] std::string plural(const std::string& count, std::string_view what);
 
+/// How long ago routers confirmed what they run, as the API tells it; empty where none did.
+[[nodiscard]] std::string ages_text(const wire::node& drift);
+
 /// What a change does, as the API tells it.
 [[nodiscard]] std::string radius_text(const wire::node& of);
 

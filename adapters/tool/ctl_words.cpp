@@ -68,6 +68,22 @@ void add_keys(CLI::App& ctl, ctl_request& asked) {
   give.add_option("-o,--output", asked.output_file, "Into this file, in place of what it holds");
 }
 
+void add_endpoints(CLI::App& ctl, ctl_request& asked) {
+  CLI::App* const endpoints = ctl.add_subcommand("endpoints", "Endpoints of placements: drain, undrain");
+  endpoints->require_subcommand(1);
+  endpoints->fallthrough();
+  const auto add = [&](ctl_verb verb, const std::string& name, const std::string& says) {
+    CLI::App& made = add_verb(*endpoints, asked, verb, name, says);
+    made.add_option("placement", asked.placement, "The placement")->required()->check(is_some_text());
+    made.add_option("endpoint", asked.endpoint, "Its id; host:port where none was written")
+        ->required()
+        ->check(is_some_text());
+    add_guarded_change(made, asked);
+  };
+  add(ctl_verb::endpoints_drain, "drain", "Send no new requests there; its weight is kept for after that");
+  add(ctl_verb::endpoints_undrain, "undrain", "Send requests there again, by its weight of before");
+}
+
 }  // namespace
 
 void add_ctl(CLI::App& app, ctl_request& asked) {
@@ -110,6 +126,7 @@ void add_ctl(CLI::App& app, ctl_request& asked) {
   backup.add_option("-o,--output", asked.output_file, "The file, which must not be there yet")->required();
   backup.footer("cellroute-control --restore FILE --store sqlite:NEW makes a store of it.");
   add_keys(*ctl, asked);
+  add_endpoints(*ctl, asked);
 }
 
 }  // namespace cellroute::tool

@@ -45,28 +45,59 @@ std::optional<std::string> read_guards(std::string_view text) {
   }
 }
 
-std::vector<std::string> broken_guards(const guard_settings& guard, const table_diff& change, std::size_t keys_before,
-                                       std::size_t keys_after, std::string_view lifted, std::string_view call) {
-  std::vector<std::pair<std::string_view, std::string>> broken;
+std::vector<guard_verdict> judge_guards(const guard_settings& guard, const table_diff& change, std::size_t keys_before,
+                                        std::size_t keys_after, std::string_view lifted, std::string_view call) {
+  std::vector<guard_verdict> all;
+  // What is beyond its limit, and does not count all the same, says why.
+  const auto judge = [&](std::string_view name, double value, std::optional<double> limit, bool is_beyond, bool counts,
+                         auto what) {
+    guard_verdict made{name, value, limit, true, {}};
+    if (is_beyond && is_in(lifted, name)) {
+      made.detail = "it is lifted, and does not count";
+    } else if (is_beyond && !counts) {
+      made.detail = fmt::format("percentages of fewer than {} keys do not count", keys_for_percentages);
+    } else if (is_beyond) {
+      made.ok = false;
+      made.detail = what();
+    }
+    all.push_back(std::move(made));
+  };
   const auto percentage = [&](std::string_view name, const std::optional<double>& most, std::size_t keys,
                               std::string_view does) {
-    if (!most || is_in(lifted, name) || keys_before < keys_for_percentages) return;
-    const double share = 100.0 * static_cast<double>(keys) / static_cast<double>(keys_before);
-    if (share <= *most) return;
-    broken.emplace_back(name, fmt::format("{} of {} keys would {}, which is {:.2f} % and not at most {} %", keys,
-                                          keys_before, does, share, *most));
+    const double share = keys_before == 0 ? 0 : 100.0 * static_cast<double>(keys) / static_cast<double>(keys_before);
+    judge(name, share, most, most && share > *most, keys_before >= keys_for_percentages, [&] {
+      return fmt::format("{} of {} keys would {}, which is {:.2f} % and not at most {} %", keys, keys_before, does,
+                         share, *most);
+    });
   };
   percentage("max_moved_percent", guard.moved_percent_max, change.moved, "move");
   percentage("max_removed_percent", guard.removed_percent_max, change.removed, "be removed");
-  if (keys_after < guard.keys_min && !is_in(lifted, "min_keys"))
-    broken.emplace_back("min_keys", fmt::format("{} keys would be left, not at least {}", keys_after, guard.keys_min));
+  const auto keys_min =
+      guard.keys_min > 0 ? std::optional(static_cast<double>(guard.keys_min)) : std::optional<double>{};
+  judge("min_keys", static_cast<double>(keys_after), keys_min, keys_after < guard.keys_min, true,
+        [&] { return fmt::format("{} keys would be left, not at least {}", keys_after, guard.keys_min); });
   std::string names(lifted);
-  for (const auto& [name, what] : broken) names += (names.empty() ? "" : ",") + std::string(name);
+  for (const guard_verdict& each : all) {
+    if (!each.ok) names += (names.empty() ? "" : ",") + std::string(each.name);
+  }
   names = read_guards(names).value_or(names);  // in their order
+  for (guard_verdict& each : all) {
+    if (!each.ok) each.detail += "; " + advice(call, names);
+  }
+  return all;
+}
+
+std::vector<std::string> lines_of_broken(const std::vector<guard_verdict>& verdicts) {
   std::vector<std::string> lines;
-  for (const auto& [name, what] : broken)
-    lines.push_back(fmt::format("guard.{}: {}; {}", name, what, advice(call, names)));
+  for (const guard_verdict& each : verdicts) {
+    if (!each.ok) lines.push_back(fmt::format("guard.{}: {}", each.name, each.detail));
+  }
   return lines;
+}
+
+std::vector<std::string> broken_guards(const guard_settings& guard, const table_diff& change, std::size_t keys_before,
+                                       std::size_t keys_after, std::string_view lifted, std::string_view call) {
+  return lines_of_broken(judge_guards(guard, change, keys_before, keys_after, lifted, call));
 }
 
 }  // namespace cellroute::wire

@@ -98,7 +98,7 @@ std::vector<endpoint> read_endpoints(section& parent) {
   endpoints.reserve(views.size());
   for (endpoint_view& e : views) {
     std::string id = e.id.empty() ? to_string(socket_address{e.url.host, e.url.port}) : std::move(e.id);
-    endpoints.push_back({std::move(id), std::move(e.url.host), e.url.port, e.weight});
+    endpoints.push_back({std::move(id), std::move(e.url.host), e.url.port, e.drain ? 0 : e.weight});
   }
   return endpoints;
 }

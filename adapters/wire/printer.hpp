@@ -26,6 +26,9 @@ class printer {
     if (!value.empty()) text(name, value);
   }
   void flag(std::string_view name, bool value) { put(name, node_kind::plain, value ? "true" : "false"); }
+  void flag_if(std::string_view name, bool value) {
+    if (value) flag(name, value);
+  }
   void count(std::string_view name, std::uint64_t value, range = {}) {
     put(name, node_kind::plain, std::to_string(value));
   }

@@ -102,12 +102,14 @@ struct endpoint_view {
   std::string id;
   origin url;
   std::uint32_t weight = 1;
+  bool drain = false;  ///< it takes no new requests; the weight is what it has again after that
 };
 
 void describe(auto& v, endpoint_view& e) {
   v.text("id", e.id);
   v.parse("url", e.url, parse_origin);
   v.count("weight", e.weight, weight_allowed);
+  v.flag_if("drain", e.drain);
   v.require("url", "url: \"http://127.0.0.1:9001\"");
   v.later({"zone"});
 }

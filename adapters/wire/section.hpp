@@ -88,6 +88,8 @@ class section {
   void flag(std::string_view name, bool& out) {
     if (is_bare(name, parse_flag)) parse(name, out, parse_flag);
   }
+  /// One that is not worth a line where it is not set.
+  void flag_if(std::string_view name, bool& out) { flag(name, out); }
   template <class T>
   void count(std::string_view name, T& out, range allowed) {
     if (!is_bare(name, parse_count)) return;

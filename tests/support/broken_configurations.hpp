@@ -217,10 +217,12 @@ inline void add_policy(std::vector<breakable_field>& fields, const std::string& 
   fields.push_back({"cells.*.endpoints[].id", t("a"), no_texts()});
   fields.push_back({"cells.*.endpoints[].url", t("http://10.0.0.1:9001"), no_urls()});
   fields.push_back({"cells.*.endpoints[].weight", p("1"), no_counts(0, 1'000'000)});
+  fields.push_back({"cells.*.endpoints[].drain", p("false"), no_flags()});
   fields.push_back({"placements.*.kind", t("shared"), no_choices("shared, dedicated, shard")});
   fields.push_back({"placements.*.endpoints[].id", t("b"), no_texts()});
   fields.push_back({"placements.*.endpoints[].url", t("http://10.0.0.1:9001"), no_urls()});
   fields.push_back({"placements.*.endpoints[].weight", p("1"), no_counts(0, 1'000'000)});
+  fields.push_back({"placements.*.endpoints[].drain", p("false"), no_flags()});
   add_policy(fields, "placements.*");
   fields.push_back({"placements.*.cell", t("c1"), no_texts()});
   fields.push_back({"placements.*.cells", piece::list({t("c1")}), no_lists()});

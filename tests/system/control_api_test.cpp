@@ -284,6 +284,76 @@ TEST_CASE("control API: what cannot be taken is refused before it comes") {
   CHECK(line_end.content.find("\"code\":\"unknown\"") != std::string::npos);
 }
 
+TEST_CASE("control API: a page of JSON has a limit of its own, before the body comes and while it does") {
+  control_process control({.routes_name = ""});
+  const std::string head = "PATCH /v1/keys HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
+  const message announced = ask(control.port(), head + "Content-Length: 8388609\r\n\r\n");
+  CHECK(announced.status() == 413);
+  CHECK(announced.content.find("a body has at most 8388608 bytes here") != std::string::npos);
+  client streaming(control.port());
+  streaming.send(head + "Transfer-Encoding: chunked\r\n\r\n");
+  const std::string chunk = "10000\r\n" + std::string(0x10000, ' ') + "\r\n";
+  for (int i = 0; i < 128; ++i) streaming.send(chunk);
+  streaming.send("1\r\n \r\n");  // and no end
+  const message told = streaming.read_answer();
+  CHECK(told.status() == 413);
+  CHECK(told.content.find("a body has at most 8388608 bytes here") != std::string::npos);
+  const std::string rows = "{" + std::string((8 << 20) + 10, ' ') + "}";
+  CHECK(put(control, "/v1/config", rows, "Content-Type: application/json\r\n").status() == 422);  // it may have more
+}
+
+TEST_CASE("control API: a request has an id, in its answer, in a problem, and in the log") {
+  control_process control({.routes_name = ""});
+  const auto with_id = [&control](std::string_view line, std::string_view id) {
+    return ask(control.port(), std::string(line) + " HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: " + std::string(id) +
+                                   "\r\nConnection: close\r\n\r\n");
+  };
+  const std::string_view lines[] = {"GET /v1/keys/acme", "GET /v1/nothing", "GET /nothing",    "GET /connect",
+                                    "FOO /v1/info",      "PUT /v1/config",  "OPTIONS /v1/info"};
+  int count = 0;
+  for (const std::string_view line : lines) {
+    CAPTURE(line);
+    const std::string id = "op-" + std::to_string(++count) + "-";
+    const message brought = with_id(line, id);
+    CHECK(brought.status() >= 400);
+    CHECK(brought.head.value("X-Request-Id") == id);
+    CHECK(brought.content.find("\"trace\":\"" + id + "\"") != std::string::npos);
+    const auto said = control.process().wait_line("\"trace\":\"" + id + "\"");
+    REQUIRE(said);
+    CHECK(said->find(R"("event":"request_refused")") != std::string::npos);
+    CHECK(said->find("\"status\":" + std::to_string(brought.status())) != std::string::npos);
+    const message unfit = with_id(line, "not fit");
+    const std::string own = unfit.head.value("X-Request-Id");
+    CHECK(own.size() == 32);
+    CHECK(unfit.content.find("\"trace\":\"" + own + "\"") != std::string::npos);
+  }
+  CHECK(with_id("GET /v1/info", "good").head.value("X-Request-Id") == "good");
+  CHECK(with_id("GET /health", "good").head.value("X-Request-Id") == "good");
+  CHECK(control.page("/v1/info").head.value("X-Request-Id").size() == 32);
+}
+
+TEST_CASE("control API: an endpoint is drained at the routers, and takes requests again, by ctl") {
+  control_process control({.routes_name = ""});
+  const std::string two =
+      "routing: {default_placement: a}\nplacements: {a: {endpoints: [{id: x, url: \"http://127.0.0.1:1\", weight: 3}, "
+      "{id: y, url: \"http://127.0.0.1:2\"}]}}\n";
+  REQUIRE(ctl(control, {"push", written(control, "two.yaml", two)}).code == 0);
+  native_double router(control.port(), "rt-1");
+  REQUIRE(router.runs(1));
+  CHECK(ctl(control, {"endpoints", "drain", "a", "x", "--dry-run"}).has("a/x changed"));
+  CHECK(ctl(control, {"endpoints", "drain", "a", "x"}).code == 0);
+  REQUIRE(router.runs(2));
+  const told last = ctl(control, {"endpoints", "drain", "a", "y"});
+  CHECK(last.code == 4);
+  control.kill();
+  control.start();
+  CHECK(control.page("/v1/placements/a/endpoints/x").content.find("\"weight\": 3,\n  \"drain\": true") !=
+        std::string::npos);
+  CHECK(ctl(control, {"endpoints", "undrain", "a", "x"}).code == 0);
+  REQUIRE(router.runs(3));
+  CHECK(control.page("/v1/placements/a/endpoints/x").content.find("drain") == std::string::npos);
+}
+
 TEST_CASE("control API: a backup becomes a store in a new epoch, and routers take what it says for newer") {
   control_process control({.routes_name = ""});
   REQUIRE(ctl(control, {"push", written(control, "fleet.yaml", fleet)}).code == 0);

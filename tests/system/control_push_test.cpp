@@ -59,7 +59,16 @@ TEST_CASE("control push: a router gets all of it once, then what changes, within
   CHECK(control.page("/v1/routers?label.zone=z1").content.find("rt-1") != std::string::npos);
   CHECK(control.page("/v1/routers?label.zone=z2").content.find("rt-1") == std::string::npos);
   CHECK(control.page("/v1/routers?label.ring=z1").content.find("rt-1") == std::string::npos);
-  CHECK(control.page("/v1/fleet/drift").content.find(R"("connected":1,"on_target":1)") != std::string::npos);
+  const std::string drift = control.page("/v1/fleet/drift").content;
+  CAPTURE(drift);
+  CHECK(drift.find(R"("connected":1,"on_target":1)") != std::string::npos);
+  CHECK(drift.find(R"({"name":"zone","routers":1,"routers_without":0,"values":[{"value":"z1","routers":1,)") !=
+        std::string::npos);
+  CHECK(drift.find(R"("confirmed_age_seconds":{"routers":1,"never":0,"p50":)") != std::string::npos);
+  const std::string runs = R"("routers":1,"router_ids":["rt-1"],"routers_left_out":0)";
+  CHECK(control.page("/v1/versions/" + std::to_string(transfers.size())).content.find(runs) != std::string::npos);
+  CHECK(control.page("/v1/versions/1").content.find(R"("routers":0,"router_ids":[])") != std::string::npos);
+  CHECK(control.page("/v1/versions?limit=1").content.find(R"("routers":1})") != std::string::npos);
 }
 
 TEST_CASE("control push: back to what a router still has takes no bytes") {

@@ -137,7 +137,7 @@ TEST_CASE("control: its pages") {
     CHECK(answer.head.has("Date"));
   }
   CHECK(control.page("/v1/config").head.value("ETag") == "\"1.1\"");
-  CHECK(control.page("/v1/config", "POST").head.value("Allow") == "GET, PUT");
+  CHECK(control.page("/v1/config", "POST").head.value("Allow") == "GET, HEAD, PUT");
   CHECK(control.page("/connect").head.value("Sec-WebSocket-Version") == "13");
 }
 

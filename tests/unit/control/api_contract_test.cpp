@@ -71,7 +71,11 @@ bool fits(const node& value, const node& schema_or_reference, std::string& why) 
     if (any) why.clear();
     return any;
   }
-  const node* const type = schema.find("type");
+  const node* type = schema.find("type");
+  if (type != nullptr && type->kind == node_kind::list) {  // something, or null
+    if (value.kind == node_kind::null || value.text == "null") return true;
+    type = &type->children.front();
+  }
   const std::string_view wanted = type == nullptr ? "" : std::string_view(type->text);
   const bool is_number = value.kind == node_kind::plain && value.text.find_first_of("0123456789") != std::string::npos;
   const bool is_right = wanted.empty() || (wanted == "object" && value.kind == node_kind::map) ||
@@ -250,6 +254,7 @@ class walker {
       FAIL_CHECK("the status " << got.status << " is not declared: " << got.body);
       return;
     }
+    check_headers(of, followed(*declared), got);
     const node* const content = followed(*declared).find("content");
     if (content == nullptr) {
       CHECK(got.body.empty());
@@ -268,6 +273,21 @@ class walker {
     std::string why;
     CHECK_MESSAGE(fits(*read, part(*media, "schema"), why), why << got.body);
     if (got.status >= 400) CHECK(read->find("status")->text == std::to_string(got.status));
+  }
+
+  /// What stands in the head is declared, but for what HTTP says of any content; what must stand there does.
+  static void check_headers(const operation& of, const node& response, const told& got) {
+    const node& declared = part(response, "headers");
+    for (const auto& [name, value] : got.fields) {
+      if (name == "Content-Type" || name == "Cache-Control" || name == "Vary") continue;
+      CHECK_MESSAGE(declared.find(name) != nullptr, name << " is not declared with " << got.status);
+    }
+    for (const node& each : declared.children) {
+      const node& header = followed(each);
+      CHECK(header.find("description") != nullptr);
+      const bool is_needed = header.find("required") != nullptr && !is_page(of);  // pages get it as they are sent
+      if (is_needed) CHECK_MESSAGE(!got.field(each.name).empty(), each.name << " lacks");
+    }
   }
 
   /// The configuration that the examples speak of.
@@ -315,7 +335,8 @@ class walker {
   api_here following_{{}, following()};
   io::loop_clock clock_;
   one_state source_;
-  control_pages pages_{clock_, source_};
+  request_log log_{nullptr, clock_, 1};
+  control_pages pages_{clock_, source_, log_};
   std::string renewed_;
   std::vector<std::string> tokens_;
 };
@@ -352,6 +373,17 @@ sent sent_of(const operation& of, std::map<std::string, std::string> values, wal
 const node* body_of(const operation& of) {
   const node* const body = of.at->find("requestBody");
   return body == nullptr ? nullptr : &part(part(*body, "content").children.front(), "example");
+}
+
+TEST_CASE("api contract: what an answer may have in its head is declared") {
+  for (const std::string_view name :
+       {"ETag", "Location", "Retry-After", "Idempotency-Replayed", "X-Request-Id", "X-Config-Stale"}) {
+    CAPTURE(name);
+    const std::string reference = "#/components/headers/" + std::string(name);
+    CHECK(part(part(contract(), "components"), "headers").find(name) != nullptr);
+    CHECK(openapi_document().find("\"" + reference + "\"") != std::string_view::npos);
+  }
+  CHECK(part(contract(), "paths").find("/metrics") != nullptr);
 }
 
 TEST_CASE("api contract: whatever is asked, the answer is one that it names (issue 6, section 5.8)") {

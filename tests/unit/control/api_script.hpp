@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "adapters/control/api.hpp"
+#include "adapters/control/fleet_json.hpp"
 #include "tests/unit/control/registry_script.hpp"
 
 /// The API as its tests use it: a line asks, a text is answered.
@@ -31,18 +32,40 @@ struct told {
   [[nodiscard]] bool has(std::string_view text) const { return body.find(text) != std::string::npos; }
 };
 
-/// One router, which does what it is told.
+/// One router, which does what it is told, and runs the first version.
 class one_router final : public router_directory {
  public:
+  [[nodiscard]] static router_view view() {
+    router_view r;
+    r.id = "r1";
+    r.state = "in_sync";
+    r.session = 1;
+    r.labels = {{"zone", "z1"}};
+    r.running = wire::content_id{1, 1, {}};
+    return r;
+  }
   listing routers(const filter& asked) override {
     const bool has_label = asked.labels.empty() || asked.labels == headers{{"zone", "z1"}};
     const bool is_wanted = (asked.state.empty() || asked.state == "in_sync") && has_label && asked.after < "r1";
-    return is_wanted ? listing{{"{\"id\":\"r1\"}"}, ""} : listing{};
+    return is_wanted ? listing{{*router("r1")}, ""} : listing{};
   }
   std::optional<std::string> router(std::string_view id) override {
-    return id == "r1" ? std::optional<std::string>("{\"id\":\"r1\",\"state\":\"in_sync\"}") : std::nullopt;
+    std::string text;
+    if (id == "r1") write_router(text, view());
+    return id == "r1" ? std::optional(text) : std::nullopt;
   }
-  std::string drift() override { return "{\"versions\":[]}"; }
+  std::string drift() override {
+    std::string text;
+    write_drift(text, drift_of({view()}, {}));
+    return text;
+  }
+  std::optional<running_fleet> running(std::size_t ids_max) override {
+    auto told = runs;
+    if (told && ids_max == 0) {
+      for (running_version& each : told->versions) each.ids.clear();
+    }
+    return told;
+  }
   std::vector<std::string> mistakes() override { return {}; }
   bool retry_file(std::string_view lifted) override {
     commands.push_back("retry " + std::string(lifted));
@@ -53,6 +76,7 @@ class one_router final : public router_directory {
     return id == "r1";
   }
   std::vector<std::string> commands{};
+  std::optional<running_fleet> runs{running_fleet{}};
 };
 
 class one_event final : public event_feed {
@@ -83,6 +107,7 @@ class api_here {
     asked.body = body;
     asked.headers = std::move(fields);
     asked.peer.is_local = is_local;
+    asked.trace = "trace-of-test";
     answer got = of_registry->handle(asked, now);
     told all{got.status, std::move(got.headers), std::move(got.body)};
     std::string piece;
@@ -102,6 +127,11 @@ class api_here {
     reader<active_content> active(made->current());
     const store_head& head = active.current().value.head;
     return std::to_string(head.epoch) + "." + std::to_string(head.version);
+  }
+  /// The digest of what is current.
+  [[nodiscard]] wire::digest sum() {
+    reader<active_content> active(made->current());
+    return active.current().value.head.sum;
   }
   /// A token with that role. Its secret.
   std::string token(std::string_view role, std::string_view more = {}) {
@@ -128,6 +158,37 @@ class api_here {
   wall_time now = test_now;
   bool is_local = true;
 };
+
+/// A request, and what its answer must be and say, in the order of a story: each is asked of what those before left.
+/// `@` stands for the current tag.
+struct step {
+  std::string_view says;
+  std::string_view method;
+  std::string target;
+  std::string_view body;
+  headers fields;
+  std::uint16_t status;
+  std::string has = "";
+  std::string_view has_not = "\x01";
+};
+
+inline void tell(api_here& here, const std::vector<step>& steps) {
+  for (const step& row : steps) {
+    CAPTURE(row.says);
+    headers fields = row.fields;
+    for (auto& [name, value] : fields) {
+      if (value == "@") value = "\"" + here.tag() + "\"";
+    }
+    const told got = here.ask(row.method, row.target, row.body, fields);
+    CHECK_MESSAGE(got.status == row.status, got.body);
+    CHECK_MESSAGE(got.has(row.has), got.body);
+    CHECK_MESSAGE(!got.has(row.has_not), got.body);
+    if (got.status >= 400) CHECK(got.field("Content-Type") == "application/problem+json");
+  }
+  here.check();
+}
+
+inline const headers now_tag{{"If-Match", "@"}};
 
 inline headers bearer(const std::string& secret) { return {{"Authorization", "Bearer " + secret}}; }
 

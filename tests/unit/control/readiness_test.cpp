@@ -91,7 +91,8 @@ TEST_CASE("readiness: the page tells it, and the other two do not change") {
     CAPTURE(row.says);
     const io::loop_clock clock;
     some_state source(row.is, row.why_not);
-    const control_pages pages(clock, source);
+    request_log log(nullptr, clock, 1);
+    const control_pages pages(clock, source, log);
     const front_answer got = pages.answer("/readyz");
     CHECK(got.status == row.status);
     CHECK_MESSAGE(got.body.find(row.has) != std::string::npos, got.body);

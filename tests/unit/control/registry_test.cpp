@@ -246,7 +246,7 @@ TEST_CASE("registry: guards count what a change does") {
   const auto broken = [&](std::string_view text, std::string_view lifted = {}) {
     const next_content next = must(turn.replace_all(whole(text)));
     std::string names;
-    for (const std::string& line : turn.broken_guards(next.radius, lifted, "PUT /v1/config"))
+    for (const std::string& line : wire::lines_of_broken(turn.judge(next.radius, lifted, "PUT /v1/config")))
       names += line.substr(0, line.find(':')) + " ";
     return names;
   };

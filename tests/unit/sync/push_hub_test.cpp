@@ -99,6 +99,33 @@ TEST_CASE("push hub: each session is told what is published, and each router has
   CHECK((c.hub.routers().at("r1").facts.running == a1));
 }
 
+TEST_CASE("push hub: a router confirms what is published by each word while it runs it, and by none before") {
+  hub_control c;
+  c.publish(a1);
+  const std::uint64_t one = c.open();
+  c.hello(one, "r1");
+  const router_record& record = c.hub.routers().at("r1");
+  const time_point came = c.now;
+  CHECK(!record.confirmed);
+  CHECK(record.known_since == came);
+  c.now += 1s;
+  c.ack(one, wire::ack_status::applied, a1);
+  CHECK(record.confirmed == c.now);
+  const time_point last = c.now;
+  c.now += 1s;
+  c.publish(b2);  // nobody has said anything about that
+  CHECK(record.confirmed == last);
+  wire::pong beat;
+  beat.running = a1;
+  c.hub.take_text(one, wire::write_message(beat), c.now);
+  CHECK(record.confirmed == last);
+  c.hub.closed(one, c.now);
+  c.now += 1s;
+  c.hello(c.open(), "r1", "b", {b2});
+  CHECK(record.confirmed == c.now);
+  CHECK(record.known_since == came);
+}
+
 TEST_CASE("push hub: what a router says in its hello that it refused is told once, with its reason, as an ack's is") {
   hub_control c;
   c.publish(a1);

@@ -114,6 +114,40 @@ const ctl_case ctl_cases[] = {
      0,
      "version 8: 3 keys; 1 added, 0 moved, 0 removed\n",
      ""},
+    {"an endpoint takes no new requests",
+     of_verb(ctl_verb::endpoints_drain,
+             [](ctl_request& r) {
+               r.placement = "tier 1";
+               r.endpoint = "10.0.0.1:80";
+               r.message = "a disk";
+             }),
+     {info, made},
+     {"GET /v1/info",
+      "PATCH /v1/placements/tier%201/endpoints/10.0.0.1%3A80?message=a%20disk If-Match: \"2.7\" (application/json) "
+      "{\"drain\":true}"},
+     0,
+     "version 8: 3 keys; 1 added, 0 moved, 0 removed\n",
+     ""},
+    {"and takes them again",
+     of_verb(ctl_verb::endpoints_undrain,
+             [](ctl_request& r) {
+               r.placement = "t";
+               r.endpoint = "a";
+               r.is_dry_run = true;
+             }),
+     {info, {409, R"({"detail":"no"})"}},
+     {"GET /v1/info",
+      "PATCH /v1/placements/t/endpoints/a?dry_run=true If-Match: \"2.7\" (application/json) {\"drain\":false}"},
+     exit_refused,
+     "",
+     "refused (409): no\n"},
+    {"trouble of the control plane's own is found in its log",
+     of_verb(ctl_verb::history, [](ctl_request&) {}),
+     {{503, R"({"detail":"the store is away","trace":"ab12"})"}},
+     {"GET /v1/versions?limit=20"},
+     exit_refused,
+     "",
+     "refused (503): the store is away\nin the control plane's log it is ab12\n"},
     {"the first change of all is for a control plane without any",
      of_verb(ctl_verb::rollback, [](ctl_request& r) { r.version = 1; }),
      {{200, R"({"version":0,"epoch":1})"}, {404, R"({"detail":"there is no such version"})"}},
@@ -173,11 +207,15 @@ const ctl_case ctl_cases[] = {
              }),
      {info,
       {200,
-       R"({"keys":{"total":9,"total_after":8,"added":0,"moved":0,"moved_pct":0,"removed":1,"removed_pct":11.11111111111111},"guards":["guard.x: no; to let it pass once, PUT /v1/config?override=x"]})"}},
+       R"({"keys":{"total":9,"total_after":8,"added":0,"moved":0,"moved_pct":0,"removed":1,"removed_pct":11.11111111111111},"endpoints":{"added":["c/n"],"changed":["c/a","c/b"],"removed":[],"left_out":0},"routers":{"affected":2,"total":3},"guards":[{"name":"max_moved_percent","value":0,"limit":null,"ok":true},{"name":"max_removed_percent","value":11.11111111111111,"limit":5,"ok":false,"detail":"too many; to let it pass once, PUT /v1/config?override=max_removed_percent"},{"name":"min_keys","value":8,"limit":1,"ok":true}]})"}},
      {"GET /v1/info", "DELETE /v1/keys/k?dry_run=true If-Match: \"2.7\""},
      0,
      "nothing is changed; this would be:\nkeys        9 -> 8: 0 added, 0 moved (0 %), 1 removed (11.11 %)\n"
-     "guard       guard.x: no; to let it pass once, --override x\n",
+     "endpoints   c/n added\nendpoints   c/a c/b changed\nrouters     2 of 3 get something else\n"
+     "GUARD                WOULD BE  LIMIT  OK\n"
+     "max_removed_percent  11.11     5      no\n"
+     "min_keys             8         1      yes\n"
+     "guard       max_removed_percent: too many; to let it pass once, --override max_removed_percent\n",
      ""},
     {"so it is where a guard refuses",
      of_verb(ctl_verb::rollback, [](ctl_request& r) { r.version = 1; }),
@@ -281,12 +319,32 @@ const ctl_case ctl_cases[] = {
     {"the history",
      of_verb(ctl_verb::history, [](ctl_request&) {}),
      {{200,
-       R"({"versions":[{"version":1,"at":"t","author":"b","keys":1,"added":2,"moved":3,"removed":4,"label":"l","message":"a\nb\u001b"}]})"}},
+       R"({"versions":[{"version":1,"at":"t","author":"b","keys":1,"added":2,"moved":3,"removed":4,"routers":5,"label":"l","message":"a\nb\u001b"}]})"}},
      {"GET /v1/versions?limit=20"},
      0,
-     "VERSION  AT  BY  KEYS  ADDED  MOVED  REMOVED  LABEL  MESSAGE\n1        t   b   1     2      3      4        l    "
-     "  "
-     "a?b?\n",
+     "VERSION  AT  BY  KEYS  ADDED  MOVED  REMOVED  ROUTERS  LABEL  MESSAGE\n"
+     "1        t   b   1     2      3      4        5        l      a?b?\n",
+     ""},
+    {"how it is, and how long ago routers said so",
+     of_verb(ctl_verb::status, [](ctl_request&) {}),
+     {info,
+      {200,
+       R"({"connected":3,"on_target":2,"refused":1,"confirmed_age_seconds":{"routers":3,"never":1,"p50":0.504,"p90":2,"p99":61.25,"max":61.25}})"}},
+     {"GET /v1/info", "GET /v1/fleet/drift"},
+     0,
+     "control plane  1 (cluster c)\npublished      version 7 of epoch 2, 1 key\nchanges come   by the API\n"
+     "routers        3 connected, 2 on target, 1 refused it\n"
+     "confirmed      0.5 s ago by half of them, 61.25 s by 99 %, 61.25 s at most; 1 never\n",
+     ""},
+    {"nobody has confirmed anything",
+     of_verb(ctl_verb::status, [](ctl_request&) {}),
+     {info,
+      {200,
+       R"({"connected":0,"on_target":0,"refused":0,"confirmed_age_seconds":{"routers":0,"never":0,"p50":null,"p90":null,"p99":null,"max":null}})"}},
+     {"GET /v1/info", "GET /v1/fleet/drift"},
+     0,
+     "control plane  1 (cluster c)\npublished      version 7 of epoch 2, 1 key\nchanges come   by the API\n"
+     "routers        0 connected, 0 on target, 0 refused it\n",
      ""},
     {"a refusal",
      of_verb(ctl_verb::history, [](ctl_request&) {}),

@@ -77,6 +77,36 @@ TEST_CASE("config guard: what a change may do") {
   }
 }
 
+TEST_CASE("config guard: each says what it found and what it allows, also where all is well") {
+  table_diff change;
+  change.moved = 100;
+  change.removed = 30;
+  const auto told = [&](const guard_settings& guard, std::size_t before, std::size_t after, std::string_view lifted) {
+    std::string text;
+    for (const guard_verdict& each : judge_guards(guard, change, before, after, lifted, "PUT /v1/config")) {
+      text += std::string(each.name) + " " + std::to_string(static_cast<int>(each.value)) + "/" +
+              (each.limit ? std::to_string(static_cast<int>(*each.limit)) : "off") + (each.ok ? " ok " : " broken ") +
+              each.detail.substr(0, each.detail.find(';')) + "\n";
+    }
+    return text;
+  };
+  CHECK(told({}, 1000, 970, "") ==
+        "max_moved_percent 10/off ok \nmax_removed_percent 3/off ok \nmin_keys 970/off ok \n");
+  CHECK(told({10, 2, 5}, 1000, 970, "") ==
+        "max_moved_percent 10/10 ok \n"
+        "max_removed_percent 3/2 broken 30 of 1000 keys would be removed, which is 3.00 % and not at most 2 %\n"
+        "min_keys 970/5 ok \n");
+  CHECK(told({5, 5, 0}, 500, 470, "") ==
+        "max_moved_percent 20/5 ok percentages of fewer than 1000 keys do not count\n"
+        "max_removed_percent 6/5 ok percentages of fewer than 1000 keys do not count\nmin_keys 470/off ok \n");
+  CHECK(told({5, 5, 0}, 1000, 970, "max_moved_percent") ==
+        "max_moved_percent 10/5 ok it is lifted, and does not count\nmax_removed_percent 3/5 ok \n"
+        "min_keys 970/off ok \n");
+  CHECK(told({5, {}, 1}, 0, 0, "") ==
+        "max_moved_percent 0/5 ok \nmax_removed_percent 0/off ok \n"
+        "min_keys 0/1 broken 0 keys would be left, not at least 1\n");
+}
+
 TEST_CASE("config guard: of a change that a control plane made it says who can let it pass") {
   const auto broken = broken_guards({{}, {}, 3}, {}, 5, 2, "", "");
   REQUIRE(broken.size() == 1);

@@ -244,7 +244,7 @@ defaults:
 TEST_CASE("wire configuration: a cell of several placements") {
   const configuration c = read(R"(
 cells:
-  c1: {endpoints: [{id: a, url: "http://a:1", weight: 3}, {id: b, url: "http://b:2", weight: 0}]}
+  c1: {endpoints: [{id: a, url: "http://a:1", weight: 3}, {id: b, url: "http://b:2", weight: 0}, {url: "http://d:4", weight: 5, drain: true}]}
 placements:
   gold: {cell: c1, kind: dedicated}
   silver: {cell: c1}
@@ -252,7 +252,7 @@ placements:
   gold2: {endpoints: [{url: "http://c:3"}]}
 routing: {default_placement: gold}
 )");
-  CHECK((c.spec.cells == std::vector<cell>{{cell_id{"c1"}, {{"a", "a", 1, 3}, {"b", "b", 2, 0}}},
+  CHECK((c.spec.cells == std::vector<cell>{{cell_id{"c1"}, {{"a", "a", 1, 3}, {"b", "b", 2, 0}, {"d:4", "d", 4, 0}}},
                                            {cell_id{"gold2"}, {{"c:3", "c", 3, 1}}}}));
   CHECK(c.spec.placements[0].cell.value == "c1");
   CHECK(c.spec.placements[1].cell.value == "c1");

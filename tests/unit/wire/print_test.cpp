@@ -74,7 +74,7 @@ routing:
 placements:
   "true": {cell: "null"}
   "null": {cell: "null"}
-  x-y: {endpoints: [{id: "1e3", url: "http://[::1]:1", weight: 2}]}
+  x-y: {endpoints: [{id: "1e3", url: "http://[::1]:1", weight: 2}, {url: "http://h:2", weight: 5, drain: true}]}
   off: {kind: dedicated, endpoints: [{url: "http://h"}], timeouts: {connect: off, total: 90s}, limits: {max_request_body: 1000}}
   5s: {endpoints: [{url: "http://h"}], host: upstream}
   pool: {kind: shard, cells: ["null", x-y, "true-cell"], shard: {size: 2, seed: 9007199254740991}, host: upstream}
