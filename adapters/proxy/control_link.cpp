@@ -107,6 +107,7 @@ void control_link::start() {
 }
 
 void control_link::on_tick(time_point now) {
+  link_.notice_checks(now);
   if (now < link_.next_tick()) return;
   link_.tick(now);
   pump();

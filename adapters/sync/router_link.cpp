@@ -34,7 +34,8 @@ router_link::router_link(link_settings settings, router_identity who, intake_lim
       address_(static_cast<std::size_t>(rng_.below(settings.addresses))) {}
 
 void router_link::tick(time_point now) {
-  watch_checks(now);
+  notice_checks(now);
+  end_late_checks(now);
   if (now < due_) return;
   switch (state_) {
     case link_state::idle:
@@ -55,28 +56,34 @@ void router_link::tick(time_point now) {
   }
 }
 
-/// Their time begins with the first tick that sees them.
-void router_link::watch_checks(time_point now) {
-  const auto is_over = [&](std::optional<watched>& seen, bool is_checking, std::uint64_t number) {
-    if (!is_checking) seen.reset();
-    if (is_checking && (!seen || seen->number != number)) seen = watched{number, now + settings_.check_timeout};
-    if (!seen || now < seen->due) return false;
-    seen.reset();
-    return true;
+void router_link::notice_checks(time_point now) {
+  const auto notice = [&](std::optional<watched>& seen, bool is_checking, std::uint64_t number) {
+    if (!is_checking) {
+      seen.reset();
+    } else if (!seen || seen->number != number) {
+      seen = watched{number, now + settings_.check_timeout};
+    }
   };
+  notice(watched_check_, intake_.checking() != nullptr, intake_.checks());
+  notice(watched_base_check_, is_base_checking_, base_number_);
+}
+
+void router_link::end_late_checks(time_point now) {
+  const auto is_over = [now](const std::optional<watched>& seen) { return seen && now >= seen->due; };
   const auto why = fmt::format("its check took longer than {} s; it is not used, whatever comes of it later",
                                std::chrono::duration_cast<std::chrono::seconds>(settings_.check_timeout).count());
-  if (is_over(watched_check_, intake_.checking() != nullptr, intake_.checks())) {
+  if (is_over(watched_check_)) {
     const wire::config_begin late = *intake_.checking();
     actions_.emplace_back(check_overdue{late.label, why});
     intake_.checked(late.content, refusal{wire::refusal_code::timeout, why});
     pull();
     intake_.let_go(late.content);
   }
-  if (is_over(watched_base_check_, is_base_checking_, base_number_)) {
+  if (is_over(watched_base_check_)) {
     if (base_) actions_.emplace_back(check_overdue{wire::to_string(base_->what.version), why});
     base_checked(base_number_, refusal{wire::refusal_code::timeout, why});
   }
+  notice_checks(now);
 }
 
 void router_link::opened(bool is_native, time_point now) {
@@ -343,13 +350,9 @@ std::vector<link_action> router_link::take_actions() {
 }
 
 time_point router_link::next_tick() const {
-  const bool is_unseen =
-      (intake_.checking() != nullptr && (!watched_check_ || watched_check_->number != intake_.checks())) ||
-      (is_base_checking_ && (!watched_base_check_ || watched_base_check_->number != base_number_));
-  if (is_unseen) return time_point::min();
   time_point next = due_;
-  if (intake_.checking() != nullptr) next = std::min(next, watched_check_->due);
-  if (is_base_checking_) next = std::min(next, watched_base_check_->due);
+  if (watched_check_) next = std::min(next, watched_check_->due);
+  if (watched_base_check_) next = std::min(next, watched_base_check_->due);
   return next;
 }
 

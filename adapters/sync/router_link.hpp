@@ -92,6 +92,8 @@ class router_link {
 
   /// Time has passed. The first call opens.
   void tick(time_point now);
+  /// Checks that are under way have their time from here on, or from the next `tick`: called often, it costs nothing.
+  void notice_checks(time_point now);
   /// What `open_connection` came to. `is_native`: the control plane chose `cellroute.v1`; else it speaks the base
   /// protocol.
   void opened(bool is_native, time_point now);
@@ -151,7 +153,7 @@ class router_link {
   void on_base(const wire::base_content& said, std::string_view text, time_point now);
   void check_next_base();
   [[nodiscard]] bool takes_base_result(std::uint64_t number);
-  void watch_checks(time_point now);
+  void end_late_checks(time_point now);
   void answer_base(bool is_applied, std::string error);
   void say_base(const wire::base_content& of, bool is_applied, std::string error);
   void confirm();
