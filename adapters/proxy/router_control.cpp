@@ -81,7 +81,10 @@ void router::follow_control_plane(const std::optional<wire::control_plane_settin
     linked_since_ = reactor_.now();
   }
   linked_as_ = router_id();
-  pushed_->connect(link_options(), !is_first && (!before || before->urls != wished->urls));
+  const auto is_known = [&before](const wire::control_plane_url& url) {
+    return before && std::ranges::find(before->urls, url) != before->urls.end();
+  };
+  pushed_->connect(link_options(), !is_first && std::ranges::none_of(wished->urls, is_known));
 }
 
 bool router::is_state_ready(const wire::configuration& wanted) {

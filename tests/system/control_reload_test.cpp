@@ -80,7 +80,7 @@ class steady_requests {
   std::thread thread_;
 };
 
-bool shows(const router_process& router, std::string_view path, std::string_view text) {
+bool page_has(const router_process& router, std::string_view path, std::string_view text) {
   return eventually([&] { return router.admin(path).content.find(text) != std::string::npos; });
 }
 
@@ -104,7 +104,7 @@ TEST_CASE("link by reload: a file that gains a control plane is told by it, and 
   CHECK(is_connected(router));
   CHECK(load.failed() == 0);
   CHECK_FALSE(router.process().find_line("restart_needed"));
-  CHECK(shows(router, "/debug/config", R"("source":"push")"));
+  CHECK(page_has(router, "/debug/config", R"("source":"push")"));
   CHECK(router.admin("/ready").status() == 200);
   CHECK(control.page("/v1/routers").content.find(R"("ring":"late")") != std::string::npos);
 }
@@ -181,7 +181,7 @@ TEST_CASE("link by reload: a file that loses its control plane is the configurat
   router.edit(file.config());
   CHECK(leads_to(router, "acme", "two"));
   CHECK(router.process().wait_line(R"("event":"control_plane_left")"));
-  CHECK(shows(router, "/debug/config", R"("source":"file")"));
+  CHECK(page_has(router, "/debug/config", R"("source":"file")"));
   CHECK(router.admin("/debug/config").content.find(R"("pushed":{)") == std::string::npos);
   CHECK(router.admin("/metrics").content.find("gateway_control_plane_connected") == std::string::npos);
   CHECK(eventually([&] { return control.metric("cellroute_control_sessions") == 0; }));
@@ -194,7 +194,7 @@ TEST_CASE("link by reload: a file that loses its control plane is the configurat
   file.control = port;  // and it may come back
   router.edit(file.config());
   CHECK(leads_to(router, "acme", "one"));
-  CHECK(shows(router, "/debug/config", R"("source":"push")"));
+  CHECK(page_has(router, "/debug/config", R"("source":"push")"));
   CHECK(load.failed() == 0);
 }
 
@@ -214,7 +214,7 @@ TEST_CASE("link by reload: one that loses it and has no routing keeps what runs,
   CHECK(router.process().wait_line(R"("event":"control_plane_left")"));
   CHECK(cell_of(router, "acme") == "one");
   CHECK(router.admin("/ready").status() == 200);
-  CHECK(shows(router, "/debug/config", R"("source":"push")"));
+  CHECK(page_has(router, "/debug/config", R"("source":"push")"));
   file.sections = "decision: {headers: never}\n";
   router.edit(file.config());
   CHECK(eventually([&] { return ask(router.port(), keyed("GET /")).head.value("X-Routed-To").empty(); }));
@@ -222,7 +222,7 @@ TEST_CASE("link by reload: one that loses it and has no routing keeps what runs,
   file.sections = routing_to(one.port(), two.port(), "tier3", "file");
   router.edit(file.config());
   CHECK(leads_to(router, "acme", "two"));
-  CHECK(shows(router, "/debug/config", R"("source":"file")"));
+  CHECK(page_has(router, "/debug/config", R"("source":"file")"));
   CHECK(load.failed() == 0);
 }
 
