@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "adapters/control/publisher.hpp"
 #include "adapters/control/push_server.hpp"
@@ -11,6 +12,13 @@
 #include "cellroute/base/time.hpp"
 
 namespace cellroute::control {
+
+/// A certificate that the settings name, and when it ends.
+struct certificate_facts {
+  std::string listener;  ///< where it listens
+  std::string name;      ///< the file
+  wall_time ends{};
+};
 
 /// What the page of metrics has besides sessions and contents.
 struct control_counts {
@@ -24,6 +32,9 @@ struct control_counts {
   std::uint64_t connections_dropped = 0;
   std::uint64_t requests = 0;
   std::uint64_t requests_refused = 0;
+  bool is_store_in_trouble = false;
+  std::uint64_t store_errors = 0;
+  std::vector<certificate_facts> certificates{};
   process::log_counts log{};
   process::process_usage usage{};
 };

@@ -8,6 +8,7 @@
 
 #include "adapters/control/control_metrics.hpp"
 #include "adapters/control/listener_tls.hpp"
+#include "adapters/io/certificate_end.hpp"
 #include "adapters/io/clock.hpp"
 #include "adapters/process/fd_limit.hpp"
 #include "adapters/process/json_writer.hpp"
@@ -209,6 +210,7 @@ expected<void, start_error> control_plane::open_listener(const listener_settings
   if (!address) return failed(fmt::format("{}: {} is no address", name, wished.host));
   const auto descriptors = process::listen_on(*address, wished.host.empty(), 1);
   if (!descriptors) return failed(descriptors.error());
+  io::notice_vanished(descriptors->front());  // a router that vanished would hold its session, and its name
   edge::listener_options options;
   options.index = name == "control" ? 0 : 1;
   options.address = *address;
@@ -340,6 +342,26 @@ control_state control_plane::state() const {
   return publisher_->current() != nullptr || !watched_ ? control_state::ready : control_state::starting;
 }
 
+std::vector<certificate_facts> control_plane::certificates() const {
+  std::vector<certificate_facts> all;
+  const auto add = [&all](const std::string& listener, const std::string& file, wall_time ends) {
+    const auto is_it = [&](const certificate_facts& c) { return c.listener == listener && c.name == file; };
+    if (std::ranges::none_of(all, is_it)) all.push_back({listener, file, ends});
+  };
+  std::size_t index = 0;
+  for (const edge::listener& l : listeners_) {
+    const std::size_t i = index++;
+    if (!l.options().tls) continue;
+    const std::string where = io::to_string(l.options().address);
+    // As they are in use, which is what came last and was good.
+    for (const io::tls_certificate_facts& c : l.options().tls.certificates()) add(where, c.file, c.not_after);
+    const std::string& authority = settings_.listeners[i].tls->client_auth.ca_file;
+    if (authority.empty()) continue;
+    if (const auto ends = io::certificate_end(authority)) add(where, authority, *ends);
+  }
+  return all;
+}
+
 std::string control_plane::metrics() const {
   control_counts counts;
   counts.version = options_.version;
@@ -352,6 +374,9 @@ std::string control_plane::metrics() const {
   counts.connections_dropped = connections_dropped_;
   counts.requests = front_->requests();
   counts.requests_refused = front_->refused();
+  counts.is_store_in_trouble = !api_->why_not_ready().empty();
+  counts.store_errors = home_->of().store_errors();
+  counts.certificates = certificates();
   counts.log = log_->counts();
   counts.usage = process::read_process_usage();
   return render_control_metrics(counts, *server_, *publisher_, reactor_.clock());

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "adapters/control/api_home.hpp"
+#include "adapters/control/control_metrics.hpp"
 #include "adapters/control/front.hpp"
 #include "adapters/control/gate.hpp"
 #include "adapters/control/pages.hpp"
@@ -87,6 +88,7 @@ class control_plane final : private push_observer,
                                                           edge::exchange_handler& handler, std::string_view name);
   /// Certificates that were replaced count for connections from now on; if they are not good, those of before do.
   void renew_certificates(time_point now);
+  [[nodiscard]] std::vector<certificate_facts> certificates() const;
   void share_descriptors();
   void wait_for_signal();
   /// SIGINT, SIGTERM and SIGQUIT drain, the second one ends at once; SIGUSR1 opens the log file again; SIGHUP has the

@@ -31,6 +31,7 @@ class readiness::look final : public job {
   void work() override { found_ = why_not_ready(of_.of_); }
   void done() override {
     of_.why_not_ = std::move(found_);
+    if (!of_.why_not_.empty()) of_.of_.note_store_error();
     of_.is_looking_ = false;
   }
 

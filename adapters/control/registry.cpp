@@ -171,6 +171,12 @@ expected<active_content, problem> content_in(store_reader& from, const store_hea
   return active_content{head, std::move(content), std::move(label), *std::move(doc), *std::move(table)};
 }
 
+/// Not of who asked: of the disk, or the file.
+bool is_trouble(store_error error) {
+  return error == store_error::full || error == store_error::unavailable || error == store_error::corrupt ||
+         error == store_error::refused;
+}
+
 }  // namespace
 
 expected<active_content, problem> read_version(store_reader& from, std::uint64_t version,
@@ -312,6 +318,7 @@ expected<version_record, problem> registry::turn::publish(next_content next, con
   what.asked_once = order.asked_once;
   what.answer_of = order.answer_of;
   auto record = stored().publish(what);
+  if (!record && is_trouble(record.error().what)) owner_.note_store_error();
   if (!record) return unexpected(problem_of(record.error()));
   const store_head head{record->epoch, record->version, record->sum, record->keys};
   std::string label = next.doc.spec.version;

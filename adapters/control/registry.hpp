@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -115,10 +116,15 @@ class registry {
   /// Whether the store takes what is written. Whoever writes at the moment knows better, and is not waited for.
   [[nodiscard]] stored<void> check_writing();
 
+  /// The store failed at something. Any thread.
+  void note_store_error() { store_errors_.fetch_add(1, std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t store_errors() const { return store_errors_.load(std::memory_order_relaxed); }
+
  private:
   registry(store from, const registry_settings& settings, publication_listener* listener, std::uint64_t salt,
            active_content first);
 
+  std::atomic<std::uint64_t> store_errors_{0};
   store store_;
   std::string path_;
   registry_settings settings_;

@@ -295,6 +295,18 @@ int connect_outcome(int descriptor) {
   return error;
 }
 
+void notice_vanished(int descriptor, const vanish_times& times) {
+  const auto set = [descriptor](int level, int name, int value) {
+    (void)setsockopt(descriptor, level, name, &value, sizeof value);
+  };
+  const auto seconds = [](std::chrono::seconds s) { return static_cast<int>(s.count()); };
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, seconds(times.quiet));
+  set(IPPROTO_TCP, TCP_KEEPINTVL, seconds(times.again));
+  set(IPPROTO_TCP, TCP_KEEPCNT, times.asks);
+  set(IPPROTO_TCP, TCP_USER_TIMEOUT, seconds(times.unanswered) * 1000);
+}
+
 expected<accepted, int> accept_connection(int listener) {
   sockaddr_storage storage{};
   socklen_t size_bytes = sizeof storage;

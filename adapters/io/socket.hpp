@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
@@ -215,6 +216,17 @@ struct listen_options {
 [[nodiscard]] expected<int, int> start_connect(const socket_address& address);
 /// What became of it. Returns errno, 0 is success.
 [[nodiscard]] int connect_outcome(int descriptor);
+
+/// When a peer that does not answer at all is gone: it vanished without a word, or the network between did.
+struct vanish_times {
+  std::chrono::seconds quiet{10};       ///< after so long without a byte it is asked
+  std::chrono::seconds again{5};        ///< and asked again
+  int asks = 3;                         ///< without an answer it is gone: 25 s
+  std::chrono::seconds unanswered{25};  ///< the same for bytes that were sent and not confirmed
+};
+/// The kernel looks whether a connection's peer is still there, and ends it with an error (`ETIMEDOUT`) where it is
+/// not. Of a listener: for each that it accepts. Best effort. Source: tcp(7).
+void notice_vanished(int descriptor, const vanish_times& times = {});
 
 struct accepted {
   int descriptor = -1;

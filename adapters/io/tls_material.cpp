@@ -28,15 +28,6 @@ std::string calendar_text(wall_time at) {
                      parts.tm_hour, parts.tm_min);
 }
 
-/// Empty where the certificate's own time makes no sense.
-std::optional<wall_time> instant_of(const ASN1_TIME* at) {
-  tm parts{};
-  if (at == nullptr || ASN1_TIME_to_tm(at, &parts) != 1) return std::nullopt;
-  constexpr time_t last = 9'000'000'000;  // the year 2255: what a clock of nanoseconds can hold
-  const time_t seconds = std::min(::timegm(&parts), last);
-  return wall_time(std::chrono::seconds(seconds));
-}
-
 std::optional<std::string> text_of(const ASN1_IA5STRING* text) {
   const std::string_view bytes(static_cast<const char*>(static_cast<const void*>(ASN1_STRING_get0_data(text))),
                                static_cast<std::size_t>(ASN1_STRING_length(text)));
@@ -102,6 +93,14 @@ key_handle load_key(const std::string& file, const std::string& field, tls_findi
 }
 
 }  // namespace
+
+std::optional<wall_time> instant_of(const ASN1_TIME* at) {
+  tm parts{};
+  if (at == nullptr || ASN1_TIME_to_tm(at, &parts) != 1) return std::nullopt;
+  constexpr time_t last = 9'000'000'000;  // the year 2255: what a clock of nanoseconds can hold
+  const time_t seconds = std::min(::timegm(&parts), last);
+  return wall_time(std::chrono::seconds(seconds));
+}
 
 std::string openssl_reason() {
   const unsigned long code = ERR_peek_last_error();

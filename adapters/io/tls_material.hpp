@@ -2,6 +2,7 @@
 
 // Certificates and keys as they come from files. For sources alone: shows OpenSSL.
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,9 @@ struct tls_findings {
 /// Reads all certificates of a file. Errors: as `load_material`; the list is null then.
 [[nodiscard]] certificates_handle load_certificates(const std::string& file, const std::string& field,
                                                     tls_findings& findings);
+
+/// An instant of a certificate; empty where it makes no sense.
+[[nodiscard]] std::optional<wall_time> instant_of(const ASN1_TIME* at);
 
 /// Why OpenSSL refused its last call, for people; empties its list of errors.
 [[nodiscard]] std::string openssl_reason();

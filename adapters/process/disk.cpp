@@ -43,13 +43,14 @@ int flags_of(disk::access how) {
 
 }  // namespace
 
-disk_result<disk_folder> disk_folder::open_folder(const std::string& path) {
+disk_result<disk_folder> disk_folder::open_folder(const std::string& path, std::optional<identity> later) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (descriptor < 0) return failed();
-  return disk_folder(descriptor);
+  return disk_folder(descriptor, std::move(later));
 }
 
-disk_folder::disk_folder(disk_folder&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+disk_folder::disk_folder(disk_folder&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)), later_(std::move(other.later_)) {}
 
 disk_folder::~disk_folder() {
   if (descriptor_ >= 0) ::close(descriptor_);
@@ -58,6 +59,11 @@ disk_folder::~disk_folder() {
 disk_result<int> disk_folder::open(const std::string& name, access how) {
   const int file = uninterrupted([&] { return ::openat(descriptor_, name.c_str(), flags_of(how), 0600); });
   if (file < 0) return failed();
+  if (later_ && how != access::read && ::fchown(file, later_->uid, later_->gid) != 0) {
+    const auto error = failed();
+    ::close(file);
+    return error;
+  }
   return file;
 }
 

@@ -2,11 +2,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
+#include "adapters/process/privileges.hpp"
 #include "cellroute/base/expected.hpp"
 
 namespace cellroute::process {
@@ -51,8 +54,10 @@ class disk {
 /// Range: nobody else writes there (`state_lock`).
 class disk_folder final : public disk {
  public:
+  /// Files that are made belong to `later`, whom this process is about to become.
   /// Errors: what the system says of the folder.
-  [[nodiscard]] static disk_result<disk_folder> open_folder(const std::string& path);
+  [[nodiscard]] static disk_result<disk_folder> open_folder(const std::string& path,
+                                                            std::optional<identity> later = {});
 
   disk_folder(disk_folder&& other) noexcept;
   disk_folder& operator=(disk_folder&&) = delete;
@@ -69,9 +74,10 @@ class disk_folder final : public disk {
   [[nodiscard]] disk_result<std::vector<std::string>> list() override;
 
  private:
-  explicit disk_folder(int descriptor) : descriptor_(descriptor) {}
+  disk_folder(int descriptor, std::optional<identity> later) : descriptor_(descriptor), later_(std::move(later)) {}
 
   int descriptor_;
+  std::optional<identity> later_;
 };
 
 }  // namespace cellroute::process

@@ -64,6 +64,15 @@ expected<state_lock, state_error> state_lock::take(const std::string& folder, co
   return state_lock(descriptor);
 }
 
+expected<state_lock, state_error> state_lock::share() const {
+  const int descriptor = ::fcntl(descriptor_, F_DUPFD_CLOEXEC, 0);
+  if (descriptor < 0) {
+    return unexpected(
+        state_error{std::string("the lock of state_dir cannot be shared: ") + std::strerror(errno), true});
+  }
+  return state_lock(descriptor);
+}
+
 state_lock::state_lock(state_lock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
 
 state_lock::~state_lock() {

@@ -28,6 +28,9 @@ class state_lock {
   state_lock& operator=(state_lock&&) = delete;
   ~state_lock();
 
+  /// The same right once more: it ends with the last of them. Errors: no descriptor can be had.
+  [[nodiscard]] expected<state_lock, state_error> share() const;
+
  private:
   explicit state_lock(int descriptor) : descriptor_(descriptor) {}
 

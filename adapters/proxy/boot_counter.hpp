@@ -40,6 +40,9 @@ class boot_counter {
   /// Errors: what the system says; it may be used all the same, for a disk that fails is no reason to serve nothing.
   [[nodiscard]] expected<void, std::string> begin(const wire::digest& sum);
 
+  /// How often what was begun last was begun without having survived, this time included; 0: it has survived once.
+  [[nodiscard]] std::uint32_t begun() const { return has_begun_ ? records_.back().begun : 0; }
+
   /// What was begun last has been used for `probation_time`.
   [[nodiscard]] expected<void, std::string> survived();
 

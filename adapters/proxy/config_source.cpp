@@ -61,6 +61,8 @@ void config_source::use(const wire::configuration& c) {
   files_in_use_ = wire::files_of(c);
   policy_ = c.local.reload;
   guard_ = c.local.guard;
+  is_told_ = c.local.control_plane.has_value();
+  has_routing_ = c.has_routing;
 }
 
 void config_source::set_fleet_source(fleet_source source) {
@@ -90,9 +92,17 @@ io::task<reload_report> config_source::reload(std::string lifted) {
 }
 
 void config_source::begin(const process::follow_reading& how) {
-  const wire::guard_settings guard = fleet_source_ == fleet_source::file ? guard_ : wire::guard_settings{};
-  reading_ = {file_, files_in_use_, content_in_use_, content_refused_, guard, std::exchange(lifted_, {}), how};
+  const bool is_file = fleet_source_ == fleet_source::file;
+  reading_ = {file_, files_in_use_, content_in_use_, content_refused_, guard_, is_file, std::exchange(lifted_, {}),
+              how};
+  // Who is left by his control plane, or leaves it, goes on with what he has.
+  reading_.file.may_lack_routing = (is_told_ || !has_routing_ || !is_file) && has_table();
   result_.reset();
+}
+
+bool config_source::has_table() const {
+  reader<active_configuration> current(current_);
+  return !current.current().value.table.is_none();
 }
 
 void config_source::read() {
@@ -131,8 +141,9 @@ config_source::read_result config_source::read_all() const {
     reader<active_configuration> before(current_);
     const routing_table& old = before.current().value.table;
     loaded.moved = diff(old, loaded.table);
-    // Without routing it takes no key away: what is in use stays.
-    if (loaded.configuration.has_routing)
+    // Without routing it takes no key away: what is in use stays, as it does beside what was pushed.
+    const bool counts = how.is_file_in_use || !loaded.configuration.local.control_plane;
+    if (loaded.configuration.has_routing && counts)
       broken = wire::broken_guards(how.guard, loaded.moved, old.keys().size(), loaded.table.keys().size(), how.lifted);
   }
   if (!broken.empty()) return {content, refused{std::move(broken)}, files};

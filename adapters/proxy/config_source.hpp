@@ -78,8 +78,8 @@ class config_source final : private process::file_reader {
   /// As `demand`, and waits for what comes of it.
   [[nodiscard]] io::task<reload_report> reload(std::string lifted);
 
-  /// Where the fleet sections come from that are current. Those of the file are guarded only while it is the file:
-  /// beside pushed ones they lead nowhere.
+  /// Where the fleet sections come from that are current. Those of the file are guarded only while it is the file, or
+  /// comes to be it: beside pushed ones they lead nowhere.
   void set_fleet_source(fleet_source source);
   /// What was handed over is current; its settings count from now on.
   void applied(const wire::configuration& in_use);
@@ -105,6 +105,7 @@ class config_source final : private process::file_reader {
     std::uint64_t content_in_use = 0;
     std::optional<std::uint64_t> content_refused;
     wire::guard_settings guard;
+    bool is_file_in_use = true;  ///< its fleet sections
     std::string lifted;
     process::follow_reading how;
   };
@@ -125,6 +126,7 @@ class config_source final : private process::file_reader {
   void read() override;
   void take(const std::string& why_not) override;
   void use(const wire::configuration& c);
+  [[nodiscard]] bool has_table() const;
   void follow();
   [[nodiscard]] read_result read_all() const;
   [[nodiscard]] std::uint64_t demand_reading(std::string lifted);
@@ -139,6 +141,8 @@ class config_source final : private process::file_reader {
   config_listener& listener_;
   wire::reload_settings policy_;
   wire::guard_settings guard_;
+  bool is_told_ = false;  ///< a control plane is named
+  bool has_routing_ = true;
   fleet_source fleet_source_ = fleet_source::file;
   std::vector<std::string> files_in_use_;
   std::vector<std::string> files_refused_;  ///< whose change may mend it

@@ -70,17 +70,23 @@ void control_link::connection::wake() {
   if (sender) std::exchange(sender, {}).resume();
 }
 
-control_link::control_link(control_link_options options, content_handler& handler)
+control_link::control_link(control_link_options options, content_handler& handler, link_figures& figures)
     : options_(std::move(options)),
       handler_(handler),
+      figures_(figures),
       resolver_(reactor_.context(), names_, *this),
       link_(settings_of(options_), options_.who, options_.limits, options_.memory, options_.seed) {
   reactor_.add_tick_listener(*this);
 }
 
-control_link::~control_link() {
+void control_link::stop() {
   reactor_.stop();
   if (thread_.joinable()) thread_.join();
+  figures_.is_connected.store(false, std::memory_order_relaxed);
+}
+
+control_link::~control_link() {
+  stop();
   reactor_.remove_tick_listener(*this);
 }
 
@@ -100,12 +106,8 @@ void control_link::start() {
   thread_ = std::thread([this] { reactor_.run(); });
 }
 
-std::optional<time_point> control_link::confirmed_at() const {
-  const std::int64_t at = confirmed_at_.load(std::memory_order_relaxed);
-  return at < 0 ? std::nullopt : std::optional(time_point(duration(at)));
-}
-
 void control_link::on_tick(time_point now) {
+  link_.notice_checks(now);
   if (now < link_.next_tick()) return;
   link_.tick(now);
   pump();
@@ -123,9 +125,10 @@ io::root_task control_link::carry(std::size_t address) {
     current_ = nullptr;
     handler_.on_link_event("control_plane_unreachable",
                            fmt::format("{}: {}", wire::to_string(options_.urls[address]), got.failed->message));
+    figures_.failed.fetch_add(1, std::memory_order_relaxed);
     link_.failed(got.failed->why, got.failed->retry_after, reactor_.now());
   } else if (current_ == &c) {
-    if (++opened_ > 1) reconnects_.fetch_add(1, std::memory_order_relaxed);
+    figures_.opened.fetch_add(1, std::memory_order_relaxed);
     websocket::reader_limits limits;
     limits.message_bytes_max = got.is_native ? control_message_bytes_max : wire::configuration_bytes_max;
     c.session.emplace(websocket::message_writer(masks_), limits);
@@ -172,6 +175,8 @@ io::task<control_link::try_result> control_link::open(connection& c, const wire:
   if (!descriptor || c.socket.open(*descriptor, true) != 0) {
     co_return fail(sync::open_failure::unreachable, "no socket can be had");
   }
+  // A control plane of the base protocol may never beat: that it is gone only its machine's silence tells.
+  io::notice_vanished(*descriptor);
   const io::io_status waited = co_await c.socket.writable(deadline);
   if (waited == io::io_status::timed_out) co_return fail(sync::open_failure::unreachable, "no answer in time");
   if (waited != io::io_status::ok) co_return fail(sync::open_failure::unreachable, "given up");
@@ -311,6 +316,7 @@ void control_link::take(connection& c, std::span<char> bytes) {
     const websocket::read_event event = c.session->receive(bytes);
     if (const auto* const m = std::get_if<websocket::message>(&event)) {
       if (m->kind == websocket::message_kind::text) {
+        link_.report(handler_.status());
         link_.take_text(m->payload, reactor_.now());
       } else {
         link_.take_binary(std::as_bytes(std::span(m->payload)), reactor_.now());
@@ -363,10 +369,10 @@ void control_link::pump() {
   }
   is_pumping_ = false;
   const sync::link_state state = link_.state();
-  is_connected_.store(state == sync::link_state::live || state == sync::link_state::live_base,
-                      std::memory_order_relaxed);
+  figures_.is_connected.store(state == sync::link_state::live || state == sync::link_state::live_base,
+                              std::memory_order_relaxed);
   const auto confirmed = link_.confirmed_at();
-  if (confirmed) confirmed_at_.store(confirmed->time_since_epoch().count(), std::memory_order_relaxed);
+  if (confirmed) figures_.confirmed_at.store(confirmed->time_since_epoch().count(), std::memory_order_relaxed);
 }
 
 void control_link::perform(sync::open_connection& what) { reactor_.spawn(carry(what.address)); }
@@ -378,6 +384,7 @@ void control_link::perform(sync::check_base_content& what) { handler_.check(std:
 void control_link::perform(sync::activate_content& what) { handler_.activate(what.content); }
 void control_link::perform(sync::drop_content& what) { handler_.drop(what.content); }
 void control_link::perform(sync::sum_up_rows& what) { handler_.sum_up(std::move(what), link_.salt()); }
+void control_link::perform(sync::check_overdue& what) { handler_.on_overdue(what.label, what.why); }
 void control_link::perform(sync::tell& what) { handler_.on_link_event(what.event, what.message); }
 
 }  // namespace cellroute::proxy

@@ -31,7 +31,11 @@ class content_handler {
   virtual void activate(const wire::content_id& content) = 0;
   virtual void drop(const wire::content_id& content) = 0;
   virtual void sum_up(sync::sum_up_rows what, std::uint64_t salt) = 0;
+  /// A check took too long: what comes of it is not used.
+  virtual void on_overdue(const std::string& label, const std::string& why) = 0;
   virtual void on_link_event(const std::string& event, const std::string& message) = 0;
+  /// What an answer to a beat tells of this process, as it is now.
+  [[nodiscard]] virtual wire::pong status() = 0;
 
  protected:
   ~content_handler() = default;
@@ -48,6 +52,14 @@ struct control_link_options {
   std::uint64_t seed = 0;
 };
 
+/// What is known of a router's links, one after the other. Threads: any.
+struct link_figures {
+  std::atomic<bool> is_connected{false};
+  std::atomic<std::uint64_t> opened{0};        ///< connections
+  std::atomic<std::uint64_t> failed{0};        ///< tries that came to none
+  std::atomic<std::int64_t> confirmed_at{-1};  ///< of `time_point`; -1: not yet
+};
+
 /// Masks that nobody can guess. Source: RFC 6455 section 5.3.
 class random_masks final : public websocket::mask_source {
  public:
@@ -57,16 +69,20 @@ class random_masks final : public websocket::mask_source {
 /// The router's connection to its control planes, on a thread of its own: what `sync::router_link` wants done is done
 /// here, with sockets and a clock.
 ///
-/// Nothing that a request needs waits for it. Threads: made and destroyed by one; `post` and the figures may be asked
-/// by any. Outlived by the handler.
+/// Nothing that a request needs waits for it. Threads: made and destroyed by one; `post` may be called by any. Outlived
+/// by the handler and the figures.
 class control_link final : private io::tick_listener, private name_listener {
  public:
-  control_link(control_link_options options, content_handler& handler);
+  control_link(control_link_options options, content_handler& handler, link_figures& figures);
   control_link(const control_link&) = delete;
   control_link& operator=(const control_link&) = delete;
   ~control_link();
 
   void start();
+  /// Ends the connection, and waits for the link's thread: a moment. Nothing is done any more, whatever was posted.
+  void stop();
+  /// Once it has stopped: what it knew of contents.
+  [[nodiscard]] const sync::content_intake& contents() const { return link_.contents(); }
 
   /// Has `f(link, now)` run on the link's thread, and what follows from it done.
   template <class F>
@@ -76,11 +92,6 @@ class control_link final : private io::tick_listener, private name_listener {
       pump();
     });
   }
-
-  [[nodiscard]] bool is_connected() const { return is_connected_.load(std::memory_order_relaxed); }
-  [[nodiscard]] std::uint64_t reconnects() const { return reconnects_.load(std::memory_order_relaxed); }
-  /// When it was last known that what runs is what should run; nothing before the first time.
-  [[nodiscard]] std::optional<time_point> confirmed_at() const;
 
  private:
   /// A connection, from the first try to its end: lives in the coroutine that carries it.
@@ -141,10 +152,12 @@ class control_link final : private io::tick_listener, private name_listener {
   void perform(sync::drop_content& what);
   void perform(sync::sum_up_rows& what);
   void perform(sync::tell& what);
+  void perform(sync::check_overdue& what);
   static sync::link_settings settings_of(const control_link_options& options);
 
   control_link_options options_;
   content_handler& handler_;
+  link_figures& figures_;
   io::reactor reactor_;
   name_table names_;
   name_resolver resolver_;
@@ -152,10 +165,6 @@ class control_link final : private io::tick_listener, private name_listener {
   random_masks masks_;
   connection* current_ = nullptr;  ///< the one whose words count
   bool is_pumping_ = false;
-  std::uint64_t opened_ = 0;
-  std::atomic<bool> is_connected_{false};
-  std::atomic<std::uint64_t> reconnects_{0};
-  std::atomic<std::int64_t> confirmed_at_{-1};
   std::thread thread_;
 };
 

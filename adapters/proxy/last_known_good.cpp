@@ -25,8 +25,9 @@ bool has(const std::vector<std::string>& names, const std::string& name) {
 
 }  // namespace
 
-found_contents last_known_good::load(const sync::unpacking& how, const sync::stored_limits& limits) {
+found_contents last_known_good::load(const sync::unpacking& how, const sync::stored_limits& limits, bool is_start) {
   found_contents found;
+  is_start_ = is_start;
   load_quarantine(found);
   boots_.load(found.told);
   are_marks_known_ = true;
@@ -119,6 +120,9 @@ bool last_known_good::take(const chain_mark& mark, bool is_current, const sync::
   if (size == 0) return false;
   const std::span<const sync::piece> pieces = std::span(chain->pieces).first(size);
   const wire::config_begin& what = pieces.back().what;
+  if (is_start_) {
+    if (const auto begun = boots_.begin(what.content.sum); !begun) to.told.push_back(begun.error());
+  }
   auto made = sync::unpack_chain(pieces, {chain->salt, how.seed, how.resource});
   if (!made) {
     to.told.push_back(fmt::format("{} in {}: {}; it is not taken", words_of(what.content), snapshot_name(mark.stem),

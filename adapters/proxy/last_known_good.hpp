@@ -61,9 +61,11 @@ class last_known_good {
   /// The newest content that is good; called once, before all else. One that was begun too often without surviving is
   /// refused from here on, with the code `crash_loop`.
   ///
-  /// `how.salt` is not asked for: each content has its own. What `limits` do not allow is not taken.
-  /// Cost: as `unpack_chain`; it waits for the disk.
-  [[nodiscard]] found_contents load(const sync::unpacking& how, const sync::stored_limits& limits = {});
+  /// `how.salt` is not asked for: each content has its own. What `limits` do not allow is not taken. `is_start`: what
+  /// is found is about to be used, and is begun before it is unpacked, for that can end the process, too. Cost: as
+  /// `unpack_chain`; it waits for the disk.
+  [[nodiscard]] found_contents load(const sync::unpacking& how, const sync::stored_limits& limits = {},
+                                    bool is_start = false);
 
   /// What `load` found is of no use, though it is whole: the content of the chain before, by the same rules. Called
   /// once, behind `load`.
@@ -88,6 +90,7 @@ class last_known_good {
 
   /// As those of `boot_counter`. A content is begun after it was kept, or loaded, and before it is used.
   [[nodiscard]] expected<void, std::string> begin(const wire::digest& sum) { return boots_.begin(sum); }
+  [[nodiscard]] std::uint32_t begun() const { return boots_.begun(); }
   [[nodiscard]] expected<void, std::string> survived() { return boots_.survived(); }
   [[nodiscard]] expected<void, std::string> ended() { return boots_.ended(); }
 
@@ -117,6 +120,7 @@ class last_known_good {
   process::disk& on_;
   log_limits limits_;
   boot_counter boots_;
+  bool is_start_ = false;
   std::vector<wire::quarantined_content> quarantined_;
   bool is_quarantine_kept_ = true;
   std::optional<live_chain> current_;

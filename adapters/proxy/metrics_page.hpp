@@ -32,10 +32,18 @@ struct config_facts {
   std::vector<apply_count> applies;
 };
 
+/// A certificate that the configuration names, and when it ends.
+struct certificate_facts {
+  std::string listener;  ///< or `control_plane`
+  std::string name;      ///< its file, as the process opens it
+  wall_time ends{};
+};
+
 /// The link to the control plane, where there is one.
 struct control_plane_facts {
   bool is_connected = false;
   std::uint64_t reconnects = 0;
+  std::uint64_t failed_tries = 0;
   duration confirmed_age{};  ///< since it was last known that what runs is what should run
 };
 
@@ -47,6 +55,7 @@ struct router_facts {
   wall_time now{};
   config_facts config;
   std::optional<control_plane_facts> control_plane{};
+  std::vector<certificate_facts> certificates{};
   process::log_counts log;
   process::process_usage usage;
   bool has_gateway_names = false;  ///< `metrics.compat: [gateway]`: what such dashboards ask for is there, too

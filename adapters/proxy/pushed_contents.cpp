@@ -20,17 +20,12 @@ namespace {
 
 constexpr int attempts_max = 5;  // where another change was faster
 
+bool is_late(time_point asked_at) { return io::read_clock().now - asked_at >= sync::link_settings{}.check_timeout; }
+
 std::string joined(const wire::diagnostics& mistakes) {
   std::string text;
   for (const wire::diagnostic& d : mistakes) text += (text.empty() ? "" : "; ") + to_string(d);
   return text;
-}
-
-/// What a beat is answered with.
-wire::pong source_is(fleet_source source) {
-  wire::pong status;
-  status.source = to_string(source);
-  return status;
 }
 
 /// Every mistake in a text.
@@ -73,40 +68,195 @@ table_spec merged_with(local_part local, const table_spec& pushed) {
 
 }  // namespace
 
-pushed_contents::pushed_contents(io::reactor& reactor, control_link_options link,
-                                 published<active_configuration>& current, std::pmr::memory_resource& memory,
-                                 std::uint64_t seed, last_known_good* kept, pushed_listener& listener)
+pushed_contents::pushed_contents(io::reactor& reactor, published<active_configuration>& current,
+                                 std::pmr::memory_resource& memory, std::uint64_t seed, pushed_listener& listener)
     : reactor_(reactor),
       current_(current),
       memory_(memory),
       seed_(seed),
       listener_(listener),
-      kept_(kept),
+      started_at_(io::read_clock().now),
       stays_(asio::make_work_guard(context_)),
-      probation_(context_),
-      link_(std::move(link), *this) {}
+      probation_(context_) {}
 
 pushed_contents::~pushed_contents() {
   stays_.reset();
   context_.stop();
   if (thread_.joinable()) thread_.join();
-  if (kept_ != nullptr) (void)kept_->ended();  // who is told to end does not crash
+  port_.reset();
+  if (kept_) (void)kept_->contents().ended();  // who is told to end does not crash
 }
 
-void pushed_contents::start(local_part local, std::optional<kept_content> running) {
+void pushed_contents::start(local_part local, std::unique_ptr<kept_place> kept, std::optional<kept_content> running) {
   set_local(std::move(local));
+  kept_ = std::move(kept);
   if (running) {
-    const wire::digest sum = running->id.sum;
-    held_.emplace(sum, held_content{std::move(running->content), std::move(running->label)});
+    running_ = running->id;
+    source_ = fleet_source::state;
+    if (kept_) note_boots();
+    held_.emplace(running_->sum, held_content{std::move(running->content), std::move(running->label)});
     begin_probation();
   }
   thread_ = std::thread([this] {
     process::become_background_thread();
     context_.run();
   });
-  const fleet_source source = held_.empty() ? fleet_source::file : fleet_source::state;
-  link_.post([source](sync::router_link& link, time_point) { link.report(source_is(source)); });
-  link_.start();
+  run([this] {
+    if (!kept_) return;
+    load_others(*kept_);
+    refused_ = kept_->contents().quarantined();
+  });
+}
+
+void pushed_contents::connect(control_link_options link, bool is_elsewhere) {
+  const turn_number turn = ++wanted_turn_;
+  run([this, turn, is_elsewhere, link = std::move(link)]() mutable {
+    end_link(turn);
+    if (is_elsewhere) is_number_foreign_ = true;
+    if (running_) link.memory.held = {is_number_foreign_ ? wire::content_id{0, 0, running_->sum} : *running_};
+    link.memory.quarantined = refused_;
+    link.who.source = to_string(source_.load());
+    reactor_.post([this, turn, link = std::move(link)]() mutable { open_link(turn, std::move(link)); });
+  });
+}
+
+void pushed_contents::open_link(turn_number turn, control_link_options options) {
+  if (turn != wanted_turn_) return;
+  auto made = std::make_unique<port>(*this, turn, std::move(options));
+  control_link& link = made->link();
+  run(turn, [this, made = std::move(made)]() mutable { port_ = std::move(made); });  // before all that it says
+  link.start();
+}
+
+void pushed_contents::disconnect() {
+  run([this, turn = ++wanted_turn_] {
+    end_link(turn);
+    figures_.confirmed_at.store(-1, std::memory_order_relaxed);
+  });
+}
+
+/// Whatever came of it is let go.
+void pushed_contents::end_link(turn_number next) {
+  turn_ = next;
+  if (port_) {
+    port_->link().stop();
+    refused_ = port_->link().contents().quarantined();
+    port_.reset();
+  }
+  const auto abandoned = std::exchange(activating_, std::nullopt);
+  attempts_ = 0;
+  let_go_of_others();
+  if (!abandoned || !kept_) return;
+  if (!running_) return void(kept_->contents().ended());
+  const auto kept = write_what_runs(*kept_);  // it was kept before it was handed over
+  tell_once(kept ? std::string() : kept.error());
+}
+
+void pushed_contents::let_go_of_others() {
+  prepared_.reset();
+  summed_.reset();
+  std::erase_if(held_, [this](const auto& one) { return !running_ || one.first != running_->sum; });
+}
+
+void pushed_contents::left() {
+  run([this] {
+    running_.reset();
+    source_ = fleet_source::file;
+    if (!activating_) let_go_of_others();
+    probation_.cancel();
+    if (kept_) (void)kept_->contents().ended();
+  });
+}
+
+expected<void, std::string> pushed_contents::write_what_runs(kept_place& to) {
+  const auto& id = activating_ ? activating_ : running_;
+  if (!id) return {};
+  const auto held = held_.find(id->sum);
+  if (held == held_.end()) return {};
+  if (auto kept = to.contents().keep(held->second.content, *id, held->second.label); !kept) return kept;
+  return to.contents().begin(id->sum);
+}
+
+/// What is in a folder already is not taken: something else runs.
+void pushed_contents::load_others(kept_place& from) {
+  found_contents found = from.load({0, seed_, &memory_});
+  if (found.told.empty()) return;
+  reactor_.post([this, told = std::move(found.told)] { listener_.on_not_taken(told); });
+}
+
+void pushed_contents::report(const router_counts& counts) {
+  const std::lock_guard lock(counts_mutex_);
+  counts_ = counts;
+}
+
+wire::pong pushed_contents::status() const {
+  const auto seconds_since = [now = io::read_clock().now](time_point at) {
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(0, (now - at) / 1s));
+  };
+  wire::pong told;
+  told.source = to_string(source_.load());
+  told.uptime_s = seconds_since(started_at_);
+  told.boots = boots_;
+  const std::int64_t kept_at = kept_at_;
+  if (kept_at >= 0) told.lkg_age_s = seconds_since(time_point(duration(kept_at)));
+  const std::lock_guard lock(counts_mutex_);
+  told.requests = counts_.requests;
+  told.errors = counts_.errors;
+  told.default_route_hits = counts_.default_route_hits;
+  told.mem_bytes = counts_.mem_bytes;
+  told.rejected = counts_.rejected;
+  return told;
+}
+
+/// How often what runs was begun, and that it was written down now.
+void pushed_contents::note_boots() {
+  boots_ = kept_->contents().begun();
+  kept_at_ = io::read_clock().now.time_since_epoch().count();
+}
+
+void pushed_contents::prepare(std::unique_ptr<kept_place> other) {
+  run([this, other = std::move(other)]() mutable { prepare_now(std::move(other)); });
+}
+
+void pushed_contents::prepare_now(std::unique_ptr<kept_place> other) {
+  load_others(*other);
+  auto written = write_what_runs(*other);
+  if (written && kept_) written = other->contents().quarantine(kept_->contents().quarantined());
+  drop_prepared();
+  prepared_place_ = std::move(other);
+  if (!written) drop_prepared();
+  reactor_.post([this, why = written ? std::string() : written.error()] { listener_.on_prepared(why); });
+  process::give_back_memory();
+}
+
+void pushed_contents::use_prepared() {
+  run([this] { change_folder(std::exchange(prepared_place_, {})); });
+}
+void pushed_contents::use_no_folder() {
+  run([this] { change_folder({}); });
+}
+void pushed_contents::forget_prepared() {
+  run([this] { drop_prepared(); });
+}
+
+/// What was begun there runs elsewhere.
+void pushed_contents::drop_prepared() {
+  if (!prepared_place_) return;
+  (void)prepared_place_->contents().ended();
+  prepared_place_.reset();
+}
+
+void pushed_contents::change_folder(std::unique_ptr<kept_place> to) {
+  if (kept_) (void)kept_->contents().ended();
+  kept_ = std::move(to);
+  reactor_.post([this] { listener_.on_folder_changed(); });
+  if (!kept_) {
+    probation_.cancel();
+    return;
+  }
+  const auto kept = write_what_runs(*kept_);  // another may have come meanwhile
+  tell_once(kept ? std::string() : kept.error());
+  if (running_) begin_probation();
 }
 
 void pushed_contents::set_local(local_part local) {
@@ -119,38 +269,45 @@ local_part pushed_contents::local() const {
   return local_;
 }
 
-void pushed_contents::check(sync::check_content what, std::uint64_t salt) {
-  run([this, what = std::move(what), salt] { check_now(what, salt); });
-}
-void pushed_contents::check(sync::check_base_content what) {
-  run([this, what = std::move(what)] { check_base_now(what); });
-}
-void pushed_contents::activate(const wire::content_id& content) {
-  run([this, content] {
-    attempts_ = 0;
-    activate_now(content);
+void pushed_contents::port::check(sync::check_content what, std::uint64_t salt) {
+  of_.run(turn_, [this, what = std::move(what), salt, asked_at = io::read_clock().now] {
+    of_.check_now(what, salt, asked_at);
   });
 }
-void pushed_contents::drop(const wire::content_id& content) {
-  run([this, sum = content.sum] {
-    held_.erase(sum);
-    if (prepared_ && prepared_->sum == sum) prepared_.reset();
+void pushed_contents::port::check(sync::check_base_content what) {
+  of_.run(turn_,
+          [this, what = std::move(what), asked_at = io::read_clock().now] { of_.check_base_now(what, asked_at); });
+}
+void pushed_contents::port::activate(const wire::content_id& content) {
+  of_.run(turn_, [this, content] {
+    of_.attempts_ = 0;
+    of_.activate_now(content);
   });
 }
-void pushed_contents::sum_up(sync::sum_up_rows what, std::uint64_t salt) {
-  run([this, what = std::move(what), salt] { sum_up_now(what, salt); });
+void pushed_contents::port::drop(const wire::content_id& content) {
+  of_.run(turn_, [this, sum = content.sum] {
+    of_.held_.erase(sum);
+    if (of_.prepared_ && of_.prepared_->sum == sum) of_.prepared_.reset();
+  });
 }
-void pushed_contents::on_link_event(const std::string& event, const std::string& message) {
-  reactor_.post([this, event, message] { listener_.on_link_event(event, message); });
+void pushed_contents::port::sum_up(sync::sum_up_rows what, std::uint64_t salt) {
+  of_.run(turn_, [this, what = std::move(what), salt] { of_.sum_up_now(what, salt); });
+}
+void pushed_contents::port::on_overdue(const std::string& label, const std::string& why) {
+  of_.reactor_.post([&of = of_, label, why] { of.listener_.on_push_refused(label, why); });
+}
+void pushed_contents::port::on_link_event(const std::string& event, const std::string& message) {
+  of_.reactor_.post([&of = of_, event, message] { of.listener_.on_link_event(event, message); });
 }
 
-void pushed_contents::check_now(const sync::check_content& what, std::uint64_t salt) {
+void pushed_contents::check_now(const sync::check_content& what, std::uint64_t salt, time_point asked_at) {
   const wire::content_id id = what.what.content;
-  const auto refuse = [this, &id, &what](sync::refusal why) {
+  const auto refuse = [this, &id, &what, asked_at](sync::refusal why) {
+    if (is_late(asked_at)) return;
     tell_refused(what.what.label, why.error);
-    link_.post([this, id, why = std::move(why)](sync::router_link& link, time_point) {
+    post([this, id, turn = turn_, why = std::move(why)](sync::router_link& link, time_point) {
       link.checked(id, why);
-      run([this, all = link.contents().quarantined()] { keep_quarantine(all); });
+      run(turn, [this, all = link.contents().quarantined()] { keep_quarantine(all); });
     });
   };
   try {
@@ -161,12 +318,13 @@ void pushed_contents::check_now(const sync::check_content& what, std::uint64_t s
     held_content held{*std::move(content), what.what.label};
     auto loaded = build(held);
     if (!loaded) return refuse(std::move(loaded).error());
+    if (is_late(asked_at)) return;
     const std::uint64_t keys = held.content.keys.size();
-    if (kept_ != nullptr) held.came = arrival{what.what, what.bytes};
+    if (kept_) held.came = arrival{what.what, what.bytes};
     hold(std::move(held), *std::move(loaded));
-    link_.post([this, id, keys, is_forced = what.what.force](sync::router_link& link, time_point) {
+    post([this, id, keys, turn = turn_, is_forced = what.what.force](sync::router_link& link, time_point) {
       link.checked(id, keys);
-      if (is_forced) run([this, all = link.contents().quarantined()] { keep_quarantine(all); });
+      if (is_forced) run(turn, [this, all = link.contents().quarantined()] { keep_quarantine(all); });
     });
   } catch (const std::bad_alloc&) {
     refuse({wire::refusal_code::no_memory, "there is not enough memory to build it"});
@@ -185,13 +343,16 @@ void pushed_contents::sum_up_now(const sync::sum_up_rows& what, std::uint64_t sa
     sums = sync::sums_of(summed_->digest, what.asked.groups);
     if (!what.asked.groups.empty()) summed_.reset();
   }
-  link_.post([what, sums = std::move(sums)](sync::router_link& link, time_point) { link.summed_up(what, sums); });
+  post([what, sums = std::move(sums)](sync::router_link& link, time_point) { link.summed_up(what, sums); });
 }
 
-void pushed_contents::check_base_now(const sync::check_base_content& what) {
-  const auto refuse = [this, &what](sync::refusal why) {
+void pushed_contents::check_base_now(const sync::check_base_content& what, time_point asked_at) {
+  const auto refuse = [this, &what, asked_at](sync::refusal why) {
+    if (is_late(asked_at)) return;
     tell_refused(wire::to_string(what.what.version), why.error);
-    link_.post([why = std::move(why)](sync::router_link& link, time_point) { link.base_checked(why); });
+    post([number = what.number, why = std::move(why)](sync::router_link& link, time_point) {
+      link.base_checked(number, why);
+    });
   };
   try {
     auto content = read_base(what);
@@ -199,10 +360,13 @@ void pushed_contents::check_base_now(const sync::check_base_content& what) {
     held_content held{*std::move(content), wire::to_string(what.what.version)};
     auto loaded = build(held);
     if (!loaded) return refuse(std::move(loaded).error());
+    if (is_late(asked_at)) return;
     const std::uint64_t keys = held.content.keys.size();
     const wire::digest sum = held.content.sum;
     hold(std::move(held), *std::move(loaded));
-    link_.post([sum, keys](sync::router_link& link, time_point) { link.base_checked(sum, keys); });
+    post([number = what.number, sum, keys](sync::router_link& link, time_point) {
+      link.base_checked(number, sum, keys);
+    });
   } catch (const std::bad_alloc&) {
     refuse({wire::refusal_code::no_memory, "there is not enough memory to build it"});
   }
@@ -240,8 +404,9 @@ void pushed_contents::tell_ignored(const std::vector<std::string>& fields) {
   for (const std::string& name : std::span(fields).first(std::min(fields.size(), told_max))) {
     names += (names.empty() ? "" : ", ") + wire::quote(name.substr(0, 64));
   }
-  on_link_event("control_plane_fields_ignored",
-                fmt::format("{} fields of its messages are not known here, and ignored: {}", fields.size(), names));
+  reactor_.post(
+      [this, text = fmt::format("{} fields of its messages are not known here, and ignored: {}", fields.size(),
+                                names)] { listener_.on_link_event("control_plane_fields_ignored", text); });
 }
 
 expected<loaded_configuration, sync::refusal> compile_content(const sync::content& content,
@@ -289,7 +454,7 @@ void pushed_contents::activate_now(const wire::content_id& id) {
 }
 
 void pushed_contents::refuse_activation(const wire::content_id& id, sync::refusal why) {
-  link_.post([id, why = std::move(why)](sync::router_link& link, time_point) { link.activated(id, why); });
+  post([id, why = std::move(why)](sync::router_link& link, time_point) { link.activated(id, why); });
 }
 
 void pushed_contents::build_and_hand_over(const wire::content_id& id) {
@@ -306,29 +471,33 @@ void pushed_contents::build_and_hand_over(const wire::content_id& id) {
   ready->pushed = id;
   activating_ = id;
   is_durable_ = keep(id, held->second);
-  reactor_.post([this, loaded = *std::move(ready)]() mutable { listener_.on_pushed(std::move(loaded)); });
+  reactor_.post([this, turn = turn_, loaded = *std::move(ready)]() mutable {
+    if (turn == wanted_turn_) listener_.on_pushed(std::move(loaded));
+  });
 }
 
 bool pushed_contents::keep(const wire::content_id& id, held_content& held) {
-  if (kept_ == nullptr) return false;
+  if (!kept_) return false;
   const auto came = std::exchange(held.came, std::nullopt);
-  auto kept = came ? kept_->keep(held.content, {came->what, came->bytes}) : kept_->keep(held.content, id, held.label);
-  if (kept) kept = kept_->begin(id.sum);
+  auto kept = came ? kept_->contents().keep(held.content, {came->what, came->bytes})
+                   : kept_->contents().keep(held.content, id, held.label);
+  if (kept) kept = kept_->contents().begin(id.sum);
+  if (kept) note_boots();
   tell_once(kept ? std::string() : kept.error());
   return kept.has_value();
 }
 
 void pushed_contents::keep_quarantine(std::vector<wire::quarantined_content> all) {
-  if (kept_ == nullptr) return;
-  if (const auto kept = kept_->quarantine(std::move(all)); !kept) tell_once(kept.error());
+  if (!kept_) return;
+  if (const auto kept = kept_->contents().quarantine(std::move(all)); !kept) tell_once(kept.error());
 }
 
 void pushed_contents::begin_probation() {
-  if (kept_ == nullptr) return;
+  if (!kept_) return;
   probation_.expires_after(probation_time);
   probation_.async_wait([this](const asio::error_code& error) {
     if (error) return;  // another content has come meanwhile
-    if (const auto kept = kept_->survived(); !kept) tell_once(kept.error());
+    if (const auto kept = kept_->contents().survived(); !kept) tell_once(kept.error());
   });
 }
 
@@ -349,12 +518,12 @@ void pushed_contents::ended(std::optional<std::string> why) {
   const auto id = std::exchange(activating_, std::nullopt);
   if (!id) return;
   if (!why) {
+    running_ = *id;
+    is_number_foreign_ = false;
+    source_ = fleet_source::push;
     begin_probation();
     const bool durable = is_durable_;
-    link_.post([id = *id, durable](sync::router_link& link, time_point) {
-      link.report(source_is(fleet_source::push));
-      link.activated(id, durable);
-    });
+    post([id = *id, durable](sync::router_link& link, time_point) { link.activated(id, durable); });
   } else if (++attempts_ < attempts_max) {
     activate_now(*id);
   } else {

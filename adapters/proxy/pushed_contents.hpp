@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <memory_resource>
 #include <mutex>
 #include <optional>
@@ -19,7 +20,7 @@
 
 #include "adapters/proxy/config_source.hpp"
 #include "adapters/proxy/control_link.hpp"
-#include "adapters/proxy/last_known_good.hpp"
+#include "adapters/proxy/kept_place.hpp"
 #include "adapters/sync/content.hpp"
 #include "adapters/wire/configuration.hpp"
 
@@ -42,10 +43,25 @@ class pushed_listener {
   virtual void on_push_refused(const std::string& label, const std::string& why) = 0;
   /// A start would not find what runs now; all else works.
   virtual void on_not_kept(const std::string& why) = 0;
+  /// Of what an earlier process left this is not taken, a line each.
+  virtual void on_not_taken(const std::vector<std::string>& told) = 0;
+  /// What `prepare` came to: `why_not` is empty where what runs is in the other folder.
+  virtual void on_prepared(const std::string& why_not) = 0;
+  /// The folder that was asked for is in use, and nothing uses the one before any more.
+  virtual void on_folder_changed() = 0;
   virtual void on_link_event(const std::string& event, const std::string& message) = 0;
 
  protected:
   ~pushed_listener() = default;
+};
+
+/// What a control plane is told of a router, besides contents.
+struct router_counts {
+  std::uint64_t requests = 0;
+  std::uint64_t errors = 0;
+  std::uint64_t default_route_hits = 0;
+  std::uint64_t mem_bytes = 0;
+  std::uint64_t rejected = 0;
 };
 
 /// A content as a configuration with its table, by the same rules as a file. The local sections have their defaults.
@@ -56,23 +72,46 @@ class pushed_listener {
                                                                             std::uint64_t seed);
 
 /// The contents that a control plane pushes: unpacked, checked by the same rules as a file and compiled, on a thread of
-/// its own; kept for the next start, and handed over to be made current.
+/// its own; kept for the next start, and handed over to be made current. The link to the control plane may be replaced,
+/// and so may the folder in which they are kept; what runs stays.
+///
+/// What comes of an earlier link once another one was asked for is let go, wherever it is then: a number (`turn`)
+/// tells.
 ///
 /// Threads: the reactor's, but where it says otherwise. Outlived by all that it is given, and outlives the reactor's
 /// run.
-class pushed_contents final : private content_handler {
+class pushed_contents final {
  public:
-  pushed_contents(io::reactor& reactor, control_link_options link, published<active_configuration>& current,
-                  std::pmr::memory_resource& memory, std::uint64_t seed, last_known_good* kept,
-                  pushed_listener& listener);
+  pushed_contents(io::reactor& reactor, published<active_configuration>& current, std::pmr::memory_resource& memory,
+                  std::uint64_t seed, pushed_listener& listener);
   pushed_contents(const pushed_contents&) = delete;
   pushed_contents& operator=(const pushed_contents&) = delete;
   ~pushed_contents();
 
-  /// From now on. `running` is what an earlier process left, and what is current; none: something else is.
-  void start(local_part local, std::optional<kept_content> running);
+  /// From now on. `kept`: none where nothing is to be kept. `running` is what an earlier process left, and what is
+  /// current; none: something else is.
+  void start(local_part local, std::unique_ptr<kept_place> kept, std::optional<kept_content> running);
   /// The local file has changed.
   void set_local(local_part local);
+
+  /// Opens a link, in the place of the one that there is. `is_elsewhere`: to others than that one, whose numbers of
+  /// contents say nothing there. What was handed over and is not current yet is not to become it.
+  void connect(control_link_options link, bool is_elsewhere);
+  /// Ends the link; the same.
+  void disconnect();
+  /// What was handed over is not current any more, and not because of another.
+  void left();
+
+  /// Writes what runs into another folder; `on_prepared` tells what came of it.
+  void prepare(std::unique_ptr<kept_place> other);
+  /// From now on that folder is used; none: the one that was prepared.
+  void use_prepared();
+  void use_no_folder();
+  /// It is not wanted after all.
+  void forget_prepared();
+
+  /// What the next beats are answered with.
+  void report(const router_counts& counts);
 
   /// What was handed over is current.
   void applied();
@@ -80,9 +119,32 @@ class pushed_contents final : private content_handler {
   void refused(std::string why);
 
   /// Any thread.
-  [[nodiscard]] const control_link& link() const { return link_; }
+  [[nodiscard]] const link_figures& figures() const { return figures_; }
 
  private:
+  using turn_number = std::uint64_t;
+
+  /// A link, and whose words they are.
+  class port final : private content_handler {
+   public:
+    port(pushed_contents& of, turn_number turn, control_link_options options)
+        : of_(of), turn_(turn), link_(std::move(options), *this, of.figures_) {}
+    [[nodiscard]] control_link& link() { return link_; }
+
+   private:
+    void check(sync::check_content what, std::uint64_t salt) override;
+    void check(sync::check_base_content what) override;
+    void activate(const wire::content_id& content) override;
+    void drop(const wire::content_id& content) override;
+    void sum_up(sync::sum_up_rows what, std::uint64_t salt) override;
+    void on_overdue(const std::string& label, const std::string& why) override;
+    void on_link_event(const std::string& event, const std::string& message) override;
+    [[nodiscard]] wire::pong status() override { return of_.status(); }
+
+    pushed_contents& of_;
+    turn_number turn_;
+    control_link link_;
+  };
   /// The bytes of a content as they came, until it is kept.
   struct arrival {
     wire::config_begin what{};
@@ -103,20 +165,29 @@ class pushed_contents final : private content_handler {
     wire::digest sum{};
     key_digest digest;
   };
-  void check(sync::check_content what, std::uint64_t salt) override;
-  void check(sync::check_base_content what) override;
-  void activate(const wire::content_id& content) override;
-  void drop(const wire::content_id& content) override;
-  void sum_up(sync::sum_up_rows what, std::uint64_t salt) override;
-  void on_link_event(const std::string& event, const std::string& message) override;
 
   // All of these on the thread of the checks.
   template <class Work>
   void run(Work job) {
     asio::post(context_, std::move(job));
   }
-  void check_now(const sync::check_content& what, std::uint64_t salt);
-  void check_base_now(const sync::check_base_content& what);
+  /// Only while that link is the one.
+  template <class Work>
+  void run(turn_number turn, Work job) {
+    asio::post(context_, [this, turn, job = std::move(job)]() mutable {
+      if (turn == turn_) job();
+    });
+  }
+  /// Has `f(link, now)` run on the link's thread, where there is a link.
+  template <class F>
+  void post(F f) {
+    if (port_) port_->link().post(std::move(f));
+  }
+  // What is late was answered meanwhile: nothing comes of it.
+  [[nodiscard]] wire::pong status() const;  // any thread
+  void note_boots();
+  void check_now(const sync::check_content& what, std::uint64_t salt, time_point asked_at);
+  void check_base_now(const sync::check_base_content& what, time_point asked_at);
   void sum_up_now(const sync::sum_up_rows& what, std::uint64_t salt);
   void activate_now(const wire::content_id& id);
   void build_and_hand_over(const wire::content_id& id);
@@ -133,27 +204,52 @@ class pushed_contents final : private content_handler {
   void tell_once(const std::string& why);
   void tell_refused(std::string label, std::string why);
   void ended(std::optional<std::string> why);
+  void end_link(turn_number next);
+  void let_go_of_others();
+  [[nodiscard]] expected<void, std::string> write_what_runs(kept_place& to);
+  void load_others(kept_place& from);
+  void prepare_now(std::unique_ptr<kept_place> other);
+  void change_folder(std::unique_ptr<kept_place> to);
+  void drop_prepared();
+
+  /// On the reactor: the thread of a link is as urgent as the one that makes it.
+  void open_link(turn_number turn, control_link_options options);
 
   io::reactor& reactor_;
   published<active_configuration>& current_;
   std::pmr::memory_resource& memory_;
   std::uint64_t seed_;
   pushed_listener& listener_;
-  mutable std::mutex mutex_;  // of `local_`, which is written when the file changes
+  link_figures figures_;
+  // Of the status, for the link's thread.
+  const time_point started_at_;
+  std::atomic<fleet_source> source_{fleet_source::file};  ///< of what is current
+  std::atomic<std::uint64_t> boots_{0};
+  std::atomic<std::int64_t> kept_at_{-1};  ///< as `confirmed_at`
+  mutable std::mutex counts_mutex_;        // of `counts_`
+  router_counts counts_;
+  turn_number wanted_turn_ = 0;  ///< of the reactor
+  mutable std::mutex mutex_;     // of `local_`, which is written when the file changes
   local_part local_;
+  // Of the thread of the checks.
+  turn_number turn_ = 0;
   std::map<wire::digest, held_content> held_;
   std::optional<prepared_content> prepared_;
   std::optional<summed_rows> summed_;
   std::optional<wire::content_id> activating_;
-  bool is_durable_ = false;           ///< `activating_`
-  last_known_good* kept_;             ///< null: there is no folder of state
-  std::string told_;                  ///< what was last told of the disk
-  std::vector<std::string> ignored_;  ///< fields of the last message that were not known
+  std::optional<wire::content_id> running_;         ///< what is current, where it was pushed
+  bool is_number_foreign_ = false;                  ///< of `running_`: others than those of the link gave it
+  bool is_durable_ = false;                         ///< `activating_`
+  std::unique_ptr<kept_place> kept_;                ///< null: there is no folder of state
+  std::unique_ptr<kept_place> prepared_place_;      ///< about to take its place
+  std::vector<wire::quarantined_content> refused_;  ///< as the links before knew it
+  std::string told_;                                ///< what was last told of the disk
+  std::vector<std::string> ignored_;                ///< fields of the last message that were not known
   int attempts_ = 0;
   asio::io_context context_;
   asio::executor_work_guard<asio::io_context::executor_type> stays_;
   asio::steady_timer probation_;
-  control_link link_;
+  std::unique_ptr<port> port_;
   std::thread thread_;
 };
 

@@ -1,5 +1,6 @@
 #include "adapters/proxy/router.hpp"
 
+#include <fmt/format.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -7,6 +8,7 @@
 #include <thread>
 #include <utility>
 
+#include "adapters/io/certificate_end.hpp"
 #include "adapters/io/clock.hpp"
 #include "adapters/process/fd_limit.hpp"
 #include "adapters/process/listening.hpp"
@@ -21,6 +23,8 @@ using process::drain_state;
 
 namespace {
 
+constexpr duration certificates_period = 10s;
+constexpr duration report_period = 1s;
 constexpr duration first_names_timeout = 5s;  // how long a start waits for the names of endpoints
 
 }  // namespace
@@ -35,6 +39,9 @@ router::router(wire::configuration configuration, router_options options)
       drain_({configuration_.local.process.drain_unready_for, configuration_.local.process.drain_timeout}),
       started_at_(io::read_wall_clock()),
       applied_at_(started_at_) {
+  random_numbers names(options_.seed ^ static_cast<std::uint64_t>(started_at_.time_since_epoch().count()));
+  default_reason_ = names_.intern(label_kind::reason, to_string(reason::default_));
+  boot_id_ = fmt::format("{:016x}", names());
   reactor_.add_tick_listener(*this);
 }
 
@@ -42,8 +49,9 @@ router::~router() {
   reactor_.destroy_spawned();  // where the start failed
   for (const auto& w : workers_) w->stop();
   for (const auto& w : workers_) w->join();
-  log_.reset();     // writes what the rings of the workers still hold
-  pushed_.reset();  // waits for its threads, as the next ones
+  log_.reset();                                            // writes what the rings of the workers still hold
+  pushed_.reset();                                         // waits for its threads, as the next ones
+  if (known_good_) (void)known_good_->contents().ended();  // the start failed, and said why
   config_source_.reset();
   keeper_.reset();
   admin_port_.reset();
@@ -66,13 +74,15 @@ expected<void, start_error> router::start() {
   if (auto r = compile_table(); !r) return r;
   local_part_ = local_part_of(configuration_);
   take_known_good();
+  // Whatever ends this process from here on to its first request is not what was pushed.
+  if (known_good_) (void)known_good_->contents().ended();
   resolve_names();
   if (auto r = open_listeners(); !r) return r;
   if (auto r = open_admin(); !r) return r;
   share_descriptors();
   if (auto r = drop_privileges(); !r) return r;
   if (found_) {
-    if (const auto begun = known_good_->begin(found_->id.sum); !begun) on_not_kept(begun.error());
+    if (const auto begun = known_good_->contents().begin(found_->id.sum); !begun) on_not_kept(begun.error());
   }
   if (options_.takes_signals) {
     for (const int number : {SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2}) signals_.add(number);
@@ -103,7 +113,7 @@ expected<void, start_error> router::start() {
   }
   event(process::log_level::info, "listening", "administration",
         {{"listener", "admin"}, {"address", io::to_string(admin_port_->address())}});
-  start_control_plane();
+  if (configuration_.local.control_plane) follow_control_plane({});
   return {};
 }
 
@@ -157,9 +167,11 @@ void router::keep_table(const wire::configuration& c, bool was_kept) {
   if (!state_lock_ || !c.kept.content) return;
   if (!keeper_) {
     keeping_listener& told = *this;
-    keeper_.emplace(reactor_, *configurations_, *wire::state_folder_of(configuration_), told);
+    keeper_.emplace(reactor_, *configurations_, told);
   }
-  keeper_->keep(*c.kept.content, was_kept);
+  auto lock = state_lock_->share();
+  if (!lock) return on_kept(lock.error().what);
+  keeper_->keep(*wire::state_folder_of(configuration_), *std::move(lock), *c.kept.content, was_kept);
 }
 
 void router::on_kept(const std::string& error) {
@@ -332,6 +344,8 @@ void router::on_tick(time_point now) {
     table_memory_.trim();
   }
   if (has_gateway_names()) sample_rate(now);
+  look_at_certificates(now);
+  report_to_control_plane(now);
   if (drain_.state() == drain_state::serving) return;
   std::size_t open = 0;
   for (const auto& w : workers_) open += w->open_connections();
@@ -390,16 +404,51 @@ void router::sample_rate(time_point now) {
   rate_.sample(finished, now);
 }
 
+void router::report_to_control_plane(time_point now) {
+  if (!pushed_ || now < report_at_) return;
+  report_at_ = now + report_period;
+  router_counts counts;
+  for (const auto& w : workers_) {
+    const reactor_metrics::traffic part = w->metrics().traffic_by(default_reason_);
+    counts.requests += part.finished;
+    counts.errors += part.errors;
+    counts.default_route_hits += part.hits;
+  }
+  counts.mem_bytes = process::read_process_usage().resident_bytes.value_or(0);
+  counts.rejected = push_refused_count_;
+  pushed_->report(counts);
+}
+
+void router::look_at_certificates(time_point now) {
+  if (now < certificates_at_) return;
+  certificates_at_ = now + certificates_period;
+  certificates_.clear();
+  if (!configuration_.local.control_plane) return;
+  const wire::link_tls_settings& tls = configuration_.local.control_plane->tls;
+  for (const std::string* written : {&tls.ca_file, &tls.cert_file}) {
+    if (written->empty() || (written == &tls.cert_file && tls.cert_file == tls.ca_file)) continue;
+    std::string file = wire::path_from_file(configuration_, *written);
+    if (const auto ends = io::certificate_end(file)) certificates_.push_back({"control_plane", std::move(file), *ends});
+  }
+}
+
 readiness router::ready() const {
   const readiness state = state_.load(std::memory_order_relaxed);
   const std::optional<duration>& age_max = configuration_.local.process.config_age_max;
-  if (state != readiness::ready || !pushed_ || !age_max) return state;
+  if (state != readiness::ready || !configuration_.local.control_plane || !pushed_ || !age_max) return state;
   return facts_of_control_plane().confirmed_age > *age_max ? readiness::stale : state;
 }
 
 control_plane_facts router::facts_of_control_plane() const {
-  const control_link& link = pushed_->link();
-  return {link.is_connected(), link.reconnects(), io::read_clock().now - link.confirmed_at().value_or(linked_since_)};
+  const link_figures& link = pushed_->figures();
+  const std::int64_t at = link.confirmed_at.load(std::memory_order_relaxed);
+  const std::uint64_t opened = link.opened.load(std::memory_order_relaxed);
+  control_plane_facts facts;
+  facts.is_connected = link.is_connected.load(std::memory_order_relaxed);
+  facts.reconnects = opened > 0 ? opened - 1 : 0;
+  facts.failed_tries = link.failed.load(std::memory_order_relaxed);
+  facts.confirmed_age = io::read_clock().now - (at < 0 ? linked_since_ : time_point(duration(at)));
+  return facts;
 }
 
 std::string router::metrics() const {
@@ -423,8 +472,9 @@ std::string router::metrics() const {
   if (pushed_) {
     facts.config.applies.push_back({"applied", "push", pushed_count_});
     facts.config.applies.push_back({"rejected", "push", push_refused_count_});
-    facts.control_plane = facts_of_control_plane();
+    if (configuration_.local.control_plane) facts.control_plane = facts_of_control_plane();
   }
+  facts.certificates = certificates_;
   facts.log = log_->counts();
   facts.usage = process::read_process_usage();
   facts.has_gateway_names = has_gateway_names();

@@ -18,6 +18,7 @@
 #include "adapters/proxy/admin.hpp"
 #include "adapters/proxy/admin_port.hpp"
 #include "adapters/proxy/config_source.hpp"
+#include "adapters/proxy/kept_place.hpp"
 #include "adapters/proxy/metrics_page.hpp"
 #include "adapters/proxy/name_table.hpp"
 #include "adapters/proxy/pushed_contents.hpp"
@@ -96,6 +97,9 @@ class router final : private admin_source,
   void on_pushed(loaded_configuration loaded) override;
   void on_push_refused(const std::string& label, const std::string& why) override;
   void on_not_kept(const std::string& why) override;
+  void on_not_taken(const std::vector<std::string>& told) override;
+  void on_prepared(const std::string& why_not) override;
+  void on_folder_changed() override;
   void on_link_event(const std::string& event, const std::string& message) override;
   void on_address(const std::string& host, const io::socket_address& address) override;
   void on_unresolved(const std::string& host, const std::string& why) override;
@@ -108,7 +112,17 @@ class router final : private admin_source,
   void take_known_good();
   /// Returns what is taken.
   std::optional<kept_content> tell_not_taken(found_contents found);
-  void start_control_plane();
+  /// What the link is opened with.
+  [[nodiscard]] control_link_options link_options() const;
+  /// Makes what contents are pushed to, and kept by, where it is not there yet.
+  void make_pushed();
+  [[nodiscard]] std::unique_ptr<kept_place> open_place(const std::string& folder, const process::state_lock& lock);
+  /// The link follows the settings that count now, those `before` did until now.
+  void follow_control_plane(const std::optional<wire::control_plane_settings>& before);
+  /// The folder of state that the file names is made ready, where it is another. False: that takes a while yet.
+  [[nodiscard]] bool is_state_ready(const wire::configuration& wanted);
+  void begin_state_move(const wire::configuration& wanted);
+  void use_moved_state();
   [[nodiscard]] std::string router_id() const;
   [[nodiscard]] control_plane_facts facts_of_control_plane() const;
   [[nodiscard]] static local_part local_part_of(const wire::configuration& c);
@@ -163,6 +177,9 @@ class router final : private admin_source,
   void announce(const router_listeners::entry& listener);
   void tell_closed(std::string_view listener, const io::socket_address& address);
   void sample_rate(time_point now);
+  void report_to_control_plane(time_point now);
+  /// Their ends, now and then: files are renewed.
+  void look_at_certificates(time_point now);
   [[nodiscard]] bool has_gateway_names() const;
   void wait_for_signal();
   /// SIGINT, SIGTERM and SIGQUIT drain, the second one ends at once; SIGUSR1 opens the log file again; the others that
@@ -196,13 +213,26 @@ class router final : private admin_source,
   std::optional<process::state_lock> state_lock_;
   std::optional<table_keeper> keeper_;
   bool has_told_keeping_failed_ = false;
+  std::vector<certificate_facts> certificates_;
+  time_point certificates_at_ = time_point::min();  // when they are looked at next
   std::optional<config_source> config_source_;
   std::deque<loaded_configuration> loaded_;  // the first waits for its names; one of the file, and one that was pushed
-  std::optional<process::disk_folder> state_folder_;
-  std::optional<last_known_good> known_good_;
-  std::optional<kept_content> found_;  // until the link starts
-  local_part local_part_;              // of the file
+  /// From one folder of state to another.
+  struct state_move {
+    std::optional<std::string> folder{};        // none: `off`
+    std::optional<process::state_lock> lock{};  // of that folder
+    bool is_waiting = false;
+    std::string why_not{};
+  };
+  std::optional<state_move> state_move_;
+  std::unique_ptr<kept_place> known_good_;  // until the link starts
+  std::optional<kept_content> found_;       // the same
+  local_part local_part_;                   // of the file
   std::optional<pushed_contents> pushed_;
+  std::string boot_id_;
+  time_point report_at_ = time_point::min();
+  label_id default_reason_;
+  std::string linked_as_;  // the id by which the link says hello
   time_point linked_since_{};
   fleet_source origin_ = fleet_source::file;  // of what is current
   std::optional<wire::content_id> content_;   // of a control plane that is current

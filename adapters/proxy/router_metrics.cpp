@@ -82,6 +82,18 @@ void reactor_metrics::upstream_connections_are(label_id placement, upstream_stat
       .set(static_cast<std::int64_t>(count));
 }
 
+reactor_metrics::traffic reactor_metrics::traffic_by(label_id reason) const noexcept {
+  traffic sum;
+  requests_.for_each([&](std::uint64_t packed, const process::counter& series) {
+    sum.finished += series.value();
+    if (request_labels::unpack(packed)[5] == number(request_outcome::upstream_error)) sum.errors += series.value();
+  });
+  route_hits_.for_each([&](std::uint64_t packed, const process::counter& series) {
+    if (route_hit_labels::unpack(packed)[1] == reason) sum.hits += series.value();
+  });
+  return sum;
+}
+
 std::uint64_t reactor_metrics::requests_finished() const noexcept {
   std::uint64_t finished = 0;
   requests_.for_each([&](std::uint64_t, const process::counter& series) { finished += series.value(); });

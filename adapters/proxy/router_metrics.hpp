@@ -66,6 +66,13 @@ class reactor_metrics {
   /// How many there are now; told once a second, so that no request pays for it.
   void upstream_connections_are(label_id placement, upstream_state state, std::size_t count) noexcept;
 
+  /// What a control plane is told of them. Cost and threads: as below.
+  struct traffic {
+    std::uint64_t finished = 0;
+    std::uint64_t errors = 0;  ///< answered by the router, for a cell that did not
+    std::uint64_t hits = 0;    ///< decisions for the reason that was asked for
+  };
+  [[nodiscard]] traffic traffic_by(label_id reason) const noexcept;
   /// How many requests have finished. Cost: reads every series of theirs; for once a second. Threads: any.
   [[nodiscard]] std::uint64_t requests_finished() const noexcept;
 

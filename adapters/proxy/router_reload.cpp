@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "adapters/io/address.hpp"
@@ -17,10 +16,6 @@ namespace {
 
 constexpr duration new_names_timeout = 5s;  // how long a change waits for names it brought; then those are answered 502
 
-// What a control plane may send at most.
-constexpr std::uint64_t pushed_bytes_max = std::uint64_t{1} << 30;
-constexpr std::uint64_t pushed_keys_max = 50'000'000;
-
 constexpr duration table_memory_kept = 3s;  // for the table of a change that follows at once
 
 /// Puts back what only a restart changes, and names it. Who stops opens nothing any more.
@@ -32,10 +27,10 @@ std::vector<std::string> keep_what_needs_a_restart(const wire::settings& running
     wished = is;
     kept.emplace_back(name);
   };
-  keep("process.state_dir", running.process.state_dir, wanted.process.state_dir);
   keep("process.workers", running.process.workers, wanted.process.workers);
-  keep("control_plane", running.control_plane, wanted.control_plane);
   keep("process.privileges", running.process.privileges, wanted.process.privileges);
+  if (is_stopping) keep("process.state_dir", running.process.state_dir, wanted.process.state_dir);
+  if (is_stopping) keep("control_plane", running.control_plane, wanted.control_plane);
   if (is_stopping) keep("listeners", running.listeners, wanted.listeners);
   if (is_stopping) keep("admin.address", running.admin.address, wanted.admin.address);
   return kept;
@@ -139,21 +134,37 @@ void router::apply_when_named(time_point now) {
   const bool all_known =
       std::ranges::all_of(hosts, [this](const std::string& h) { return name_table_.find(h).has_value(); });
   if (!all_known && resolver_.pending() > 0 && now < named_at_latest_) return;
+  const bool is_of_file = loaded_.front().is_of_file();
+  if (is_of_file && !is_state_ready(loaded_.front().configuration)) return;
   loaded_configuration next = std::move(loaded_.front());
   loaded_.pop_front();
+  if (is_of_file && state_move_ && !state_move_->why_not.empty()) {
+    std::string why = std::move(state_move_->why_not);
+    state_move_.reset();
+    refuse_for_now(next, std::move(why));
+    if (!loaded_.empty()) apply_when_named(now);
+    return;
+  }
   // Of two that waited, the first one is in use by now.
   if (next.origin == fleet_source::push) {
     next.configuration.local = configuration_.local;
     next.configuration.file = configuration_.file;
     next.configuration.content = configuration_.content;
-  } else if (origin_ != fleet_source::file) {
-    next = around_current(std::move(next));
   } else if (!next.configuration.has_routing && has_table()) {
-    if (configuration_.has_routing) {
+    const bool is_told = next.configuration.local.control_plane.has_value();
+    const bool was_told = configuration_.local.control_plane.has_value();
+    if (is_told && origin_ == fleet_source::file && configuration_.has_routing) {
       event(process::log_level::warn, "routing_kept",
             "the file has no routing any more: what was in use stays until a control plane sends another, or a restart",
             {{"source", configuration_.file}});
+    } else if (!is_told && (was_told || configuration_.has_routing)) {
+      event(process::log_level::warn, "routing_kept",
+            "the file names no control plane any more, and has no routing: what was in use stays until it has one of "
+            "both; a restart needs it",
+            {{"source", configuration_.file}});
     }
+    next = around_current(std::move(next));
+  } else if (origin_ != fleet_source::file && next.configuration.local.control_plane) {
     next = around_current(std::move(next));
   }
   apply(std::move(next));
@@ -165,17 +176,19 @@ void router::apply(loaded_configuration loaded) {
   wire::settings& local = loaded.configuration.local;
   const bool is_stopping = drain_.state() != process::drain_state::serving;
   const std::vector<std::string> kept = keep_what_needs_a_restart(configuration_.local, local, is_stopping);
+  const auto refuse = [this, &loaded](std::string why) {
+    if (state_move_ && pushed_ && loaded.is_of_file()) pushed_->forget_prepared();
+    if (loaded.is_of_file()) state_move_.reset();
+    refuse_for_now(loaded, std::move(why));
+  };
   auto opened = open_new_parts(loaded.configuration);
-  if (!opened) {
-    refuse_for_now(loaded, opened.error().what);
-    return;
-  }
+  if (!opened) return refuse(opened.error().what);
   if (!configurations_->publish({generation, {std::move(loaded.table), request_settings_of(loaded.configuration)}})) {
     drop_new_parts(*opened);
-    refuse_for_now(loaded, fmt::format("generation {} was overtaken; have it read again", generation));
-    return;
+    return refuse(fmt::format("generation {} was overtaken; have it read again", generation));
   }
   const bool is_of_file = loaded.is_of_file();
+  const bool leaves_push = origin_ != fleet_source::file && loaded.origin == fleet_source::file;
   ++(is_of_file ? applied_count_ : pushed_count_);
   origin_ = loaded.origin;
   if (config_source_) config_source_->set_fleet_source(origin_);
@@ -207,9 +220,13 @@ void router::apply(loaded_configuration loaded) {
     tell_closed(closed.name, closed.address);
   }
   if (opened->admin) move_admin(*opened->admin, local);
-  configuration_ = std::move(loaded.configuration);
+  const auto told_before = std::exchange(configuration_, std::move(loaded.configuration)).local.control_plane;
   if (!is_stopping) state_.store(is_none ? readiness::unconfigured : readiness::ready, std::memory_order_relaxed);
   if (!is_of_file) return pushed_->applied();
+  use_moved_state();
+  certificates_at_ = time_point::min();
+  follow_control_plane(told_before);
+  if (leaves_push && pushed_) pushed_->left();
   tell_quarantined();
   keep_table(configuration_, loaded.was_kept);
   config_source_->applied(configuration_);
@@ -236,107 +253,6 @@ void router::tell_applied(const routing_table& table, std::string_view source, c
   }
   log_->event(
       {io::read_wall_clock(), process::log_level::info, "config_applied", "the configuration is in use", pairs});
-}
-
-void router::start_control_plane() {
-  if (!configuration_.local.control_plane) return;
-  const wire::control_plane_settings& wished = *configuration_.local.control_plane;
-  control_link_options link;
-  link.urls = wished.urls;
-  if (wished.token_file) link.token_file = wire::path_from_file(configuration_, *wished.token_file);
-  const auto file = [this](const std::string& written) {
-    return written.empty() ? std::string() : wire::path_from_file(configuration_, written);
-  };
-  link.tls.ca_file = file(wished.tls.ca_file);
-  link.tls.cert_file = file(wished.tls.cert_file);
-  link.tls.key_file = file(wished.tls.key_file);
-  if (wished.backoff) link.backoff = {wished.backoff->min, wished.backoff->max};
-  if (!wished.ring.empty()) link.who.labels.push_back({"ring", wished.ring});
-  link.seed = options_.seed;
-  link.who.build = options_.version;
-  link.who.source = to_string(origin_);
-  random_numbers names(options_.seed ^ static_cast<std::uint64_t>(started_at_.time_since_epoch().count()));
-  link.who.router_id = router_id();
-  link.who.boot_id = fmt::format("{:016x}", names());
-  link.limits.can.compressions = {"zstd"};
-  link.limits.can.repair = true;
-  link.limits.can.content_bytes_max = pushed_bytes_max;
-  link.limits.can.keys_max = pushed_keys_max;
-  pushed_listener& told = *this;
-  if (found_) link.memory.held = {found_->id};
-  if (known_good_) link.memory.quarantined = known_good_->quarantined();
-  last_known_good* const kept = known_good_ ? &*known_good_ : nullptr;
-  pushed_.emplace(reactor_, std::move(link), *configurations_, table_memory_, options_.seed, kept, told);
-  linked_since_ = reactor_.now();
-  pushed_->start(local_part_, std::exchange(found_, {}));
-}
-
-void router::load_known_good() {
-  if (!state_lock_ || !configuration_.local.control_plane) return;
-  auto folder = process::disk_folder::open_folder(*wire::state_folder_of(configuration_));
-  if (!folder) return on_not_kept(folder.error().message());
-  state_folder_.emplace(*std::move(folder));
-  known_good_.emplace(*state_folder_);
-  found_ = tell_not_taken(known_good_->load({0, options_.seed, &table_memory_}));
-}
-
-std::optional<kept_content> router::tell_not_taken(found_contents found) {
-  for (const std::string& line : found.told) {
-    event(process::log_level::warn, "kept_content_refused", "of what a control plane pushed before, this is not taken",
-          {{"reason", std::string_view(line)}});
-  }
-  return std::move(found.newest);
-}
-
-/// What was pushed last comes before the file's own fleet sections; where it makes no table here, what was pushed
-/// before.
-void router::take_known_good() {
-  if (!found_) return;
-  auto made = compile_content(found_->content, generation_number{2}, options_.seed);
-  if (!made) {
-    (void)tell_not_taken({{}, {made.error().error}});
-    found_ = tell_not_taken(known_good_->load_previous({0, options_.seed, &table_memory_}));
-    if (!found_) return;
-    made = compile_content(found_->content, generation_number{2}, options_.seed);
-  }
-  if (!made) {
-    (void)tell_not_taken({{}, {made.error().error}});
-    return found_.reset();
-  }
-  configuration_.spec = std::move(made->configuration.spec);
-  configuration_.key = std::move(made->configuration.key);
-  configuration_.kept = {};
-  origin_ = fleet_source::state;
-  content_ = found_->id;
-  (void)configurations_->publish({2, {std::move(made->table), request_settings_of(configuration_)}});  // the second one
-}
-
-void router::on_not_kept(const std::string& why) {
-  event(process::log_level::warn, "state_not_kept", "a restart would not find what the control plane pushed last",
-        {{"reason", std::string_view(why)}});
-}
-
-/// Routers of one host have admin ports of their own.
-std::string router::router_id() const {
-  std::array<char, 256> host{};
-  if (::gethostname(host.data(), host.size() - 1) != 0) host.front() = '\0';
-  return fmt::format("{}:{}", host.front() == '\0' ? "router" : host.data(), admin_port_->address().port);
-}
-
-void router::on_push_refused(const std::string& label, const std::string& why) {
-  ++push_refused_count_;
-  refused_at_ = io::read_wall_clock();
-  push_refusal_ = fmt::format("push {}: {}", label, why);
-  event(process::log_level::error, "config_rejected", "the configuration is refused; what was in use stays in use",
-        {{"source", std::string_view("push")},
-         {"version", std::string_view(label)},
-         {"generation", configurations_->generation()},
-         {"reason", std::string_view(why)}});
-}
-
-void router::on_link_event(const std::string& name, const std::string& message) {
-  const bool is_good = name == "control_plane_connected";
-  event(is_good ? process::log_level::info : process::log_level::warn, name, message);
 }
 
 void router::tell_of_health_checks(const wire::configuration& configuration) {

@@ -9,20 +9,21 @@
 
 namespace cellroute::proxy {
 
-void table_keeper::keep(std::uint64_t content, bool is_kept) {
+void table_keeper::keep(const std::string& folder, process::state_lock lock, std::uint64_t content, bool is_kept) {
   if (thread_.joinable()) thread_.join();  // changes are seconds apart, and a table takes less
+  if (std::exchange(folder_, folder) != folder) contents_.clear();
   std::erase(contents_, content);
   contents_.insert(contents_.begin(), content);
   if (contents_.size() > 2) contents_.pop_back();
   try {
-    start(is_kept);
+    start(std::move(lock), is_kept);
   } catch (const std::system_error& error) {
     if (!is_kept) listener_.on_kept(std::string("no thread can be had to write it: ") + error.what());
   }
 }
 
-void table_keeper::start(bool is_kept) {
-  thread_ = std::thread([this, is_kept, contents = contents_] {
+void table_keeper::start(process::state_lock lock, bool is_kept) {
+  thread_ = std::thread([this, lock = std::move(lock), is_kept, contents = contents_] {
     process::become_background_thread();
     std::string error;
     if (!is_kept) {

@@ -3,9 +3,11 @@
 #include <cstdint>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "adapters/io/reactor.hpp"
+#include "adapters/process/state_lock.hpp"
 #include "adapters/proxy/request_rules.hpp"
 #include "cellroute/snapshot/published.hpp"
 
@@ -27,25 +29,25 @@ class keeping_listener {
 /// Threads: the reactor's. Outlived by all that it is given.
 class table_keeper {
  public:
-  table_keeper(io::reactor& reactor, published<active_configuration>& current, std::string folder,
-               keeping_listener& listener)
-      : reactor_(reactor), current_(current), folder_(std::move(folder)), listener_(listener) {}
+  table_keeper(io::reactor& reactor, published<active_configuration>& current, keeping_listener& listener)
+      : reactor_(reactor), current_(current), listener_(listener) {}
   table_keeper(const table_keeper&) = delete;
   table_keeper& operator=(const table_keeper&) = delete;
   ~table_keeper() {
     if (thread_.joinable()) thread_.join();
   }
 
-  /// The table that is current was made of `content`; `is_kept`: it comes out of the folder.
-  void keep(std::uint64_t content, bool is_kept);
+  /// The table that is current was made of `content`; `is_kept`: it comes out of the folder, to which `lock` is the
+  /// right for as long as something is written there.
+  void keep(const std::string& folder, process::state_lock lock, std::uint64_t content, bool is_kept);
 
  private:
-  void start(bool is_kept);
+  void start(process::state_lock lock, bool is_kept);
 
   io::reactor& reactor_;
   published<active_configuration>& current_;
-  std::string folder_;
   keeping_listener& listener_;
+  std::string folder_;
   std::vector<std::uint64_t> contents_;  ///< in use, and before
   std::thread thread_;
 };

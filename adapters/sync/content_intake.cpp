@@ -209,6 +209,7 @@ void content_intake::check(incoming whole) {
     return;
   }
   checking_ = whole.what;
+  ++checks_;
   actions_.emplace_back(check_content{std::move(whole.what), std::move(whole.bytes)});
 }
 

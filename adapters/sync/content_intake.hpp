@@ -116,6 +116,9 @@ class content_intake {
   [[nodiscard]] const std::optional<wire::targets>& target() const { return target_; }
   /// The contents that stay refused, the latest last: to be written down for the next start.
   [[nodiscard]] const std::vector<wire::quarantined_content>& quarantined() const { return quarantined_; }
+  /// What is being checked; null: nothing. And how many checks were asked for.
+  [[nodiscard]] const wire::config_begin* checking() const { return checking_ ? &*checking_ : nullptr; }
+  [[nodiscard]] std::uint64_t checks() const { return checks_; }
   /// Whether what runs is what should run, as far as this router was told.
   [[nodiscard]] bool is_on_target() const;
 
@@ -151,6 +154,7 @@ class content_intake {
   std::vector<wire::quarantined_content> quarantined_;
   std::optional<incoming> receiving_;
   std::optional<wire::config_begin> checking_;
+  std::uint64_t checks_ = 0;
   std::optional<incoming> waiting_;  ///< whole, while another is checked; the latest wins
   std::optional<sum_up_rows> summing_up_;
   std::optional<wire::content_id> activating_;

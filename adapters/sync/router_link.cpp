@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace cellroute::sync {
@@ -33,6 +34,8 @@ router_link::router_link(link_settings settings, router_identity who, intake_lim
       address_(static_cast<std::size_t>(rng_.below(settings.addresses))) {}
 
 void router_link::tick(time_point now) {
+  notice_checks(now);
+  end_late_checks(now);
   if (now < due_) return;
   switch (state_) {
     case link_state::idle:
@@ -51,6 +54,36 @@ void router_link::tick(time_point now) {
       break_off("control_plane_lost", "no beat comes any more", now);
       break;
   }
+}
+
+void router_link::notice_checks(time_point now) {
+  const auto notice = [&](std::optional<watched>& seen, bool is_checking, std::uint64_t number) {
+    if (!is_checking) {
+      seen.reset();
+    } else if (!seen || seen->number != number) {
+      seen = watched{number, now + settings_.check_timeout};
+    }
+  };
+  notice(watched_check_, intake_.checking() != nullptr, intake_.checks());
+  notice(watched_base_check_, is_base_checking_, base_number_);
+}
+
+void router_link::end_late_checks(time_point now) {
+  const auto is_over = [now](const std::optional<watched>& seen) { return seen && now >= seen->due; };
+  const auto why = fmt::format("its check took longer than {} s; it is not used, whatever comes of it later",
+                               std::chrono::duration_cast<std::chrono::seconds>(settings_.check_timeout).count());
+  if (is_over(watched_check_)) {
+    const wire::config_begin late = *intake_.checking();
+    actions_.emplace_back(check_overdue{late.label, why});
+    intake_.checked(late.content, refusal{wire::refusal_code::timeout, why});
+    pull();
+    intake_.let_go(late.content);
+  }
+  if (is_over(watched_base_check_)) {
+    if (base_) actions_.emplace_back(check_overdue{wire::to_string(base_->what.version), why});
+    base_checked(base_number_, refusal{wire::refusal_code::timeout, why});
+  }
+  notice_checks(now);
 }
 
 void router_link::opened(bool is_native, time_point now) {
@@ -193,12 +226,19 @@ void router_link::check_next_base() {
     }
     base_ = base_work{next.what, std::nullopt};
     is_base_checking_ = true;
-    actions_.emplace_back(check_base_content{std::move(next.what), std::move(next.text)});
+    actions_.emplace_back(check_base_content{std::move(next.what), std::move(next.text), ++base_number_});
   }
 }
 
-void router_link::base_checked(const wire::digest& sum, std::uint64_t keys) {
-  if (!std::exchange(is_base_checking_, false)) return;
+bool router_link::takes_base_result(std::uint64_t number) {
+  return number == base_number_ && std::exchange(is_base_checking_, false);
+}
+
+void router_link::base_checked(std::uint64_t number, const wire::digest& sum, std::uint64_t keys) {
+  if (!takes_base_result(number)) {
+    if (!is_base_checking_) intake_.let_go({0, 0, sum});
+    return;
+  }
   if (!base_) {
     intake_.let_go({0, 0, sum});
     pull();
@@ -207,14 +247,14 @@ void router_link::base_checked(const wire::digest& sum, std::uint64_t keys) {
   }
   base_->sum = sum;
   if (base_turns_.empty()) told_ = sum;
-  const auto* number = std::get_if<std::uint64_t>(&base_->what.version);
-  intake_.run({0, number != nullptr ? *number : 0, sum}, keys);
+  const auto* version = std::get_if<std::uint64_t>(&base_->what.version);
+  intake_.run({0, version != nullptr ? *version : 0, sum}, keys);
   pull();
   confirm();
 }
 
-void router_link::base_checked(refusal why) {
-  if (!std::exchange(is_base_checking_, false)) return;
+void router_link::base_checked(std::uint64_t number, refusal why) {
+  if (!takes_base_result(number)) return;
   pull();
   if (!base_) return check_next_base();
   actions_.emplace_back(
@@ -266,6 +306,8 @@ void router_link::on(const wire::ping& said, time_point now) {
   wire::pong answer = status_;
   answer.seq = said.seq;
   answer.running = intake_.running();
+  const auto& held = intake_.held();
+  answer.prepared.assign(held.begin() + (answer.running ? 1 : 0), held.end());
   actions_.emplace_back(wire::message(std::move(answer)));
 }
 
@@ -307,6 +349,11 @@ std::vector<link_action> router_link::take_actions() {
   return std::exchange(actions_, {});
 }
 
-time_point router_link::next_tick() const { return due_; }
+time_point router_link::next_tick() const {
+  time_point next = due_;
+  if (watched_check_) next = std::min(next, watched_check_->due);
+  if (watched_base_check_) next = std::min(next, watched_base_check_->due);
+  return next;
+}
 
 }  // namespace cellroute::sync

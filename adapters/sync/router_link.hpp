@@ -29,8 +29,9 @@ struct link_settings {
   backoff_policy base_wait{1s, 60s};  ///< and at one that speaks the base protocol
   /// At least, after 401 or 403, and where another process has our id: nothing that we do mends it.
   duration unauthorized_wait = 30s;
-  duration stable_after = 60s;  ///< of a session: the next wait is a first one again
-  duration asked_max = 1h;      ///< however long a control plane asks to stay away
+  duration stable_after = 60s;   ///< of a session: the next wait is a first one again
+  duration check_timeout = 30s;  ///< of a content: then it is refused, whatever comes of it later
+  duration asked_max = 1h;       ///< however long a control plane asks to stay away
   /// Contents of the base protocol that wait for their answers. Who sends more at once is told to begin again.
   std::size_t base_turns_max = 1'000;
 };
@@ -67,9 +68,15 @@ struct send_text {
 struct check_base_content {
   wire::base_content what;
   std::string text;
+  std::uint64_t number = 0;  ///< for `base_checked`
+};
+/// A check took too long, and its content was refused for that.
+struct check_overdue {
+  std::string label;
+  std::string why;
 };
 using link_action = std::variant<open_connection, close_connection, wire::message, send_text, check_content,
-                                 check_base_content, activate_content, drop_content, sum_up_rows, tell>;
+                                 check_base_content, activate_content, drop_content, sum_up_rows, tell, check_overdue>;
 
 /// The router's connection to its control plane: opens it, says hello, answers beats, and opens it again.
 ///
@@ -85,6 +92,8 @@ class router_link {
 
   /// Time has passed. The first call opens.
   void tick(time_point now);
+  /// Checks that are under way have their time from here on, or from the next `tick`: called often, it costs nothing.
+  void notice_checks(time_point now);
   /// What `open_connection` came to. `is_native`: the control plane chose `cellroute.v1`; else it speaks the base
   /// protocol.
   void opened(bool is_native, time_point now);
@@ -104,8 +113,10 @@ class router_link {
 
   /// What `check_base_content` came to: the digest of what it holds, and how many keys. Until then no other is asked
   /// for; where its session has ended meanwhile, it is let go.
-  void base_checked(const wire::digest& sum, std::uint64_t keys);
-  void base_checked(refusal why);
+  ///
+  /// `number` is that of the question: what comes behind its time is let go.
+  void base_checked(std::uint64_t number, const wire::digest& sum, std::uint64_t keys);
+  void base_checked(std::uint64_t number, refusal why);
 
   /// What the next answers to beats report.
   void report(const wire::pong& status) { status_ = status; }
@@ -141,6 +152,8 @@ class router_link {
   void take_base(std::string_view text, time_point now);
   void on_base(const wire::base_content& said, std::string_view text, time_point now);
   void check_next_base();
+  [[nodiscard]] bool takes_base_result(std::uint64_t number);
+  void end_late_checks(time_point now);
   void answer_base(bool is_applied, std::string error);
   void say_base(const wire::base_content& of, bool is_applied, std::string error);
   void confirm();
@@ -178,7 +191,15 @@ class router_link {
   std::optional<base_work> base_;     ///< is being checked, or about to run
   std::deque<base_turn> base_turns_;  ///< came meanwhile: of these one at most is to be checked, the latest
   bool is_base_checking_ = false;     ///< `base_`, or what a session before asked for
+  std::uint64_t base_number_ = 0;     ///< of the check that was asked for last
   std::uint64_t base_version_ = 0;    ///< the highest number of this session
+  /// Of the checks that are under way; nothing where there is none, or `tick` has not seen it yet.
+  struct watched {  // initialized by its maker: Clang takes no defaults here, inside the class whose member it is
+    std::uint64_t number;
+    time_point due;
+  };
+  std::optional<watched> watched_check_;
+  std::optional<watched> watched_base_check_;
   std::vector<link_action> actions_;
 };
 

@@ -244,7 +244,8 @@ expected<configuration, load_error> load(const config_file& from, std::pmr::memo
   }
   add_content(error.content, *text);
   const bool has_control_plane = from.environment.control_plane && !from.environment.control_plane->empty();
-  auto read = read_configuration(std::make_unique<const std::string>(*std::move(text)), from.path, has_control_plane);
+  auto read = read_configuration(std::make_unique<const std::string>(*std::move(text)), from.path, has_control_plane,
+                                 from.may_lack_routing);
   if (!read) {
     error.mistakes = std::move(read).error();
     return unexpected(std::move(error));

@@ -21,6 +21,7 @@ struct config_file {
   std::string path;
   overrides flags;
   overrides environment;
+  bool may_lack_routing = false;  ///< whatever it names: there is another one that goes on
 };
 
 /// Why a file gives no configuration.

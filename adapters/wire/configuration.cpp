@@ -326,7 +326,7 @@ node empty_map() {
   return made;
 }
 
-enum class text_source : std::uint8_t { file, told_file, message };
+enum class text_source : std::uint8_t { file, told_file, file_beside_another, message };
 
 expected<configuration, diagnostics> read_text(std::unique_ptr<const std::string> text, std::string_view file_name,
                                                text_source source) {
@@ -350,7 +350,8 @@ expected<configuration, diagnostics> read_text(std::unique_ptr<const std::string
     read_foreign(*c.shape, c.source, c.spec, c.inline_keys, mistakes);
   } else {
     read_sections(c, mistakes);
-    const bool is_told = source == text_source::told_file || c.local.control_plane.has_value();
+    const bool is_told = source == text_source::told_file || source == text_source::file_beside_another ||
+                         c.local.control_plane.has_value();
     c.has_routing = !is_told || c.source.find("routing") != nullptr;
   }
   diagnostics& found = mistakes.found();
@@ -370,8 +371,10 @@ expected<configuration, diagnostics> read_text(std::unique_ptr<const std::string
 }  // namespace
 
 expected<configuration, diagnostics> read_configuration(std::unique_ptr<const std::string> text,
-                                                        std::string_view file_name, bool has_control_plane) {
-  return read_text(std::move(text), file_name, has_control_plane ? text_source::told_file : text_source::file);
+                                                        std::string_view file_name, bool has_control_plane,
+                                                        bool may_lack_routing) {
+  const text_source alone = may_lack_routing ? text_source::file_beside_another : text_source::file;
+  return read_text(std::move(text), file_name, has_control_plane ? text_source::told_file : alone);
 }
 
 expected<configuration, diagnostics> read_configuration(std::string_view text, std::string_view file_name) {

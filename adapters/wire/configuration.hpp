@@ -73,13 +73,14 @@ struct configuration {
 
 /// Reads a configuration and runs every rule on it, the table's too. A file of a foreign shape is read as it is; its
 /// local sections have their defaults. One that has no `routing` is valid where a control plane is named in it, or by
-/// `has_control_plane` elsewhere.
+/// `has_control_plane` elsewhere, or where `may_lack_routing` says that other routing is in use already.
 ///
 /// Errors: all mistakes at once, in the order of the text; at most `mistakes_max`, then one that says how many more.
 /// Cost:   a million keys in JSON take a tenth of a second and as much memory as the text; a thousand in YAML 10 ms.
 [[nodiscard]] expected<configuration, diagnostics> read_configuration(std::unique_ptr<const std::string> text,
                                                                       std::string_view file_name,
-                                                                      bool has_control_plane = false);
+                                                                      bool has_control_plane = false,
+                                                                      bool may_lack_routing = false);
 
 /// As above, with a copy of the text.
 [[nodiscard]] expected<configuration, diagnostics> read_configuration(std::string_view text,

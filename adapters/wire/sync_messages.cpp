@@ -138,6 +138,11 @@ void describe(V& v, is_a<pong> auto& m) {
   v.may("boots", m.boots);
   v.may("requests", m.requests);
   v.may("errors", m.errors);
+  v.may("prepared", m.prepared);
+  v.may("default_route_hits", m.default_route_hits);
+  v.may("mem_bytes", m.mem_bytes);
+  v.may("rejected", m.rejected);
+  v.may("lkg_age_s", m.lkg_age_s);
 }
 template <class V>
 void describe(V& v, is_a<repair_request> auto& m) {

@@ -177,7 +177,12 @@ struct pong {
   std::uint64_t uptime_s = 0;
   std::uint64_t boots = 0;
   std::uint64_t requests = 0;
-  std::uint64_t errors = 0;
+  std::uint64_t errors = 0;              ///< answers of the router's own, for cells that did not
+  std::vector<content_id> prepared{};    ///< held, checked and not running
+  std::uint64_t default_route_hits = 0;  ///< requests whose key no row and no rule has
+  std::uint64_t mem_bytes = 0;
+  std::uint64_t rejected = 0;   ///< pushes that were refused
+  std::uint64_t lkg_age_s = 0;  ///< since what runs was kept; 0 where nothing is, too
   friend bool operator==(const pong&, const pong&) = default;
 };
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "adapters/io/reactor.hpp"
 #include "adapters/proxy/pushed_contents.hpp"
@@ -22,9 +23,9 @@ class linked_router final : private proxy::pushed_listener {
  public:
   linked_router(io::reactor& shared, std::uint16_t port, std::string id, std::uint64_t seed)
       : current_(snapshot<proxy::active_configuration>{1, {nothing(), {}}}),
-        contents_(shared, link_of(port, std::move(id), seed), current_, *std::pmr::new_delete_resource(), seed, nullptr,
-                  *this) {
-    contents_.start({}, {});
+        contents_(shared, current_, *std::pmr::new_delete_resource(), seed, *this) {
+    contents_.start({}, nullptr, {});
+    contents_.connect(link_of(port, std::move(id), seed), false);
   }
 
   [[nodiscard]] std::uint64_t applied() const { return applied_; }
@@ -57,6 +58,9 @@ class linked_router final : private proxy::pushed_listener {
   }
   void on_push_refused(const std::string&, const std::string&) override { ++refused_; }
   void on_not_kept(const std::string&) override {}
+  void on_not_taken(const std::vector<std::string>&) override {}
+  void on_prepared(const std::string&) override {}
+  void on_folder_changed() override {}
   void on_link_event(const std::string&, const std::string&) override {}
 
   published<proxy::active_configuration> current_;

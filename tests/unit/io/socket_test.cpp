@@ -4,6 +4,9 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <array>
 #include <atomic>
@@ -464,6 +467,39 @@ TEST_CASE("socket: neither end of a connection holds back a small write") {
     CHECK(no_delay != 0);
   }
   for (const int descriptor : {*listener, *client, accepted->descriptor}) ::close(descriptor);
+}
+
+int option_of(int descriptor, int level, int name) {
+  int value = -1;
+  socklen_t size_bytes = sizeof value;
+  if (::getsockopt(descriptor, level, name, &value, &size_bytes) != 0) return -1;
+  return value;
+}
+
+TEST_CASE(
+    "socket: a peer that vanished is noticed within 25 s, on what was opened and on all that a listener accepts") {
+  const auto listener = open_listener(*parse_address("127.0.0.1", 0), {});
+  REQUIRE(listener);
+  notice_vanished(*listener);
+  const auto ours = start_connect(local_address(*listener));
+  REQUIRE(ours);
+  CHECK(option_of(*ours, SOL_SOCKET, SO_KEEPALIVE) == 0);
+  notice_vanished(*ours);
+  auto taken = accept_connection(*listener);
+  for (int i = 0; !taken && i < 1000; ++i) {  // the handshake is the kernel's
+    ::poll(nullptr, 0, 5);
+    taken = accept_connection(*listener);
+  }
+  REQUIRE(taken);
+  for (const int end : {*ours, taken->descriptor}) {
+    CHECK(option_of(end, SOL_SOCKET, SO_KEEPALIVE) == 1);
+    CHECK(option_of(end, IPPROTO_TCP, TCP_KEEPIDLE) == 10);
+    CHECK(option_of(end, IPPROTO_TCP, TCP_KEEPINTVL) == 5);
+    CHECK(option_of(end, IPPROTO_TCP, TCP_KEEPCNT) == 3);
+    CHECK(option_of(end, IPPROTO_TCP, TCP_USER_TIMEOUT) == 25'000);
+    ::close(end);
+  }
+  ::close(*listener);
 }
 
 }  // namespace

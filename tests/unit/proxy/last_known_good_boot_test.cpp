@@ -39,6 +39,29 @@ TEST_CASE("last known good: a content that was begun three times and never survi
   CHECK(kept_router(disk).version() == 3);
 }
 
+TEST_CASE(
+    "last known good: a start that ends while it unpacks or compiles counts, and one that has compiled does not") {
+  simulated_disk disk;
+  kept_router first(disk);
+  REQUIRE(first.snapshot(1));
+  REQUIRE(first.delta(2));
+  const auto version_at_start = [&](auto then) {
+    last_known_good kept(disk, roomy);
+    const found_contents found = kept.load(how, {}, true);
+    then(kept);
+    return found.newest ? history().version_of(found.newest->content) : 0;
+  };
+  const auto nothing = [](last_known_good&) {};
+  for (int start = 0; start < 5; ++start) {
+    CHECK(version_at_start([](last_known_good& kept) { REQUIRE(kept.ended()); }) == 2);
+  }
+  for (int start = 0; start < 3; ++start) CHECK(version_at_start(nothing) == 2);
+  CHECK(version_at_start(nothing) == 1);
+  kept_router later(disk);
+  REQUIRE(later.kept.quarantined().size() == 1);
+  CHECK(later.kept.quarantined().front().code == "crash_loop");
+}
+
 TEST_CASE("last known good: a content that has survived is never left, whatever ends the process") {
   simulated_disk disk;
   kept_router first(disk);

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "tests/unit/sync/script.hpp"
 
@@ -17,15 +18,22 @@ struct linked_router {
   time_point now{1h};
   router_link link;
 
-  explicit linked_router(std::size_t addresses = 1, intake_memory memory = {})
-      : link(settings_of(addresses), {"r", "b", "", {}, "file"}, {}, std::move(memory), 7) {}
+  explicit linked_router(std::size_t addresses = 1, intake_memory memory = {}, intake_limits limits = {})
+      : link(settings_of(addresses), {"r", "b", "", {}, "file"}, std::move(limits), std::move(memory), 7) {}
 
   static link_settings settings_of(std::size_t addresses) {
     link_settings s;
     s.addresses = addresses;
     return s;
   }
-  std::string done() { return words_of(link.take_actions()); }
+  std::uint64_t number = 0;  ///< of the last check that was asked for
+  std::string done() {
+    const auto actions = link.take_actions();
+    for (const link_action& one : actions) {
+      if (const auto* check = std::get_if<check_base_content>(&one)) number = check->number;
+    }
+    return words_of(actions);
+  }
   std::string tick() {
     link.tick(now);
     return done();
@@ -345,11 +353,11 @@ struct base_router : linked_router {
     (void)opened(false);
   }
   std::string checked(char sum) {
-    link.base_checked(sum_of(sum), 5);
+    link.base_checked(number, sum_of(sum), 5);
     return done();
   }
   std::string refused(std::string why) {
-    link.base_checked(refusal{wire::refusal_code::schema, std::move(why)});
+    link.base_checked(number, refusal{wire::refusal_code::schema, std::move(why)});
     return done();
   }
   std::string activated(wire::content_id content) {
@@ -558,6 +566,98 @@ TEST_CASE(
   r.now = r.link.next_tick();
   r.live();
   CHECK(r.told(wire::ping{1, wire::targets{1, 1, a1}}) == "activate 1a, pong 7b");
+}
+
+TEST_CASE("router link: an answer to a beat tells what was reported, what runs, and what is held besides") {
+  const wire::content_id other = content_of(2, 'b');
+  linked_router r(1, {.held = {a1, other}, .quarantined = {}});
+  r.live();
+  wire::pong status;
+  status.source = "push";
+  status.uptime_s = 7;
+  r.link.report(status);
+  r.link.take_text(wire::write_message(wire::ping{4, std::nullopt}), r.now);
+  const std::vector<link_action> actions = r.link.take_actions();
+  REQUIRE(actions.size() == 1);
+  const auto* said = std::get_if<wire::message>(&actions.front());
+  const auto* pong = said != nullptr ? std::get_if<wire::pong>(said) : nullptr;
+  REQUIRE(pong != nullptr);
+  status.seq = 4;
+  status.running = a1;
+  status.prepared = {other};
+  CHECK((*pong == status));
+}
+
+TEST_CASE("router link: a check that takes longer than 30 s is a refusal, and what comes of it later is let go") {
+  intake_limits limits;
+  limits.can.content_bytes_max = 100;
+  limits.can.keys_max = 10;
+  linked_router r(1, {.held = {a1}, .quarantined = {}}, limits);
+  r.live();
+  const wire::content_id next = content_of(2, 'b');
+  const auto offer = [&](std::uint64_t transfer) {
+    (void)r.told(wire::ping{transfer, wire::targets{1, 2, next}});
+    wire::config_begin begin;
+    begin.transfer = transfer;
+    begin.content = next;
+    begin.artifact = sum_of('b');
+    begin.chunks = 1;
+    begin.bytes = begin.raw_bytes = 3;
+    begin.compression = "none";
+    begin.label = "blue";
+    (void)r.told(begin);
+    wire::chunk all;
+    all.transfer = transfer;
+    all.total = 1;
+    all.payload = std::as_bytes(std::span("abc", 3));
+    const auto head = wire::write_chunk_head(all);
+    std::vector<std::byte> bytes(head.begin(), head.end());
+    bytes.insert(bytes.end(), all.payload.begin(), all.payload.end());
+    r.link.take_binary(bytes, r.now);
+    return r.done();
+  };
+  const auto beats_for = [&](duration time) {
+    std::string all;
+    for (const time_point end = r.now + time; r.now < end;) {
+      r.now = std::min<time_point>(end, r.now + 1s);
+      r.link.take_text(wire::write_message(wire::ping{9, std::nullopt}), r.now);
+      r.link.tick(r.now);
+      const std::string done = r.done();
+      if (done != "pong 1a") all += (all.empty() ? "" : ", ") + done;
+    }
+    return all;
+  };
+  CHECK(offer(5).ends_with("check 2b"));
+  CHECK(r.tick().empty());  // from here on its time counts
+  CHECK(beats_for(30s - 1ns).empty());
+  r.now += 1ns;
+  CHECK(r.tick() == "overdue blue, tell content_refused, rejected 2b timeout, drop 2b");
+  r.link.checked(next, 1);
+  CHECK(r.done().empty());
+  CHECK(r.link.contents().running() == a1);
+  CHECK(r.link.contents().quarantined().empty());  // it may pass: it is taken when it is sent again
+  CHECK(offer(6).ends_with("check 2b"));
+  CHECK(r.tick().empty());
+  (void)beats_for(29s);
+  r.link.checked(next, 1);
+  CHECK(r.done() == "activate 2b");
+  CHECK(beats_for(60s).empty());
+}
+
+TEST_CASE("router link, base: a check that takes longer than 30 s is a refusal; the next content is not taken for it") {
+  base_router r;
+  CHECK(r.told_text(update("1")) == "check 1");
+  CHECK(r.tick().empty());
+  CHECK(r.wait(30s - 1ns).empty());
+  const std::uint64_t first = r.number;
+  const std::string late = "its check took longer than 30 s; it is not used, whatever comes of it later";
+  CHECK(r.told_text(update("2")).empty());
+  CHECK(r.wait(1ns) == "overdue 1, tell content_refused, " + rejected("1", late) + ", check 2");
+  r.link.base_checked(first, sum_of('a'), 5);
+  CHECK(r.done().empty());
+  CHECK(r.checked('b') == "activate 2b");
+  CHECK(r.activated(content_of(2, 'b', 0)) == applied("2"));
+  CHECK(r.wait(60s).empty());
 }
 
 }  // namespace

@@ -78,6 +78,7 @@ struct in_words {
   std::string operator()(const open_connection& o) const { return "open " + std::to_string(o.address); }
   std::string operator()(const close_connection&) const { return "close"; }
   std::string operator()(const send_text& t) const { return t.text; }
+  std::string operator()(const check_overdue& c) const { return "overdue " + c.label; }
   std::string operator()(const check_base_content& c) const { return "check " + wire::to_string(c.what.version); }
 };
 
