@@ -47,6 +47,14 @@ struct start_error {
   std::string what;
 };
 
+/// A router's way from one folder of state to another.
+struct state_move {
+  std::optional<std::string> folder;        ///< none: `off`
+  std::optional<process::state_lock> lock;  ///< of that folder
+  bool is_waiting = false;
+  std::string why_not;
+};
+
 /// The data plane as one object: workers, the table that they share, log, admin listener, drain.
 ///
 /// `start` opens everything; `run` serves the admin pages on the calling thread until the drain is over.
@@ -217,13 +225,6 @@ class router final : private admin_source,
   time_point certificates_at_ = time_point::min();  // when they are looked at next
   std::optional<config_source> config_source_;
   std::deque<loaded_configuration> loaded_;  // the first waits for its names; one of the file, and one that was pushed
-  /// From one folder of state to another.
-  struct state_move {
-    std::optional<std::string> folder{};        // none: `off`
-    std::optional<process::state_lock> lock{};  // of that folder
-    bool is_waiting = false;
-    std::string why_not{};
-  };
   std::optional<state_move> state_move_;
   std::unique_ptr<kept_place> known_good_;  // until the link starts
   std::optional<kept_content> found_;       // the same
