@@ -70,6 +70,8 @@ const field_case fleet_cases[] = {
      "b"},
     {"cells.*.endpoints[].weight", "1", "0", [](field_run& run) { return run.cells_of("celled"); }, "one, two", "two",
      R"(cells: {c1: {endpoints: [{url: "http://127.0.0.1:$one"}, {url: "http://127.0.0.1:$two"}]}})"},
+    {"cells.*.endpoints[].drain", "false", "true", [](field_run& run) { return run.cells_of("celled"); }, "one, two",
+     "two", R"(cells: {c1: {endpoints: [{url: "http://127.0.0.1:$one"}, {url: "http://127.0.0.1:$two"}]}})"},
 
     {"placements.*.kind", "shared", "dedicated", [](field_run& run) { return run.get().head.value("X-Route-Reason"); },
      "tier", "dedicated"},
@@ -92,6 +94,8 @@ const field_case fleet_cases[] = {
      [](field_run& run) { return run.cells_of("acme"); }, "one", "two"},
     {"placements.*.endpoints[].id", "a", "b", [](field_run& run) { return run.access_field("endpoint"); }, "a", "b"},
     {"placements.*.endpoints[].weight", "1", "0", [](field_run& run) { return run.cells_of("acme"); }, "one, two",
+     "two", R"(placements: {tier1: {endpoints: [{url: "http://127.0.0.1:$one"}, {url: "http://127.0.0.1:$two"}]}})"},
+    {"placements.*.endpoints[].drain", "false", "true", [](field_run& run) { return run.cells_of("acme"); }, "one, two",
      "two", R"(placements: {tier1: {endpoints: [{url: "http://127.0.0.1:$one"}, {url: "http://127.0.0.1:$two"}]}})"},
 };
 
