@@ -90,13 +90,8 @@ std::string render_control_metrics(const control_counts& counts, const push_serv
   counter(out, "cellroute_control_store_errors_total",
           "Times that the store failed: of versions that could not be written, and of looks at it, one each 2 s.",
           counts.store_errors);
-  if (!counts.certificates.empty())
-    out.family("cellroute_control_tls_certificate_not_after_seconds", metric_type::gauge,
-               "Time until a configured certificate ends, or the first of those in its file; negative once it has.");
-  for (const certificate_facts& c : counts.certificates) {
-    out.sample({{"listener", c.listener}, {"name", c.name}},
-               std::chrono::duration<double>(c.ends - clock.wall).count());
-  }
+  process::write_certificate_ends(out, "cellroute_control_tls_certificate_not_after_seconds", counts.certificates,
+                                  clock.wall);
   counter(out, "cellroute_log_events_dropped_total", "Events that the log had no room for.", counts.log.events_dropped);
   write_process(out, counts);
   return page;

@@ -7,18 +7,12 @@
 
 #include "adapters/control/publisher.hpp"
 #include "adapters/control/push_server.hpp"
+#include "adapters/process/certificate_metrics.hpp"
 #include "adapters/process/log_writer.hpp"
 #include "adapters/process/process_usage.hpp"
 #include "cellroute/base/time.hpp"
 
 namespace cellroute::control {
-
-/// A certificate that the settings name, and when it ends.
-struct certificate_facts {
-  std::string listener;  ///< where it listens
-  std::string name;      ///< the file
-  wall_time ends{};
-};
 
 /// What the page of metrics has besides sessions and contents.
 struct control_counts {
@@ -34,7 +28,7 @@ struct control_counts {
   std::uint64_t requests_refused = 0;
   bool is_store_in_trouble = false;
   std::uint64_t store_errors = 0;
-  std::vector<certificate_facts> certificates{};
+  std::vector<process::certificate_facts> certificates{};
   process::log_counts log{};
   process::process_usage usage{};
 };

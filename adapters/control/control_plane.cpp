@@ -342,10 +342,10 @@ control_state control_plane::state() const {
   return publisher_->current() != nullptr || !watched_ ? control_state::ready : control_state::starting;
 }
 
-std::vector<certificate_facts> control_plane::certificates() const {
-  std::vector<certificate_facts> all;
+std::vector<process::certificate_facts> control_plane::certificates() const {
+  std::vector<process::certificate_facts> all;
   const auto add = [&all](const std::string& listener, const std::string& file, wall_time ends) {
-    const auto is_it = [&](const certificate_facts& c) { return c.listener == listener && c.name == file; };
+    const auto is_it = [&](const process::certificate_facts& c) { return c.listener == listener && c.name == file; };
     if (std::ranges::none_of(all, is_it)) all.push_back({listener, file, ends});
   };
   std::size_t index = 0;

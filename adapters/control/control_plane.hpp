@@ -88,7 +88,7 @@ class control_plane final : private push_observer,
                                                           edge::exchange_handler& handler, std::string_view name);
   /// Certificates that were replaced count for connections from now on; if they are not good, those of before do.
   void renew_certificates(time_point now);
-  [[nodiscard]] std::vector<certificate_facts> certificates() const;
+  [[nodiscard]] std::vector<process::certificate_facts> certificates() const;
   void share_descriptors();
   void wait_for_signal();
   /// SIGINT, SIGTERM and SIGQUIT drain, the second one ends at once; SIGUSR1 opens the log file again; SIGHUP has the

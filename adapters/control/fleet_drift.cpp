@@ -12,13 +12,13 @@ namespace {
 
 // By number and digest: two contents under one number are two.
 using content_order = std::pair<std::pair<std::uint64_t, std::uint64_t>, wire::digest>;
+content_order order_of(const wire::content_id& content) { return {{content.epoch, content.version}, content.sum}; }
 
 /// Routers by what they run.
 class counter_of_versions {
  public:
   void add(const std::optional<wire::content_id>& running) {
-    const wire::content_id key = running.value_or(wire::content_id{});
-    version_count& count = counts_[{{key.epoch, key.version}, key.sum}];
+    version_count& count = counts_[order_of(running.value_or(wire::content_id{}))];
     count.running = running;
     ++count.routers;
   }
@@ -155,7 +155,7 @@ running_fleet running_of(const std::vector<router_view>& routers, std::size_t id
     if (r.session == 0) continue;
     ++made.connected;
     if (!r.running) continue;
-    running_version& of = found[{{r.running->epoch, r.running->version}, r.running->sum}];
+    running_version& of = found[order_of(*r.running)];
     of.content = *r.running;
     ++of.routers;
     if (r.is_native && of.ids.size() < ids_max) of.ids.push_back(r.id);

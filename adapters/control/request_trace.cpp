@@ -1,9 +1,8 @@
 #include "adapters/control/request_trace.hpp"
 
-#include <fmt/format.h>
+#include <array>
 
-#include <algorithm>
-
+#include "adapters/edge/request_id.hpp"
 #include "adapters/process/json_writer.hpp"
 #include "cellroute/base/ascii.hpp"
 
@@ -17,10 +16,9 @@ std::string trace_of(std::span<const field> fields, random_numbers& rng) {
     is_repeated = found != nullptr;
     found = &f;
   }
-  const bool is_fit = found != nullptr && !is_repeated && !found->value.empty() &&
-                      found->value.size() <= trace_bytes_max &&
-                      std::ranges::all_of(found->value, [](char c) { return c > ' ' && c < '\x7f'; });
-  return is_fit ? std::string(found->value) : fmt::format("{:016x}{:016x}", rng(), rng());
+  if (found != nullptr && !is_repeated && edge::is_fit_request_id(found->value)) return std::string(found->value);
+  std::array<char, 32> made{};
+  return std::string(edge::make_request_id(rng, made));
 }
 
 void add_trace(std::string& problem_document, std::string_view trace) {

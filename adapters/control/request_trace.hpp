@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstddef>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,10 +11,8 @@
 namespace cellroute::control {
 
 inline constexpr std::string_view trace_field = "X-Request-Id";
-inline constexpr std::size_t trace_bytes_max = 128;
 
-/// The one that the request brought, where it is of 1 to 128 visible characters of ASCII and came once; else a new one
-/// of 32 hexadecimal digits.
+/// The one that the request brought, where it is fit for that and came once; else a new one.
 [[nodiscard]] std::string trace_of(std::span<const field> fields, random_numbers& rng);
 
 /// Puts the member `trace` behind the others of a problem document, which ends in `}` and perhaps a line end.

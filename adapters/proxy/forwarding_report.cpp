@@ -1,4 +1,5 @@
 // What is told of a request when it ends, and of each attempt: counters and one log record.
+#include "adapters/edge/request_id.hpp"
 #include "adapters/proxy/forwarding.hpp"
 
 namespace cellroute::proxy {
@@ -11,7 +12,7 @@ std::string_view printed_key(std::string_view key, wire::key_printing how, std::
       return key;
     case wire::key_printing::hash:
       if (key.empty()) return {};
-      return write_hex(text_hasher(0)(key), hash);
+      return edge::write_hex(text_hasher(0)(key), hash);
     case wire::key_printing::off:
       return {};
   }

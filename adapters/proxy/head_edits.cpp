@@ -4,16 +4,12 @@
 #include <charconv>
 #include <cstring>
 
+#include "adapters/edge/request_id.hpp"
 #include "adapters/http1/bytes.hpp"
 #include "cellroute/base/ascii.hpp"
 
 namespace cellroute::proxy {
 namespace {
-
-bool is_fit_id(std::string_view id) {
-  return !id.empty() && id.size() <= request_id_bytes_max &&
-         std::ranges::all_of(id, [](char c) { return c > ' ' && c < '\x7f'; });
-}
 
 /// Whether a cell that turns `-` into `_`, as CGI does, reads the name as one of those by which it learns who is
 /// asking: `X_Cell_Key` would be `X-Cell-Key` there.
@@ -76,20 +72,6 @@ void add_forwarded_for(request_view& request, bool trusted, std::string_view pee
 
 }  // namespace
 
-std::string_view write_hex(std::uint64_t number, std::span<char, 16> out) {
-  // All digits at once: each half byte gets a byte of its own, and those from ten up another offset.
-  for (int half = 0; half < 2; ++half) {
-    std::uint64_t x = number >> (32 * half) & 0xffffffffu;
-    x = (x | x << 16) & 0x0000ffff0000ffffu;
-    x = (x | x << 8) & 0x00ff00ff00ff00ffu;
-    x = (x | x << 4) & 0x0f0f0f0f0f0f0f0fu;
-    const std::uint64_t letters = (x + 0x0606060606060606u) >> 4 & 0x0101010101010101u;
-    x += 0x3030303030303030u + letters * 0x27;
-    std::memcpy(out.data() + 8 * half, &x, 8);
-  }
-  return {out.data(), out.size()};
-}
-
 std::string_view take_request_id(std::span<field> fields, const request_id_rule& rule, random_numbers& rng,
                                  std::array<char, 32>& made) {
   const field* found = nullptr;
@@ -100,10 +82,8 @@ std::string_view take_request_id(std::span<field> fields, const request_id_rule&
     repeated = found != nullptr;
     found = &f;
   }
-  if (rule.trust && found != nullptr && !repeated && is_fit_id(found->value)) return found->value;
-  (void)write_hex(rng(), std::span(made).first<16>());
-  (void)write_hex(rng(), std::span(made).last<16>());
-  return {made.data(), made.size()};
+  if (rule.trust && found != nullptr && !repeated && edge::is_fit_request_id(found->value)) return found->value;
+  return edge::make_request_id(rng, made);
 }
 
 bool is_trusted(const io::socket_address& address, std::span<const wire::network_prefix> trusted) {

@@ -38,13 +38,6 @@ struct edit_texts {
   std::array<char, 1024> forwarded_for;
 };
 
-/// The longest request id that is taken over from a client. What is longer, or holds other than visible ASCII, is
-/// replaced.
-inline constexpr std::size_t request_id_bytes_max = 128;
-
-/// Writes sixteen hexadecimal digits; their order is that of the bytes, lowest first, which is all one to an id.
-std::string_view write_hex(std::uint64_t number, std::span<char, 16> out);
-
 /// Which field carries the request id. Made once from the settings, so that no request compares the usual name.
 struct request_id_rule {
   std::string_view header;

@@ -244,11 +244,7 @@ void metrics_page::write_process(const router_facts& facts) {
                 "Tries to connect to a control plane that came to nothing.")
         .sample({}, facts.control_plane->failed_tries);
   }
-  if (!facts.certificates.empty())
-    text_.family("gateway_tls_certificate_not_after_seconds", metric_type::gauge,
-                 "Time until a configured certificate ends, or the first of those in its file; negative once it has.");
-  for (const certificate_facts& c : facts.certificates)
-    text_.sample({{"listener", c.listener}, {"name", c.name}}, seconds(c.ends - facts.now));
+  process::write_certificate_ends(text_, "gateway_tls_certificate_not_after_seconds", facts.certificates, facts.now);
   text_.family("gateway_config_apply_total", metric_type::counter, "Configurations applied or rejected.");
   for (const apply_count& apply : config.applies) {
     text_.sample({{"result", apply.result}, {"source", apply.source}}, apply.count);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "adapters/process/certificate_metrics.hpp"
 #include "adapters/process/log_writer.hpp"
 #include "adapters/process/process_usage.hpp"
 #include "adapters/proxy/router_metrics.hpp"
@@ -32,13 +33,6 @@ struct config_facts {
   std::vector<apply_count> applies;
 };
 
-/// A certificate that the configuration names, and when it ends.
-struct certificate_facts {
-  std::string listener;  ///< or `control_plane`
-  std::string name;      ///< its file, as the process opens it
-  wall_time ends{};
-};
-
 /// The link to the control plane, where there is one.
 struct control_plane_facts {
   bool is_connected = false;
@@ -55,7 +49,7 @@ struct router_facts {
   wall_time now{};
   config_facts config;
   std::optional<control_plane_facts> control_plane{};
-  std::vector<certificate_facts> certificates{};
+  std::vector<process::certificate_facts> certificates{};
   process::log_counts log;
   process::process_usage usage;
   bool has_gateway_names = false;  ///< `metrics.compat: [gateway]`: what such dashboards ask for is there, too

@@ -184,27 +184,26 @@ void pushed_contents::load_others(kept_place& from) {
   reactor_.post([this, told = std::move(found.told)] { listener_.on_not_taken(told); });
 }
 
-void pushed_contents::report(const router_counts& counts) {
+void pushed_contents::report(wire::pong counts) {
   const std::lock_guard lock(counts_mutex_);
-  counts_ = counts;
+  counts_ = std::move(counts);
+}
+
+wire::pong pushed_contents::counts() const {
+  const std::lock_guard lock(counts_mutex_);
+  return counts_;
 }
 
 wire::pong pushed_contents::status() const {
   const auto seconds_since = [now = io::read_clock().now](time_point at) {
     return static_cast<std::uint64_t>(std::max<std::int64_t>(0, (now - at) / 1s));
   };
-  wire::pong told;
+  wire::pong told = counts();
   told.source = to_string(source_.load());
   told.uptime_s = seconds_since(started_at_);
   told.boots = boots_;
   const std::int64_t kept_at = kept_at_;
   if (kept_at >= 0) told.lkg_age_s = seconds_since(time_point(duration(kept_at)));
-  const std::lock_guard lock(counts_mutex_);
-  told.requests = counts_.requests;
-  told.errors = counts_.errors;
-  told.default_route_hits = counts_.default_route_hits;
-  told.mem_bytes = counts_.mem_bytes;
-  told.rejected = counts_.rejected;
   return told;
 }
 

@@ -55,15 +55,6 @@ class pushed_listener {
   ~pushed_listener() = default;
 };
 
-/// What a control plane is told of a router, besides contents.
-struct router_counts {
-  std::uint64_t requests = 0;
-  std::uint64_t errors = 0;
-  std::uint64_t default_route_hits = 0;
-  std::uint64_t mem_bytes = 0;
-  std::uint64_t rejected = 0;
-};
-
 /// A content as a configuration with its table, by the same rules as a file. The local sections have their defaults.
 ///
 /// Errors: `schema`, `reference`. Cost: a copy of the keys: 3 ms a million.
@@ -104,14 +95,15 @@ class pushed_contents final {
 
   /// Writes what runs into another folder; `on_prepared` tells what came of it.
   void prepare(std::unique_ptr<kept_place> other);
-  /// From now on that folder is used; none: the one that was prepared.
+  /// From now on the folder that was prepared is used.
   void use_prepared();
+  /// Or none.
   void use_no_folder();
   /// It is not wanted after all.
   void forget_prepared();
 
-  /// What the next beats are answered with.
-  void report(const router_counts& counts);
+  /// What the next beats are answered with, but for what is known here.
+  void report(wire::pong counts);
 
   /// What was handed over is current.
   void applied();
@@ -183,9 +175,11 @@ class pushed_contents final {
   void post(F f) {
     if (port_) port_->link().post(std::move(f));
   }
-  // What is late was answered meanwhile: nothing comes of it.
-  [[nodiscard]] wire::pong status() const;  // any thread
+  // Both on any thread.
+  [[nodiscard]] wire::pong counts() const;
+  [[nodiscard]] wire::pong status() const;
   void note_boots();
+  // What is late was answered meanwhile: nothing comes of it.
   void check_now(const sync::check_content& what, std::uint64_t salt, time_point asked_at);
   void check_base_now(const sync::check_base_content& what, time_point asked_at);
   void sum_up_now(const sync::sum_up_rows& what, std::uint64_t salt);
@@ -227,7 +221,7 @@ class pushed_contents final {
   std::atomic<std::uint64_t> boots_{0};
   std::atomic<std::int64_t> kept_at_{-1};  ///< as `confirmed_at`
   mutable std::mutex counts_mutex_;        // of `counts_`
-  router_counts counts_;
+  wire::pong counts_;
   turn_number wanted_turn_ = 0;  ///< of the reactor
   mutable std::mutex mutex_;     // of `local_`, which is written when the file changes
   local_part local_;

@@ -23,7 +23,6 @@ using process::drain_state;
 
 namespace {
 
-constexpr duration certificates_period = 10s;
 constexpr duration report_period = 1s;
 constexpr duration first_names_timeout = 5s;  // how long a start waits for the names of endpoints
 
@@ -344,7 +343,6 @@ void router::on_tick(time_point now) {
     table_memory_.trim();
   }
   if (has_gateway_names()) sample_rate(now);
-  look_at_certificates(now);
   report_to_control_plane(now);
   if (drain_.state() == drain_state::serving) return;
   std::size_t open = 0;
@@ -405,9 +403,9 @@ void router::sample_rate(time_point now) {
 }
 
 void router::report_to_control_plane(time_point now) {
-  if (!pushed_ || now < report_at_) return;
+  if (!configuration_.local.control_plane || !pushed_ || now < report_at_) return;
   report_at_ = now + report_period;
-  router_counts counts;
+  wire::pong counts;
   for (const auto& w : workers_) {
     const reactor_metrics::traffic part = w->metrics().traffic_by(default_reason_);
     counts.requests += part.finished;
@@ -416,20 +414,19 @@ void router::report_to_control_plane(time_point now) {
   }
   counts.mem_bytes = process::read_process_usage().resident_bytes.value_or(0);
   counts.rejected = push_refused_count_;
-  pushed_->report(counts);
+  pushed_->report(std::move(counts));
 }
 
-void router::look_at_certificates(time_point now) {
-  if (now < certificates_at_) return;
-  certificates_at_ = now + certificates_period;
-  certificates_.clear();
-  if (!configuration_.local.control_plane) return;
+std::vector<process::certificate_facts> router::certificates() const {
+  std::vector<process::certificate_facts> all;
+  if (!configuration_.local.control_plane) return all;
   const wire::link_tls_settings& tls = configuration_.local.control_plane->tls;
   for (const std::string* written : {&tls.ca_file, &tls.cert_file}) {
     if (written->empty() || (written == &tls.cert_file && tls.cert_file == tls.ca_file)) continue;
     std::string file = wire::path_from_file(configuration_, *written);
-    if (const auto ends = io::certificate_end(file)) certificates_.push_back({"control_plane", std::move(file), *ends});
+    if (const auto ends = io::certificate_end(file)) all.push_back({"control_plane", std::move(file), *ends});
   }
+  return all;
 }
 
 readiness router::ready() const {
@@ -474,7 +471,7 @@ std::string router::metrics() const {
     facts.config.applies.push_back({"rejected", "push", push_refused_count_});
     if (configuration_.local.control_plane) facts.control_plane = facts_of_control_plane();
   }
-  facts.certificates = certificates_;
+  facts.certificates = certificates();
   facts.log = log_->counts();
   facts.usage = process::read_process_usage();
   facts.has_gateway_names = has_gateway_names();

@@ -124,7 +124,8 @@ class router final : private admin_source,
   [[nodiscard]] control_link_options link_options() const;
   /// Makes what contents are pushed to, and kept by, where it is not there yet.
   void make_pushed();
-  [[nodiscard]] std::unique_ptr<kept_place> open_place(const std::string& folder, const process::state_lock& lock);
+  /// The folder of state, as contents are kept in it; null where it cannot be used, which is told, or there is none.
+  [[nodiscard]] std::unique_ptr<kept_place> open_place(std::optional<process::identity> later);
   /// The link follows the settings that count now, those `before` did until now.
   void follow_control_plane(const std::optional<wire::control_plane_settings>& before);
   /// The folder of state that the file names is made ready, where it is another. False: that takes a while yet.
@@ -186,8 +187,8 @@ class router final : private admin_source,
   void tell_closed(std::string_view listener, const io::socket_address& address);
   void sample_rate(time_point now);
   void report_to_control_plane(time_point now);
-  /// Their ends, now and then: files are renewed.
-  void look_at_certificates(time_point now);
+  /// As their files are now: they are renewed.
+  [[nodiscard]] std::vector<process::certificate_facts> certificates() const;
   [[nodiscard]] bool has_gateway_names() const;
   void wait_for_signal();
   /// SIGINT, SIGTERM and SIGQUIT drain, the second one ends at once; SIGUSR1 opens the log file again; the others that
@@ -221,8 +222,6 @@ class router final : private admin_source,
   std::optional<process::state_lock> state_lock_;
   std::optional<table_keeper> keeper_;
   bool has_told_keeping_failed_ = false;
-  std::vector<certificate_facts> certificates_;
-  time_point certificates_at_ = time_point::min();  // when they are looked at next
   std::optional<config_source> config_source_;
   std::deque<loaded_configuration> loaded_;  // the first waits for its names; one of the file, and one that was pushed
   std::optional<state_move> state_move_;

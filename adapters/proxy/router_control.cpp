@@ -49,12 +49,13 @@ void router::make_pushed() {
   if (pushed_) return;
   pushed_listener& told = *this;
   pushed_.emplace(reactor_, *configurations_, table_memory_, options_.seed, told);
-  if (!known_good_ && state_lock_) known_good_ = open_place(*wire::state_folder_of(configuration_), *state_lock_);
+  if (!known_good_) known_good_ = open_place({});
   pushed_->start(local_part_, std::move(known_good_), std::exchange(found_, {}));
 }
 
-std::unique_ptr<kept_place> router::open_place(const std::string& folder, const process::state_lock& lock) {
-  auto opened = kept_place::open(folder, lock, {});
+std::unique_ptr<kept_place> router::open_place(std::optional<process::identity> later) {
+  if (!state_lock_) return nullptr;
+  auto opened = kept_place::open(*wire::state_folder_of(configuration_), *state_lock_, std::move(later));
   if (opened) return *std::move(opened);
   on_not_kept(opened.error());
   return nullptr;
@@ -150,13 +151,10 @@ void router::on_folder_changed() {
 }
 
 void router::load_known_good() {
-  if (!state_lock_ || !configuration_.local.control_plane) return;
+  if (!configuration_.local.control_plane) return;
   const auto later = later_identity();
-  auto opened = kept_place::open(*wire::state_folder_of(configuration_), *state_lock_,
-                                 later ? *later : std::optional<process::identity>());
-  if (!opened) return on_not_kept(opened.error());
-  known_good_ = *std::move(opened);
-  found_ = tell_not_taken(known_good_->load({0, options_.seed, &table_memory_}, true));
+  known_good_ = open_place(later ? *later : std::optional<process::identity>());
+  if (known_good_) found_ = tell_not_taken(known_good_->load({0, options_.seed, &table_memory_}, true));
 }
 
 void router::on_not_taken(const std::vector<std::string>& told) { (void)tell_not_taken({{}, told}); }

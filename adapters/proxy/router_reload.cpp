@@ -224,7 +224,6 @@ void router::apply(loaded_configuration loaded) {
   if (!is_stopping) state_.store(is_none ? readiness::unconfigured : readiness::ready, std::memory_order_relaxed);
   if (!is_of_file) return pushed_->applied();
   use_moved_state();
-  certificates_at_ = time_point::min();
   follow_control_plane(told_before);
   if (leaves_push && pushed_) pushed_->left();
   tell_quarantined();

@@ -70,6 +70,7 @@ void router_link::notice_checks(time_point now) {
 
 void router_link::end_late_checks(time_point now) {
   const auto is_over = [now](const std::optional<watched>& seen) { return seen && now >= seen->due; };
+  if (!is_over(watched_check_) && !is_over(watched_base_check_)) return;
   const auto why = fmt::format("its check took longer than {} s; it is not used, whatever comes of it later",
                                std::chrono::duration_cast<std::chrono::seconds>(settings_.check_timeout).count());
   if (is_over(watched_check_)) {

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "adapters/edge/request_id.hpp"
+
 namespace cellroute::proxy {
 namespace {
 
@@ -38,8 +40,8 @@ struct id_case {
   bool taken;
 };
 
-const std::string longest_id(request_id_bytes_max, 'x');
-const std::string too_long_id(request_id_bytes_max + 1, 'x');
+const std::string longest_id(edge::request_id_bytes_max, 'x');
+const std::string too_long_id(edge::request_id_bytes_max + 1, 'x');
 
 const id_case id_cases[] = {
     {"the client's own", {"abc-123"}, true, true},
@@ -262,7 +264,7 @@ TEST_CASE("hexadecimal: sixteen digits, the lowest byte first") {
   };
   for (const hex_case& row : cases) {
     std::array<char, 16> text;
-    CHECK(write_hex(row.number, text) == row.expected);
+    CHECK(edge::write_hex(row.number, text) == row.expected);
   }
 }
 

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "adapters/edge/request_id.hpp"
+
 namespace cellroute::proxy {
 namespace {
 
@@ -90,7 +92,7 @@ TEST_CASE("local answer: a request id cannot break out of its quotes") {
 }
 
 TEST_CASE("local answer: the longest request id there is still leaves whole JSON") {
-  const std::string worst(request_id_bytes_max, '"');
+  const std::string worst(edge::request_id_bytes_max, '"');
   CHECK(print(worst, true).body.ends_with("\\\"\"}}\n"));
 }
 
