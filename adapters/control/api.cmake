@@ -17,6 +17,7 @@ add_library(cellroute_control_api STATIC
   api_tokens.cpp
   api_transfer.cpp
   api_writing.cpp
+  audit_json.cpp
   base_text.cpp
   registry.cpp
   registry_document.cpp

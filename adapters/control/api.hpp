@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "adapters/control/api_target.hpp"
 #include "adapters/control/registry.hpp"
 #include "adapters/control/router_view.hpp"
 #include "adapters/control/store_records.hpp"
@@ -95,11 +96,22 @@ class router_directory {
   ~router_directory() = default;
 };
 
+/// The audit as it is stored.
+class audit_source {
+ public:
+  virtual ~audit_source() = default;
+  /// By their numbers, beginning behind `sequence`.
+  [[nodiscard]] virtual stored<std::vector<audit_record>> lines_behind(std::uint64_t sequence, std::size_t limit) = 0;
+};
+
 /// What happens, as server-sent events.
 class event_feed {
  public:
-  /// Those behind `last_id`, and all that come. Null: there are `max_watchers` already.
-  [[nodiscard]] virtual std::unique_ptr<body_source> watch(std::optional<std::uint64_t> last_id) = 0;
+  /// Those behind `last`, and all that come; none: those that come. Null: there are `max_watchers` already.
+  ///
+  /// Lines of the audit that the feed does not have any more are read from `lines`.
+  [[nodiscard]] virtual std::unique_ptr<body_source> watch(std::optional<event_mark> last,
+                                                           std::unique_ptr<audit_source> lines) = 0;
 
  protected:
   ~event_feed() = default;

@@ -42,6 +42,20 @@ answer command_router(call& c, std::string_view what) {
   return json_answer(202, std::string(accepted));
 }
 
+/// What the store has of the audit, for whoever watches. Outlived by the API.
+class stored_lines final : public audit_source {
+ public:
+  explicit stored_lines(api_state& state) : state_(state) {}
+  stored<std::vector<audit_record>> lines_behind(std::uint64_t sequence, std::size_t limit) override {
+    auto reading = lent_reader::take(state_);
+    if (!reading) return unexpected(reading.error());
+    return (*reading)->audit({sequence, limit});
+  }
+
+ private:
+  api_state& state_;
+};
+
 /// Ends when who watches may no more: his token was removed meanwhile, or is over.
 class guarded_stream final : public body_source {
  public:
@@ -132,13 +146,13 @@ answer get_drift(call& c) {
 
 answer watch_events(call& c) {
   if (c.state.around.events == nullptr) return no_directory();
-  std::optional<std::uint64_t> last;
+  std::optional<event_mark> last;
   if (const auto said = c.asked.header("Last-Event-ID")) {
-    last = read_number(*said);
-    if (!last) return bad_request("Last-Event-ID must be the id of an event");
+    last = read_event_mark(*said);
+    if (!last) return bad_request("Last-Event-ID must be the id of an event, or the number of a line of the audit");
   }
   answer made;
-  made.stream = c.state.around.events->watch(last);
+  made.stream = c.state.around.events->watch(last, std::make_unique<stored_lines>(c.state));
   if (made.stream == nullptr) {
     answer refused = problem_answer(429, "too_many", "there are too many watchers already");
     refused.headers.emplace_back("Retry-After", "5");

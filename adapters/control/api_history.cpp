@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "adapters/control/api_parts.hpp"
+#include "adapters/control/audit_json.hpp"
 
 // Versions, what differs between them, the way back, and the audit.
 namespace cellroute::control {
@@ -132,12 +133,7 @@ answer list_audit(call& c) {
   std::string body;
   process::json_writer out(body);
   out.begin_object().name("audit").begin_array();
-  for (const audit_record& each : *found) {
-    out.begin_object().field("seq", each.sequence).field("at", each.at).field("actor", each.actor);
-    out.field("action", each.action).field("target", each.target);
-    if (!each.detail.empty()) out.field("detail", each.detail);
-    out.field("hash", hex_of(each.hash)).end_object();
-  }
+  for (const audit_record& each : *found) write_audit_line(out, each);
   out.end_array();
   if (found->size() == asked->limit) out.field("next", cursor_of(found->back().sequence));
   out.end_object();

@@ -50,6 +50,9 @@ expected<void, std::string> api_home::open(const std::string& build) {
   how.base_dialect = to_string(settings_.push.base_dialect);
   how.routers_max = settings_.push.routers_max;
   const std::size_t body_max = how.body_max;
+  const auto audited = about_.of.tell_audit_to(this);
+  if (!audited) return unexpected("store: " + audited.error().detail);
+  events_.begin(*audited);
   auto opened = api::open(about_.of, std::move(how), {&directory_, &events_});
   if (!opened) return unexpected("store: " + std::move(opened).error().detail);
   api_ = *std::move(opened);
@@ -140,6 +143,7 @@ void api_home::end() {
   server_.reset();  // waits for its threads
   chores_.reset();  // and for these
   readiness_.reset();
+  static_cast<void>(about_.of.tell_audit_to(nullptr));
   memory_.reset();  // it writes once more
 }
 

@@ -96,4 +96,13 @@ std::optional<std::uint64_t> read_number(std::string_view text) {
   return number;
 }
 
+std::optional<event_mark> read_event_mark(std::string_view text) {
+  const std::size_t dot = text.find('.');
+  const auto audit = read_number(text.substr(0, dot));
+  if (!audit) return std::nullopt;
+  if (dot == std::string_view::npos) return event_mark{*audit, std::nullopt};
+  const auto event = read_number(text.substr(dot + 1));
+  return event ? std::optional(event_mark{*audit, event}) : std::nullopt;
+}
+
 }  // namespace cellroute::control

@@ -39,4 +39,14 @@ struct tag_list {
 /// A whole number without sign, below 2^53.
 [[nodiscard]] std::optional<std::uint64_t> read_number(std::string_view text);
 
+/// How far somebody has seen what happens.
+struct event_mark {
+  std::uint64_t audit = 0;               ///< the number of the last line of the audit
+  std::optional<std::uint64_t> event{};  ///< the number that the event has in its process; none: all up to that line
+  friend bool operator==(const event_mark&, const event_mark&) = default;
+};
+
+/// `AUDIT.EVENT`, as events have it for their id, or a line of the audit alone. Nothing where it is neither.
+[[nodiscard]] std::optional<event_mark> read_event_mark(std::string_view text);
+
 }  // namespace cellroute::control

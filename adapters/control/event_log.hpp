@@ -15,8 +15,12 @@
 
 namespace cellroute::control {
 
-/// What happened, the last thousand, and those who watch for more: as server-sent events, each with a number by which
-/// one goes on where one was cut. Who has missed more than there is, or was told by another process, gets `lost`.
+/// What happened, the last thousand, and those who watch for more: as server-sent events. The id of each is a mark,
+/// `AUDIT.EVENT`, by which one goes on where one was cut.
+///
+/// Lines of the audit are never lost: those that are not here any more, or are of an earlier process, are read from
+/// where they are stored. The other events live as long as the process: who has missed some of them, or cannot know,
+/// gets `lost`, and then what there is.
 ///
 /// Threads: any. Outlives its watchers.
 class event_log final : public event_feed {
@@ -30,19 +34,35 @@ class event_log final : public event_feed {
   event_log& operator=(const event_log&) = delete;
   ~event_log() = default;
 
+  /// Before anything else: the number of the last line of the audit.
+  void begin(std::uint64_t audit);
   /// `data` is one line of JSON.
   void add(std::string_view kind, std::string_view data);
+  /// The next line of the audit.
+  void add(const audit_record& line);
   /// Ends all that watch; there are none any more.
   void close();
 
-  [[nodiscard]] std::unique_ptr<body_source> watch(std::optional<std::uint64_t> last_id) override;
+  [[nodiscard]] std::unique_ptr<body_source> watch(std::optional<event_mark> last,
+                                                   std::unique_ptr<audit_source> lines) override;
 
  private:
   class watcher;
   struct entry {
     std::uint64_t id = 0;
+    std::uint64_t audit = 0;  ///< the last line then, this one included
+    bool is_line = false;
     std::string text{};
   };
+  /// From where somebody watches.
+  struct place {
+    std::uint64_t event = 0;  ///< the last one seen
+    std::uint64_t audit = 0;  ///< the last line seen
+    bool has_lost = false;
+  };
+
+  void append(std::string_view kind, std::string_view data, bool is_line);
+  [[nodiscard]] place place_of(const std::optional<event_mark>& last) const;
 
   std::size_t watchers_max_;
   duration beat_;
@@ -51,6 +71,8 @@ class event_log final : public event_feed {
   std::condition_variable something_;
   std::deque<entry> entries_;
   std::uint64_t last_;
+  std::uint64_t audit_first_ = 0;  // the last line before this process
+  std::uint64_t audit_ = 0;        // the last line
   std::size_t watchers_ = 0;
   bool is_closed_ = false;
 };

@@ -228,6 +228,28 @@ registry::registry(store from, const registry_settings& settings, publication_li
 
 registry::turn registry::begin() { return turn(*this); }
 
+stored<std::uint64_t> registry::tell_audit_to(audit_listener* listener) {
+  const std::lock_guard lock(writing_);
+  const auto last = store_.reading().last_audit();
+  if (!last) return unexpected(last.error());
+  audit_listener_ = listener;
+  audit_told_ = *last;
+  return *last;
+}
+
+void registry::tell_audit() {
+  constexpr std::size_t lines_max = 100;
+  while (audit_listener_ != nullptr) {
+    const auto lines = store_.reading().audit({audit_told_, lines_max});
+    if (!lines) return;  // they are told with the next ones
+    for (const audit_record& each : *lines) {
+      audit_told_ = each.sequence;
+      audit_listener_->on_audited(each);
+    }
+    if (lines->size() < lines_max) return;
+  }
+}
+
 expected<next_content, problem> registry::turn::complete(document doc, sync::content content, row_changes changes) {
   const active_content& now = base();
   auto table = table_around(doc, now.head.version + 1, owner_.settings_.seed, content.keys);

@@ -44,6 +44,15 @@ class publication_listener {
   ~publication_listener() = default;
 };
 
+/// Is told of each line of the audit once it is stored, in their order, on the thread that had the right to write.
+class audit_listener {
+ public:
+  virtual void on_audited(const audit_record& line) = 0;
+
+ protected:
+  ~audit_listener() = default;
+};
+
 struct registry_settings {
   wire::guard_settings guard{};
   std::uint64_t seed = 0;  ///< of the tables: a secret of this process
@@ -116,6 +125,10 @@ class registry {
   /// Whether the store takes what is written. Whoever writes at the moment knows better, and is not waited for.
   [[nodiscard]] stored<void> check_writing();
 
+  /// From now on; null: nobody. It is told nothing any more once this has returned. The number of the last line that
+  /// there is.
+  [[nodiscard]] stored<std::uint64_t> tell_audit_to(audit_listener* listener);
+
   /// The store failed at something. Any thread.
   void note_store_error() { store_errors_.fetch_add(1, std::memory_order_relaxed); }
   [[nodiscard]] std::uint64_t store_errors() const { return store_errors_.load(std::memory_order_relaxed); }
@@ -123,6 +136,7 @@ class registry {
  private:
   registry(store from, const registry_settings& settings, publication_listener* listener, std::uint64_t salt,
            active_content first);
+  void tell_audit();
 
   std::atomic<std::uint64_t> store_errors_{0};
   store store_;
@@ -132,11 +146,18 @@ class registry {
   std::uint64_t salt_;
   published<active_content> current_;
   std::mutex writing_;
+  // Of whoever has the right to write.
+  audit_listener* audit_listener_ = nullptr;
+  std::uint64_t audit_told_ = 0;
 };
 
 /// The right to write: what is current stays so while it lives. Threads: one owner.
 class registry::turn {
  public:
+  turn(const turn&) = delete;
+  turn& operator=(const turn&) = delete;
+  ~turn() { owner_.tell_audit(); }
+
   [[nodiscard]] const active_content& base() { return now_.current().value; }
   [[nodiscard]] store& stored() { return owner_.store_; }
 

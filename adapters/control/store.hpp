@@ -72,6 +72,8 @@ class store_reader {
   /// the versions that changed it, or may have, as `history_of` has them.
   [[nodiscard]] stored<std::vector<audit_record>> audit(const page& asked, std::string_view actor = {},
                                                         std::string_view target = {}, std::string_view key = {});
+  /// The number of the last line; 0 where there is none.
+  [[nodiscard]] stored<std::uint64_t> last_audit();
   [[nodiscard]] stored<audit_verdict> verify_audit();
 
   /// Whether the fold of all changes, the rows and the head's digest say the same.

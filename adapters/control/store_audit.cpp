@@ -102,6 +102,12 @@ stored<std::vector<audit_record>> store_reader::audit(const page& asked, std::st
   }
 }
 
+stored<std::uint64_t> store_reader::last_audit() {
+  const auto last = db_.number("SELECT coalesce(max(seq), 0) FROM audit");
+  if (!last) return unexpected(last.error());
+  return static_cast<std::uint64_t>(*last);
+}
+
 stored<audit_verdict> store_reader::verify_audit() {
   auto work = transaction::begin(db_, false);
   if (!work) return unexpected(work.error());

@@ -29,6 +29,7 @@ std::string text_line(const server_event& e) {
   const auto data = wire::read_json(e.data, "event");
   if (!data) return out + " " + plain(e.data) + "\n";
   for (const wire::node& each : data->children) {
+    if (each.name == "hash") continue;  // of a line of the audit: for programs
     std::string value = each.text;
     for (const wire::node& item : each.children) value += (value.empty() ? "" : "; ") + item.text;
     if (!value.empty()) out += fmt::format(" {}={}", plain(each.name), plain(value));

@@ -391,13 +391,17 @@ TEST_CASE("control API: who watches hears what happens, and goes on where he was
   CHECK(first.hears(": watching"));
   REQUIRE(ctl(control, {"push", written(control, "fleet.yaml", fleet)}).code == 0);
   CHECK(first.hears("\nevent: config.published\ndata: {\"epoch\":1,\"version\":1,"));
-  const std::size_t at = first.seen.find("id: ") + 4;
-  const std::string number = first.seen.substr(at, first.seen.find('\n', at) - at);
+  CHECK(first.hears("event: audit\ndata: {\"seq\":2,"));
+  CHECK(first.seen.find(R"("action":"config.put","target":"version 1")") != std::string::npos);
+  const std::size_t at = first.seen.rfind("id: ") + 4;
+  const std::string id = first.seen.substr(at, first.seen.find('\n', at) - at);
   native_double router(control.port(), "rt-1");
   CHECK(first.hears("event: router.joined\ndata: {\"router\":\"rt-1\""));
-  CHECK(watch("Last-Event-ID: " + number + "\r\n")
-            .hears(": watching\n\nid: " + std::to_string(std::stoull(number) + 1) + "\nevent: router.joined"));
-  CHECK(watch("Last-Event-ID: 99\r\n").hears("event: lost"));  // of a process before this one
+  const std::string behind = "2." + std::to_string(std::stoull(id.substr(2)) + 1);
+  CHECK(watch("Last-Event-ID: " + id + "\r\n").hears(": watching\n\nid: " + behind + "\nevent: router.joined"));
+  listener& restarted = watch("Last-Event-ID: 1.99\r\n");  // of a process before this one
+  CHECK(restarted.hears(": watching\n\nevent: lost\ndata: {}\n\n"));
+  CHECK(restarted.hears("\"seq\":2,"));
   CHECK(watch("").hears(": watching"));
   CHECK(control.page("/v1/events").status() == 429);
   watchers.pop_back();

@@ -81,13 +81,13 @@ class one_router final : public router_directory {
 
 class one_event final : public event_feed {
  public:
-  std::unique_ptr<body_source> watch(std::optional<std::uint64_t> last_id) override {
+  std::unique_ptr<body_source> watch(std::optional<event_mark> last, std::unique_ptr<audit_source>) override {
     class once final : public body_source {
      public:
       bool next(std::string& piece) override { return std::exchange(piece, std::exchange(text, {})), !piece.empty(); }
       std::string text = "id: 1\nevent: published\ndata: {}\n\n";
     };
-    if (last_id == 99) return nullptr;
+    if (last == event_mark{99, {}}) return nullptr;
     return std::make_unique<once>();
   }
 };

@@ -60,6 +60,35 @@ TEST_CASE("registry: what is put is current, stored, and told") {
   here.check();
 }
 
+TEST_CASE("registry: each line of the audit is told once, when it is stored") {
+  class lines final : public audit_listener {
+   public:
+    void on_audited(const audit_record& line) override {
+      told.push_back(std::to_string(line.sequence) + " " + line.action);
+    }
+    std::vector<std::string> told{};
+  };
+  registry_here here;
+  put(*here, first_config);
+  lines heard;
+  CHECK(must(here->tell_audit_to(&heard)) == 2);  // create, publish
+  {
+    const auto nothing = here->begin();
+  }
+  CHECK(heard.told.empty());
+  put(*here, config_of(3));
+  {
+    auto turn = here->begin();
+    for (int i = 0; i < 150; ++i) REQUIRE(turn.stored().append_audit("ann", "look", "", "", test_now));
+    CHECK(heard.told == std::vector<std::string>{"3 publish"});
+  }
+  CHECK(heard.told.size() == 151);
+  CHECK(heard.told.back() == "153 look");
+  CHECK(must(here->tell_audit_to(nullptr)) == 153);
+  put(*here, first_config);
+  CHECK(heard.told.size() == 151);
+}
+
 TEST_CASE("registry: it goes on where it was after it was opened again") {
   scratch_folder folder;
   wire::digest sum{};
