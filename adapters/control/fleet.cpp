@@ -18,6 +18,7 @@ router_view fleet::native(const std::string& id, const sync::router_record& reco
   v.build = record.facts.build;
   v.boot_id = record.facts.boot_id;
   v.source = record.facts.source;
+  v.status = record.status;
   v.labels = record.facts.labels;
   v.running = record.facts.running;
   if (record.facts.last_refusal)

@@ -23,6 +23,24 @@ void write_content(json_writer& out, const std::optional<wire::content_id>& id) 
   id ? write_content(out, *id) : static_cast<void>(out.value(nullptr));
 }
 
+/// What a router said of itself.
+void write_status(json_writer& out, const wire::pong& s) {
+  out.begin_object().field("uptime_seconds", s.uptime_s).field("boots", s.boots).field("requests", s.requests);
+  out.name("errors").begin_object().field("router5xx", s.errors.router5xx).field("connect", s.errors.connect);
+  out.field("timeout", s.errors.timeout).field("no_route", s.errors.no_route).end_object();
+  out.field("default_route_hits", s.default_route_hits).field("memory_bytes", s.mem_bytes);
+  out.field("refused_pushes", s.rejected).field("kept_age_seconds", s.lkg_age_s);
+  out.name("prepared").begin_array();
+  for (const wire::content_id& each : s.prepared) write_content(out, each);
+  out.end_array().name("latency").begin_array();
+  for (const wire::latency_bucket& each : s.latency) {
+    out.begin_object().name("le_ms");
+    each.le_ms ? static_cast<void>(out.value(*each.le_ms)) : static_cast<void>(out.value(nullptr));
+    out.field("requests", each.count).end_object();
+  }
+  out.end_array().end_object();
+}
+
 void write_view(json_writer& out, const router_view& r) {
   out.begin_object();
   out.name("router_id");
@@ -53,6 +71,8 @@ void write_view(json_writer& out, const router_view& r) {
     out.field("seen_seconds_ago", seconds(r.seen_ago));
     out.name("confirmed_seconds_ago");
     r.confirmed_ago ? out.value(seconds(*r.confirmed_ago)) : out.value(nullptr);
+    out.name("status");
+    r.status ? write_status(out, *r.status) : static_cast<void>(out.value(nullptr));
   }
   out.end_object();
 }

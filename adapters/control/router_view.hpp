@@ -24,6 +24,7 @@ struct router_view {
   std::vector<wire::label> labels{};
   std::optional<wire::content_id> running{};  ///< without digest in the base protocol
   std::string last_refusal{};
+  std::optional<wire::pong> status{};  ///< what it said of itself last; none: nothing yet, to this process
   bool is_native = true;
   bool is_on_target = false;
   duration seen_ago{};

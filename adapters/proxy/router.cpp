@@ -406,11 +406,22 @@ void router::report_to_control_plane(time_point now) {
   if (!configuration_.local.control_plane || !pushed_ || now < report_at_) return;
   report_at_ = now + report_period;
   wire::pong counts;
+  process::latency_counts latency;
   for (const auto& w : workers_) {
     const reactor_metrics::traffic part = w->metrics().traffic_by(default_reason_);
     counts.requests += part.finished;
-    counts.errors += part.errors;
+    counts.errors.router5xx += part.own_5xx;
+    counts.errors.connect += part.connect;
+    counts.errors.timeout += part.timeout;
+    counts.errors.no_route += part.no_route;
     counts.default_route_hits += part.hits;
+    latency += part.latency;
+  }
+  for (std::size_t i = 0; i < latency.buckets.size(); ++i) {
+    if (latency.buckets[i] == 0) continue;
+    wire::latency_bucket& bucket = counts.latency.emplace_back();
+    bucket.count = latency.buckets[i];
+    if (i < process::latency_bounds.size()) bucket.le_ms = static_cast<std::uint64_t>(process::latency_bounds[i] / 1ms);
   }
   counts.mem_bytes = process::read_process_usage().resident_bytes.value_or(0);
   counts.rejected = push_refused_count_;

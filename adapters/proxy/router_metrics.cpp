@@ -86,8 +86,32 @@ reactor_metrics::traffic reactor_metrics::traffic_by(label_id reason) const noex
   traffic sum;
   requests_.for_each([&](std::uint64_t packed, const process::counter& series) {
     sum.finished += series.value();
-    if (request_labels::unpack(packed)[5] == number(request_outcome::upstream_error)) sum.errors += series.value();
+    const auto labels = request_labels::unpack(packed);
+    const std::uint32_t status = labels[4];
+    const bool is_own =
+        labels[5] == number(request_outcome::refused) || labels[5] == number(request_outcome::upstream_error);
+    if (is_own && status >= 500) sum.own_5xx += series.value();
+    if (is_own && status == 404) sum.no_route += series.value();  // nothing else is answered so
   });
+  attempt_errors_.for_each([&](std::uint64_t packed, const process::counter& series) {
+    switch (static_cast<upstream_error>(attempt_error_labels::unpack(packed)[2])) {
+      case upstream_error::dns_error:
+      case upstream_error::connection_refused:
+      case upstream_error::connection_timeout:
+      case upstream_error::tls_protocol_error:
+      case upstream_error::tls_certificate_error:
+        sum.connect += series.value();
+        break;
+      case upstream_error::connection_read_timeout:
+      case upstream_error::http_response_timeout:
+        sum.timeout += series.value();
+        break;
+      case upstream_error::connection_terminated:
+      case upstream_error::http_protocol_error:
+        break;
+    }
+  });
+  request_durations_.for_each([&](std::uint64_t, const auto& series) { sum.latency += series.value(); });
   route_hits_.for_each([&](std::uint64_t packed, const process::counter& series) {
     if (route_hit_labels::unpack(packed)[1] == reason) sum.hits += series.value();
   });

@@ -69,8 +69,12 @@ class reactor_metrics {
   /// What a control plane is told of them. Cost and threads: as below.
   struct traffic {
     std::uint64_t finished = 0;
-    std::uint64_t errors = 0;  ///< answered by the router, for a cell that did not
-    std::uint64_t hits = 0;    ///< decisions for the reason that was asked for
+    std::uint64_t own_5xx = 0;   ///< answered by the router
+    std::uint64_t connect = 0;   ///< attempts that reached no endpoint
+    std::uint64_t timeout = 0;   ///< attempts whose endpoint took too long
+    std::uint64_t no_route = 0;  ///< requests whose key leads nowhere
+    std::uint64_t hits = 0;      ///< decisions for the reason that was asked for
+    process::latency_counts latency{};
   };
   [[nodiscard]] traffic traffic_by(label_id reason) const noexcept;
   /// How many requests have finished. Cost: reads every series of theirs; for once a second. Threads: any.

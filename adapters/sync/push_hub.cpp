@@ -105,6 +105,7 @@ void push_hub::take_native(std::uint64_t number, session& of, const wire::messag
       events_.push_back({hub_event_kind::corrupted, of.router_id, done->content, why, number});
   }
   note(of, machine, now);
+  if (const auto* told = std::get_if<wire::pong>(&said)) keep_status(of.router_id, number, *told);
   confirm(of.router_id, number, now);
 }
 
@@ -159,9 +160,22 @@ void push_hub::join(std::uint64_t number, session& of, const wire::hello& said, 
   std::erase(record.older_boots, said.boot_id);
   record.session = number;
   record.facts.running.reset();
+  record.status.reset();
   record.seen = now;
   std::get<push_session>(of.machine).remember_refusals(record.refused, record.facts.last_refusal);
   events_.push_back({hub_event_kind::joined, said.router_id, {}, {}, number});
+}
+
+void push_hub::keep_status(const std::string& router_id, std::uint64_t number, const wire::pong& told) {
+  constexpr std::size_t prepared_max = 8;  // more than a router keeps, and than one has bounds
+  constexpr std::size_t buckets_max = 32;
+  const auto at = routers_.find(router_id);
+  if (at == routers_.end() || at->second.session != number) return;
+  wire::pong& status = at->second.status.emplace(told);
+  if (status.prepared.size() > prepared_max) status.prepared.resize(prepared_max);
+  if (status.latency.size() > buckets_max) status.latency.resize(buckets_max);
+  status.prepared.shrink_to_fit();
+  status.latency.shrink_to_fit();
 }
 
 /// Brings what a session has learnt into the record of its router.

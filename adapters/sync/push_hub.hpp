@@ -38,6 +38,8 @@ struct router_record {
   time_point seen{};          ///< last
   time_point known_since{};
   std::optional<time_point> confirmed{};  ///< when it said last that it runs what is published; none: it never did
+  /// Its process' last answer to a beat, long lists in it cut; none: there was none yet.
+  std::optional<wire::pong> status{};
   std::vector<wire::digest> refused{};
   /// Processes with this id that were here before the one that is: they do not push it out again. The oldest first.
   std::vector<std::string> older_boots{};
@@ -133,6 +135,7 @@ class push_hub {
   void join(std::uint64_t number, session& of, const wire::hello& said, time_point now);
   [[nodiscard]] time_point end_of_session(time_point now);
   void note(session& of, const push_session& machine, time_point now);
+  void keep_status(const std::string& router_id, std::uint64_t number, const wire::pong& told);
   void confirm(const std::string& router_id, std::uint64_t number, time_point now);
   [[nodiscard]] bool is_conflict(const wire::content_id& running) const;
   void take_base(std::uint64_t number, base_session& machine, std::string_view text, time_point now);

@@ -7,6 +7,20 @@
 #include <utility>
 
 namespace cellroute::sync {
+namespace {
+
+/// Counts never fall: what is there now and was not before.
+std::vector<wire::latency_bucket> latency_since(const std::vector<wire::latency_bucket>& before,
+                                                std::vector<wire::latency_bucket> now) {
+  for (const wire::latency_bucket& old : before) {
+    const auto same = std::ranges::find(now, old.le_ms, &wire::latency_bucket::le_ms);
+    if (same != now.end()) same->count -= std::min(same->count, old.count);
+  }
+  std::erase_if(now, [](const wire::latency_bucket& each) { return each.count == 0; });
+  return now;
+}
+
+}  // namespace
 
 std::string_view to_string(link_state state) {
   switch (state) {
@@ -305,6 +319,8 @@ void router_link::on(const wire::ping& said, time_point now) {
   told_at_ = now;
   confirm();
   wire::pong answer = status_;
+  answer.latency = latency_since(latency_told_, status_.latency);
+  latency_told_ = status_.latency;
   answer.seq = said.seq;
   answer.running = intake_.running();
   const auto& held = intake_.held();

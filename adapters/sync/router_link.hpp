@@ -168,6 +168,7 @@ class router_link {
   random_numbers rng_;
   backoff wait_;
   wire::pong status_;
+  std::vector<wire::latency_bucket> latency_told_;  ///< as reported, by the last answer to a beat
   link_state state_ = link_state::idle;
   std::size_t address_ = 0;
   time_point due_ = time_point::min();  ///< of the next try, or of the end of what is waited for

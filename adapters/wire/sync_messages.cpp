@@ -130,6 +130,18 @@ void describe(V& v, is_a<ping> auto& m) {
   v.may("targets", m.target);
 }
 template <class V>
+void describe(V& v, is_a<request_errors> auto& m) {
+  v.may("router5xx", m.router5xx);
+  v.may("connect", m.connect);
+  v.may("timeout", m.timeout);
+  v.may("no_route", m.no_route);
+}
+template <class V>
+void describe(V& v, is_a<latency_bucket> auto& m) {
+  v.may("le_ms", m.le_ms);
+  v.must("n", m.count);
+}
+template <class V>
 void describe(V& v, is_a<pong> auto& m) {
   v.must("seq", m.seq);
   v.may("running", m.running);
@@ -143,6 +155,7 @@ void describe(V& v, is_a<pong> auto& m) {
   v.may("mem_bytes", m.mem_bytes);
   v.may("rejected", m.rejected);
   v.may("lkg_age_s", m.lkg_age_s);
+  v.may("latency", m.latency);
 }
 template <class V>
 void describe(V& v, is_a<repair_request> auto& m) {

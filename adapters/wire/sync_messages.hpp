@@ -168,7 +168,23 @@ struct ping {
   friend bool operator==(const ping&, const ping&) = default;
 };
 
-/// Router: the answer to a beat.
+/// What went wrong with requests since the process began.
+struct request_errors {
+  std::uint64_t router5xx = 0;  ///< answers of 500 and above that the router made itself
+  std::uint64_t connect = 0;    ///< attempts that reached no endpoint: its name, its port, its certificate
+  std::uint64_t timeout = 0;    ///< attempts that reached one, which did not answer, or stopped, for too long
+  std::uint64_t no_route = 0;   ///< requests whose key leads nowhere: answered 404
+  friend bool operator==(const request_errors&, const request_errors&) = default;
+};
+
+/// How many requests took at most so long, and longer than the next lower bound.
+struct latency_bucket {
+  std::optional<std::uint64_t> le_ms{};  ///< none: beyond all bounds
+  std::uint64_t count = 0;
+  friend bool operator==(const latency_bucket&, const latency_bucket&) = default;
+};
+
+/// Router: the answer to a beat. Numbers count from the start of its process.
 struct pong {
   static constexpr std::string_view type = "pong";
   std::uint64_t seq = 0;
@@ -177,12 +193,14 @@ struct pong {
   std::uint64_t uptime_s = 0;
   std::uint64_t boots = 0;
   std::uint64_t requests = 0;
-  std::uint64_t errors = 0;              ///< answers of the router's own, for cells that did not
+  request_errors errors{};
   std::vector<content_id> prepared{};    ///< held, checked and not running
   std::uint64_t default_route_hits = 0;  ///< requests whose key no row and no rule has
   std::uint64_t mem_bytes = 0;
   std::uint64_t rejected = 0;   ///< pushes that were refused
   std::uint64_t lkg_age_s = 0;  ///< since what runs was kept; 0 where nothing is, too
+  /// Of the requests since the answer before; buckets in which there are any, in rising order.
+  std::vector<latency_bucket> latency{};
   friend bool operator==(const pong&, const pong&) = default;
 };
 

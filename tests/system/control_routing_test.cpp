@@ -53,6 +53,11 @@ TEST_CASE("pushed routing: without any, a router answers 503 and is not ready; t
   CHECK(other.metric("gateway_config_apply_total", {"result=\"applied\"", "source=\"push\""}) == 1);
   CHECK(other.admin("/debug/config").content.find("\"source\":\"push\"") != std::string::npos);
   CHECK(control.page("/v1/routers").content.find("\"ring\":\"canary\"") != std::string::npos);
+  CHECK(eventually([&] {  // at each beat it says how it is
+    const std::string told = control.page("/v1/routers").content;
+    return told.find(R"("status":{"uptime_seconds":)") != std::string::npos &&
+           told.find(R"("connect":0,"timeout":0,"no_route":0},"default_route_hits":1,)") != std::string::npos;
+  }));
 }
 
 TEST_CASE("pushed routing: a change reaches requests in a second, and none fails, whatever the control plane does") {

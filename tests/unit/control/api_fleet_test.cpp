@@ -52,6 +52,7 @@ TEST_CASE("api: routers are those of the directory, and what is done to them is 
                  {"and another", "GET", "/v1/routers?label.zone=z1&label.ring=canary", "", {}, 200, "[]"},
                  {"a label without a name", "GET", "/v1/routers?label=z1", "", {}, 400, "label.ring"},
                  {"one", "GET", "/v1/routers/r1", "", {}, 200, "in_sync"},
+                 {"how it is", "GET", "/v1/routers/r1", "", {}, 200, R"("requests":12,"errors":{"router5xx":0,)"},
                  {"none", "GET", "/v1/routers/r2", "", {}, 404},
                  {"who runs what", "GET", "/v1/fleet/drift", "", {}, 200, R"("value":"z1","routers":1,"versions":[)"},
                  {"once more", "POST", "/v1/routers/r1:resync", "", {}, 202, "accepted"},

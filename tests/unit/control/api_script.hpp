@@ -42,6 +42,11 @@ class one_router final : public router_directory {
     r.session = 1;
     r.labels = {{"zone", "z1"}};
     r.running = wire::content_id{1, 1, {}};
+    wire::pong said;
+    said.requests = 12;
+    said.prepared = {wire::content_id{1, 2, {}}};
+    said.latency = {{5, 11}, {{}, 1}};
+    r.status = said;
     return r;
   }
   listing routers(const filter& asked) override {

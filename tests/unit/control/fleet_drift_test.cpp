@@ -66,6 +66,25 @@ TEST_CASE("fleet drift: versions by label, of those that are here") {
   CHECK(text.find(R"("connected":5,"on_target":2,"refused":0,"away":1,"versions":[)") != std::string::npos);
 }
 
+TEST_CASE("fleet: a router is shown with what it said of itself, once it did; one of the base protocol says nothing") {
+  const auto shown = [](const router_view& r) {
+    std::string text;
+    write_router(text, r);
+    return text;
+  };
+  router_view r = router_of("a", 2);
+  CHECK(shown(r).ends_with(R"("status":null})"));
+  r.status =
+      wire::pong{3, numbered(2), "push", 60, 1, 1'000, {4, 3, 2, 1}, {numbered(3)}, 7, 4'096, 4, 5, {{5, 90}, {{}, 1}}};
+  const std::string held = R"({"epoch":1,"version":3,"digest":")" + std::string(64, '0') + R"("})";
+  CHECK(shown(r).ends_with(R"("status":{"uptime_seconds":60,"boots":1,"requests":1000,)"
+                           R"("errors":{"router5xx":4,"connect":3,"timeout":2,"no_route":1},"default_route_hits":7,)"
+                           R"("memory_bytes":4096,"refused_pushes":4,"kept_age_seconds":5,"prepared":[)" +
+                           held + R"(],"latency":[{"le_ms":5,"requests":90},{"le_ms":null,"requests":1}]}})"));
+  r.is_native = false;
+  CHECK(shown(r).find("status") == std::string::npos);
+}
+
 TEST_CASE("fleet drift: two contents under one number are two") {
   std::vector<router_view> all{router_of("a", 2), router_of("b", 2)};
   all[1].running = numbered(2, 7);

@@ -99,6 +99,28 @@ TEST_CASE("push hub: each session is told what is published, and each router has
   CHECK((c.hub.routers().at("r1").facts.running == a1));
 }
 
+TEST_CASE("push hub: what a router last said of itself is known, long lists not whole, until another process comes") {
+  hub_control c;
+  const std::uint64_t one = c.open();
+  c.hello(one, "r1");
+  const router_record& record = c.hub.routers().at("r1");
+  CHECK(!record.status);
+  wire::pong beat;
+  beat.requests = 7;
+  beat.prepared.assign(1'000, a1);
+  beat.latency.assign(1'000, {1, 1});
+  c.hub.take_text(one, wire::write_message(beat), c.now);
+  beat.prepared.resize(8);
+  beat.latency.resize(32);
+  CHECK((record.status == beat));
+  c.hub.take_text(one, wire::write_message(wire::pong{}), c.now);
+  CHECK((record.status == wire::pong{}));
+  c.hub.closed(one, c.now);
+  CHECK(record.status);
+  c.hello(c.open(), "r1", "another");
+  CHECK(!record.status);
+}
+
 TEST_CASE("push hub: a router confirms what is published by each word while it runs it, and by none before") {
   hub_control c;
   c.publish(a1);

@@ -575,6 +575,7 @@ TEST_CASE("router link: an answer to a beat tells what was reported, what runs, 
   wire::pong status;
   status.source = "push";
   status.uptime_s = 7;
+  status.latency = {{5, 10}, {10, 3}};
   r.link.report(status);
   r.link.take_text(wire::write_message(wire::ping{4, std::nullopt}), r.now);
   const std::vector<link_action> actions = r.link.take_actions();
@@ -586,6 +587,14 @@ TEST_CASE("router link: an answer to a beat tells what was reported, what runs, 
   status.running = a1;
   status.prepared = {other};
   CHECK((*pong == status));
+  status.latency = {{5, 10}, {10, 4}, {{}, 2}};  // since the process began
+  r.link.report(status);
+  r.link.take_text(wire::write_message(wire::ping{5, std::nullopt}), r.now);
+  const std::vector<link_action> more = r.link.take_actions();
+  REQUIRE(more.size() == 1);
+  status.seq = 5;
+  status.latency = {{10, 1}, {{}, 2}};  // since the answer before
+  CHECK((std::get<wire::pong>(std::get<wire::message>(more.front())) == status));
 }
 
 TEST_CASE("router link: a check that takes longer than 30 s is a refusal, and what comes of it later is let go") {
