@@ -230,6 +230,7 @@ registry::turn registry::begin() { return turn(*this); }
 
 stored<std::uint64_t> registry::tell_audit_to(audit_listener* listener) {
   const std::lock_guard lock(writing_);
+  audit_listener_ = nullptr;  // whatever the store says
   const auto last = store_.reading().last_audit();
   if (!last) return unexpected(last.error());
   audit_listener_ = listener;
