@@ -50,7 +50,7 @@ expected<void, std::string> api_home::open(const std::string& build) {
   how.base_dialect = to_string(settings_.push.base_dialect);
   how.routers_max = settings_.push.routers_max;
   const std::size_t body_max = how.body_max;
-  const auto audited = about_.of.tell_audit_to(this);
+  const auto audited = about_.of.tell_audit_to(&events_);
   if (!audited) return unexpected("store: " + audited.error().detail);
   events_.begin(*audited);
   auto opened = api::open(about_.of, std::move(how), {&directory_, &events_});

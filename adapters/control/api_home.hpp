@@ -35,7 +35,7 @@ struct api_surface {
 /// wants done now and then, on a thread of its own.
 ///
 /// Threads: the reactor's. Outlives the reactor's run.
-class api_home final : private fleet_memory::listener, private audit_listener {
+class api_home final : private fleet_memory::listener {
  public:
   /// The settings outlive it.
   api_home(io::reactor& reactor, const settings& from, const api_surface& about);
@@ -67,7 +67,6 @@ class api_home final : private fleet_memory::listener, private audit_listener {
   class purge_job;
 
   void on_fleet_not_kept(const std::string& why) override;
-  void on_audited(const audit_record& line) override { events_.add(line); }
   [[nodiscard]] expected<void, std::string> open_memory();
   /// Says it once when nothing can be published any more, and when that is over.
   void tell_readiness();

@@ -60,7 +60,7 @@ class event_log::watcher final : public body_source {
   }
 
  private:
-  [[nodiscard]] bool is_behind() const { return seen_.has_lost || of_.last_ > seen_.event || of_.audit_ > seen_.audit; }
+  [[nodiscard]] bool is_behind() const { return of_.last_ > seen_.event || of_.audit_ > seen_.audit; }
 
   /// What comes next and is here. The line up to which the store has to be read before more can be told; 0: none.
   std::uint64_t take(std::string& piece) {
@@ -113,7 +113,7 @@ void event_log::add(std::string_view kind, std::string_view data) {
   append(kind, data, false);
 }
 
-void event_log::add(const audit_record& line) {
+void event_log::on_audited(const audit_record& line) {
   const std::string data = data_of(line);
   const std::lock_guard lock(mutex_);
   audit_ = line.sequence;

@@ -23,7 +23,7 @@ namespace cellroute::control {
 /// gets `lost`, and then what there is.
 ///
 /// Threads: any. Outlives its watchers.
-class event_log final : public event_feed {
+class event_log final : public event_feed, public audit_listener {
  public:
   /// Range: at most `watchers_max` at once; each holds a thread. Where nothing happens they are told so every `beat`.
   ///        Numbers go on behind `first`: where each process has a larger one than those before it, who comes from an
@@ -39,7 +39,7 @@ class event_log final : public event_feed {
   /// `data` is one line of JSON.
   void add(std::string_view kind, std::string_view data);
   /// The next line of the audit.
-  void add(const audit_record& line);
+  void on_audited(const audit_record& line) override;
   /// Ends all that watch; there are none any more.
   void close();
 

@@ -118,7 +118,8 @@ class router_link {
   void base_checked(std::uint64_t number, const wire::digest& sum, std::uint64_t keys);
   void base_checked(std::uint64_t number, refusal why);
 
-  /// What the next answers to beats report.
+  /// What the next answers to beats report. `latency` counts from the start of the process: an answer has what came
+  /// since the one before.
   void report(const wire::pong& status) { status_ = status; }
 
   /// What is to be done, in this order; each once.

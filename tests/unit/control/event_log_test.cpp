@@ -62,7 +62,7 @@ std::optional<event_mark> mark_at(std::uint64_t audit, std::optional<std::uint64
 event_log& with_history(event_log& log) {
   log.begin(5);
   log.add("joined", "{}");
-  log.add(audit_line_of(6));
+  log.on_audited(audit_line_of(6));
   log.add("left", "{}");
   return log;
 }
@@ -104,7 +104,7 @@ TEST_CASE("events: whoever comes again hears what he has missed") {
 TEST_CASE("events: lines that are not here any more are read from the store, the rest is lost") {
   event_log log(4, 1ms, born_behind);
   log.begin(0);
-  for (std::uint64_t line = 1; line <= 1'200; ++line) log.add(audit_line_of(line));
+  for (std::uint64_t line = 1; line <= 1'200; ++line) log.on_audited(audit_line_of(line));
   const auto watched = log.watch(mark_at(150), std::make_unique<stored_audit>(1'200));
   std::uint64_t next = 151;
   std::string piece;
@@ -133,7 +133,7 @@ TEST_CASE("events: who watches hears at once, and the end") {
   std::string piece;
   REQUIRE(stream->next(piece));
   CHECK(piece == ": watching\n\n");
-  log.add(audit_line_of(6));
+  log.on_audited(audit_line_of(6));
   REQUIRE(stream->next(piece));
   CHECK(words_of_events(piece) == "audit@6.1001");
   CHECK(piece.find("\"target\":\"version 6\"") != std::string::npos);

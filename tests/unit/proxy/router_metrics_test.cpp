@@ -494,6 +494,55 @@ TEST_CASE("router metrics: finished requests are counted over all series, the ov
   CHECK(reactor.requests_finished() == 10);
 }
 
+TEST_CASE("router metrics: what a control plane is told: errors by kind, times, decisions for one reason") {
+  reactor_metrics reactor;
+  const auto request = [&](request_outcome outcome, std::uint16_t status, duration elapsed) {
+    reactor.request_finished({.status = status, .outcome = outcome, .elapsed = elapsed});
+  };
+  request(request_outcome::forwarded, 200, 1ms);
+  request(request_outcome::forwarded, 503, 7ms);  // a cell's own
+  request(request_outcome::forwarded, 404, 7ms);
+  request(request_outcome::refused, 404, 1ms);
+  request(request_outcome::refused, 400, 1ms);
+  request(request_outcome::refused, 503, 1ms);
+  request(request_outcome::upstream_error, 502, 20s);
+  request(request_outcome::cut, 200, 1ms);
+  const auto attempts = [&](std::initializer_list<upstream_error> errors) {
+    for (const upstream_error error : errors)
+      reactor.attempt_finished({.outcome = attempt_outcome::failed, .latency = std::nullopt, .error = error});
+  };
+  attempts({upstream_error::dns_error, upstream_error::connection_refused, upstream_error::connection_timeout,
+            upstream_error::tls_protocol_error, upstream_error::tls_certificate_error});
+  attempts({upstream_error::connection_read_timeout, upstream_error::http_response_timeout});
+  attempts({upstream_error::connection_terminated, upstream_error::http_protocol_error});
+  reactor.route_hit(0, 1);
+  reactor.route_hit(0, 2);
+  reactor.route_hit(3, 2);
+  const reactor_metrics::traffic told = reactor.traffic_by(2);
+  CHECK(told.finished == 8);
+  CHECK(told.own_5xx == 2);
+  CHECK(told.no_route == 1);
+  CHECK(told.connect == 5);
+  CHECK(told.timeout == 2);
+  CHECK(told.hits == 2);
+  CHECK(told.latency.buckets.front() == 5);
+  CHECK(told.latency.buckets[1] == 2);
+  CHECK(told.latency.buckets.back() == 1);
+}
+
+TEST_CASE("router metrics: series beyond the bound are no error of any kind") {
+  reactor_metrics reactor({.requests = 1, .attempts = 1, .placements = 1, .listeners = 1});
+  for (std::uint16_t status = 200; status < 210; ++status) reactor.request_finished({.status = status});
+  for (const upstream_error error : {upstream_error::dns_error, upstream_error::http_response_timeout})
+    reactor.attempt_finished({.outcome = attempt_outcome::failed, .latency = std::nullopt, .error = error});
+  const reactor_metrics::traffic told = reactor.traffic_by(0);
+  CHECK(told.finished == 10);
+  CHECK(told.own_5xx == 0);
+  CHECK(told.no_route == 0);
+  CHECK(told.connect == 1);
+  CHECK(told.timeout == 0);
+}
+
 struct rate_sample {
   duration at;
   std::uint64_t finished;
