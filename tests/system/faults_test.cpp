@@ -200,9 +200,10 @@ TEST_CASE("faults: no descriptor is left for a cell: 503, and the cell is not bl
   for (rlim_t i = 0; i < 2 * descriptors_max; ++i) crowd.emplace_back(router.port());
   REQUIRE(eventually([&] { return router.metric("gateway_accept_pauses_total") >= 1; }));
   const auto connected = static_cast<std::size_t>(router.metric("gateway_active_connections"));
-  // All that are connected want their cell at once, which is more than it has connections for.
+  // All that are connected want their cell at once, which is more than it has connections for. One descriptor may still
+  // have been the admin page's while they asked; nobody takes it after that.
   for (std::size_t i = 0; i < connected; ++i) crowd[i].send(keyed("GET /slow"));
-  if (!eventually([&] { return open_descriptors(router.process().pid()) >= descriptors_max; })) {
+  if (!eventually([&] { return open_descriptors(router.process().pid()) >= descriptors_max - 1; })) {
     FAIL("the router has only " << open_descriptors(router.process().pid()) << " descriptors open");
   }
   const message answer = crowd[connected - 1].read_answer();
