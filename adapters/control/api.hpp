@@ -25,6 +25,7 @@ enum class role : std::uint8_t;
 /// Who is at the other end, as far as whoever accepted the connection knows.
 struct peer_facts {
   bool is_local = false;                   ///< it comes from this machine
+  std::string local_user{};                ///< the number of the user who came by the break-glass socket; empty: nobody
   std::string certificate{};               ///< the name in a client certificate that was verified; empty: none
   std::optional<role> certificate_role{};  ///< what that name may be; none: nothing
 };

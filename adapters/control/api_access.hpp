@@ -71,6 +71,7 @@ struct principal {
   role who = role::viewer;
   std::vector<std::string> placements{};
   std::string key_prefix{};
+  bool is_break_glass = false;  ///< what he only looks at stands in the audit, too
 
   /// Whether he may change something only: then a whole configuration is not his.
   [[nodiscard]] bool is_bound() const { return !placements.empty() || !key_prefix.empty(); }
@@ -87,8 +88,8 @@ struct denial {
 /// Whether a Host is one that only this machine can mean.
 [[nodiscard]] bool names_this_machine(std::string_view authority);
 
-/// Who a request comes from: a bearer token, somebody on this machine, or who has shown a certificate, with the role
-/// that its name has.
+/// Who a request comes from: a bearer token, the user who opened the break-glass socket, somebody on this machine, or
+/// who has shown a certificate, with the role that its name has.
 ///
 /// Without a token only this machine is asked nothing, and no page that a browser of this machine shows: such a request
 /// names another host, or says which page it comes from.

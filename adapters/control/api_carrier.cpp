@@ -115,6 +115,8 @@ class api_carrier::request {
       if (!value.empty()) added.push_back({name, value, field_name::other, false});
     };
     add(peer_field, is_loopback(x_.facts.peer) ? "local" : "remote");
+    const std::string user = x_.facts.local_user ? fmt::to_string(*x_.facts.local_user) : std::string();
+    add(user_field, user);
     add(coding_field, coding);
     add(trace_field, trace_);
     if (x_.facts.client != nullptr) {

@@ -89,6 +89,7 @@ request request_of(const httplib::Request& from, std::string body) {
   for (const auto& [name, value] : from.headers) made.headers.emplace_back(name, value);
   made.trace = from.get_header_value(std::string(trace_field));
   made.peer.is_local = from.get_header_value(std::string(peer_field)) == "local";
+  made.peer.local_user = from.get_header_value(std::string(user_field));
   made.peer.certificate = from.get_header_value(std::string(certificate_field));
   made.peer.certificate_role = read_role(from.get_header_value(std::string(role_field)));
   return made;

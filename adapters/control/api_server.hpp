@@ -14,6 +14,8 @@ namespace cellroute::control {
 inline constexpr std::string_view peer_field = "X-Cellroute-Peer";                ///< `local` or `remote`
 inline constexpr std::string_view certificate_field = "X-Cellroute-Certificate";  ///< the name in it, if any
 inline constexpr std::string_view role_field = "X-Cellroute-Role";  ///< what that name may be, if anything
+inline constexpr std::string_view user_field =
+    "X-Cellroute-User";  ///< the user, where it came by the break-glass socket
 /// `Content-Encoding` under a name that the library does not know: it takes content that is cut for a whole one.
 inline constexpr std::string_view coding_field = "X-Cellroute-Coding";
 

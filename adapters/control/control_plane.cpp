@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "adapters/control/control_metrics.hpp"
@@ -78,6 +79,9 @@ std::string_view words_for(sync::hub_event_kind kind) {
   return {};
 }
 
+constexpr std::uint16_t metrics_index = 1;
+constexpr std::uint16_t break_glass_index = 2;
+
 std::string tls_path(std::size_t index) { return fmt::format("listeners[{}].tls", index); }
 
 unexpected<start_error> failed(std::string why) { return unexpected(start_error{{std::move(why)}}); }
@@ -142,7 +146,12 @@ expected<void, start_error> control_plane::start() {
     watched_->start();
   }
   for (const edge::listener& l : listeners_) {
-    const bool is_metrics = l.options().index != 0;
+    if (l.options().is_local) {
+      event(log_level::info, "listening", "whoever may open it may do everything, and each request is audited",
+            {{"listener", "break_glass"}, {"address", std::string_view(settings_.break_glass_socket)}, {"tls", false}});
+      continue;
+    }
+    const bool is_metrics = l.options().index == metrics_index;
     event(log_level::info, "listening",
           is_metrics                ? "whoever reaches it may read metrics"
           : gate_->asks_for_token() ? "whoever has the token may connect"
@@ -199,6 +208,7 @@ expected<void, start_error> control_plane::open_listeners() {
   for (const listener_settings& l : settings_.listeners) {
     if (auto r = open_listener(l, *front_, "control"); !r) return r;
   }
+  if (auto r = open_break_glass(); !r) return r;
   if (!settings_.metrics_address) return {};
   return open_listener({*settings_.metrics_address}, *pages_, "metrics");
 }
@@ -212,7 +222,7 @@ expected<void, start_error> control_plane::open_listener(const listener_settings
   if (!descriptors) return failed(descriptors.error());
   io::notice_vanished(descriptors->front());  // a router that vanished would hold its session, and its name
   edge::listener_options options;
-  options.index = name == "control" ? 0 : 1;
+  options.index = name == "control" ? 0 : metrics_index;
   options.address = *address;
   options.room = &room_;
   if (wished_listener.tls) {
@@ -224,6 +234,22 @@ expected<void, start_error> control_plane::open_listener(const listener_settings
   edge::listener& made = listeners_.emplace_back(reactor_, options, handler, counts, connections_);
   const int error = made.open(descriptors->front());
   if (error != 0) return failed(process::listen_failure(*address, error));
+  return {};
+}
+
+expected<void, start_error> control_plane::open_break_glass() {
+  if (settings_.break_glass_socket.empty()) return {};
+  auto opened = process::local_socket::open(settings_.break_glass_socket);
+  if (!opened) return failed("break_glass.socket: " + std::move(opened).error());
+  break_glass_.emplace(*std::move(opened));
+  edge::listener_options options;
+  options.index = break_glass_index;
+  options.is_local = true;
+  options.room = &room_;
+  edge::listener_observer& counts = *this;
+  edge::listener& made = listeners_.emplace_back(reactor_, options, *front_, counts, connections_);
+  const int error = made.open(break_glass_->release_descriptor());
+  if (error != 0) return failed(fmt::format("break_glass.socket: {}", std::strerror(error)));
   return {};
 }
 

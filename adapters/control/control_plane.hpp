@@ -23,6 +23,7 @@
 #include "adapters/edge/listener.hpp"
 #include "adapters/io/reactor.hpp"
 #include "adapters/process/drain.hpp"
+#include "adapters/process/local_socket.hpp"
 #include "adapters/process/log_writer.hpp"
 
 namespace cellroute::control {
@@ -84,6 +85,7 @@ class control_plane final : private push_observer,
   [[nodiscard]] expected<void, start_error> open_registry();
   [[nodiscard]] expected<void, start_error> open_api();
   [[nodiscard]] expected<void, start_error> open_listeners();
+  [[nodiscard]] expected<void, start_error> open_break_glass();
   [[nodiscard]] expected<void, start_error> open_listener(const listener_settings& wished_listener,
                                                           edge::exchange_handler& handler, std::string_view name);
   /// Certificates that were replaced count for connections from now on; if they are not good, those of before do.
@@ -115,6 +117,7 @@ class control_plane final : private push_observer,
   std::optional<front> front_;
   edge::connection_count connections_;
   edge::connection_room room_;
+  std::optional<process::local_socket> break_glass_;
   std::list<edge::listener> listeners_;  // those of the settings first, in their order
   time_point renew_at_ = time_point::min();
   std::vector<std::string> renewal_mistakes_;

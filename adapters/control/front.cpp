@@ -25,6 +25,10 @@ io::task<void> front::serve(edge::exchange& x) {
   const bool is_open = path == "/health" || path == "/livez" || path == "/readyz" || is_contract;
   const bool is_session = path == "/connect" || path == "/v1/connect";
   const bool is_api = path.starts_with("/v1/");
+  if (is_session && x.facts.local_user) {
+    ++refused_;
+    return answers_.send(x, front_problem(403, "forbidden", "the break-glass socket is for the API alone"));
+  }
   if (!is_open) {
     const door to = is_session ? door::routers : is_api ? door::api : door::pages;
     if (const auto why = gate_.why_not(x.request, x.facts, to, clock_.wall)) {

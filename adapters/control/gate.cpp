@@ -81,6 +81,7 @@ std::optional<gate_refusal> gate::why_not(const request_view& request, const edg
     const auto token = token_of(request);
     return token ? why_not_by_token(*token, to, now) : unknown_token;
   }
+  if (facts.local_user) return why_not_by_socket(request, to);
   auto why = why_not_here(request, facts);
   return why && facts.client != nullptr ? why_not_by_certificate(*facts.client, to) : why;
 }
@@ -112,6 +113,14 @@ std::optional<gate_refusal> gate::why_not_by_certificate(const io::tls_identity&
   const auto who = role_of(client);
   if (!who) return gate_refusal{403, "forbidden", "no row of auth.certificates fits this certificate"};
   if (!is_for(to, *who)) return gate_refusal{403, "forbidden", "this certificate is for something else"};
+  return std::nullopt;
+}
+
+/// Whoever can open that socket is its user, or root: nothing else is asked of him.
+std::optional<gate_refusal> gate::why_not_by_socket(const request_view& request, door to) {
+  if (to != door::api) return gate_refusal{403, "forbidden", "the break-glass socket is for the API alone"};
+  if (has_field(request.fields, "origin"))
+    return gate_refusal{403, "forbidden", "pages of a browser are answered only with a token"};
   return std::nullopt;
 }
 

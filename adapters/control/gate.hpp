@@ -57,6 +57,7 @@ class gate {
 
  private:
   [[nodiscard]] std::optional<gate_refusal> why_not_by_token(const wire::digest& token, door to, wall_time now) const;
+  [[nodiscard]] static std::optional<gate_refusal> why_not_by_socket(const request_view& request, door to);
   [[nodiscard]] std::optional<gate_refusal> why_not_here(const request_view& request,
                                                          const edge::downstream_facts& facts) const;
   [[nodiscard]] std::optional<gate_refusal> why_not_by_certificate(const io::tls_identity& client, door to) const;

@@ -47,6 +47,9 @@ struct access_view {
 struct metrics_view {
   std::optional<wire::socket_address>& address;
 };
+struct break_glass_view {
+  std::string& socket;
+};
 
 void describe(auto& v, listener_settings& listener) {
   v.parse("address", listener.address, wire::parse_socket_address);
@@ -106,13 +109,17 @@ void describe(auto& v, log_settings& log) {
 
 void describe(auto& v, metrics_view& metrics) { v.parse_if("address", metrics.address, wire::parse_socket_address); }
 
+void describe(auto& v, break_glass_view& break_glass) { v.parse("socket", break_glass.socket, parse_file_name); }
+
 void describe(auto& v, settings& s) {
   metrics_view metrics{s.metrics_address};
+  break_glass_view break_glass{s.break_glass_socket};
   v.fixed("apiVersion", "cellroute-control/v1");
   v.maps("listeners", s.listeners);
   v.parse("store", s.store, parse_store);
   v.parse("watch", s.watch, parse_file_name);
   v.map("auth", s.auth);
+  v.map("break_glass", break_glass);
   v.map("push", s.push);
   v.map("api", s.api);
   v.map("guard", s.guard);
@@ -164,6 +171,7 @@ std::string from_folder_of(const std::string& file, const std::string& written) 
 
 void count_paths_from(const std::string& file, settings& s) {
   if (!s.watch.empty()) s.watch = from_folder_of(file, s.watch);
+  if (!s.break_glass_socket.empty()) s.break_glass_socket = from_folder_of(file, s.break_glass_socket);
   if (!s.auth.admin_token_file.empty()) s.auth.admin_token_file = from_folder_of(file, s.auth.admin_token_file);
   for (listener_settings& l : s.listeners) {
     if (!l.tls) continue;

@@ -85,6 +85,8 @@ struct settings {
   history_settings history{};
   fleet_settings fleet{};
   log_settings log{};
+  /// A socket in the file system: whoever may open it may do everything, whatever `auth` says. Empty: none.
+  std::string break_glass_socket{};
   std::optional<wire::socket_address> metrics_address{};  ///< of a further listener that has only health and metrics
   friend bool operator==(const settings&, const settings&) = default;
 };

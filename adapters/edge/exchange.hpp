@@ -63,10 +63,11 @@ enum class protocol : std::uint8_t { http_1_0, http_1_1 };
 /// Where a request came in.
 struct downstream_facts {
   io::socket_address peer;
-  std::uint16_t listener = 0;                ///< index, as configured
-  std::uint16_t local_port = 0;              ///< that the client connected to
-  bool secure = false;                       ///< the client's connection is encrypted
-  const io::tls_identity* client = nullptr;  ///< by its verified certificate; null: none was asked for, or shown
+  std::uint16_t listener = 0;                 ///< index, as configured
+  std::uint16_t local_port = 0;               ///< that the client connected to
+  bool secure = false;                        ///< the client's connection is encrypted
+  std::optional<std::uint32_t> local_user{};  ///< of the process, on a listener that `is_local`; none: not known
+  const io::tls_identity* client = nullptr;   ///< by its verified certificate; null: none was asked for, or shown
   protocol version = protocol::http_1_1;
 };
 

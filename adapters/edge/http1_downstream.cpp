@@ -33,6 +33,7 @@ class http1_exchange final : public exchange {
     facts.peer = connection.peer_;
     facts.listener = connection.listener_.options().index;
     facts.local_port = connection.listener_.options().address.port;
+    if (connection.listener_.options().is_local) facts.local_user = io::peer_user(connection.socket_.descriptor());
     if (!connection.socket_.is_secure()) return;
     facts.secure = true;
     facts.client = connection.socket_.tls()->peer();

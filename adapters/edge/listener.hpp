@@ -58,6 +58,7 @@ inline constexpr std::array<std::string_view, 2> listener_protocols = {"http/1.1
 struct listener_options {
   std::uint16_t index = 0;  ///< as configured; goes into `downstream_facts`
   io::socket_address address;
+  bool is_local = false;                    ///< a socket of the file system; `downstream_facts` say whose process it is
   bool half_close = false;                  ///< a FIN before the answer does not mean that the client left
   std::uint32_t connections_max = 100'000;  ///< on all reactors together
   accept_limit* accepts = nullptr;          ///< of all reactors together; outlives the listener; none: no limit

@@ -307,6 +307,18 @@ void notice_vanished(int descriptor, const vanish_times& times) {
   set(IPPROTO_TCP, TCP_USER_TIMEOUT, seconds(times.unanswered) * 1000);
 }
 
+std::optional<std::uint32_t> peer_user(int descriptor) {
+  int family = 0;
+  socklen_t size_bytes = sizeof family;
+  if (::getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &family, &size_bytes) != 0 || family != AF_UNIX)
+    return std::nullopt;
+  ucred peer{};
+  size_bytes = sizeof peer;
+  if (::getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &peer, &size_bytes) != 0) return std::nullopt;
+  if (peer.uid == static_cast<uid_t>(-1)) return std::nullopt;
+  return peer.uid;
+}
+
 expected<accepted, int> accept_connection(int listener) {
   sockaddr_storage storage{};
   socklen_t size_bytes = sizeof storage;

@@ -228,6 +228,10 @@ struct vanish_times {
 /// not. Of a listener: for each that it accepts. Best effort. Source: tcp(7).
 void notice_vanished(int descriptor, const vanish_times& times = {});
 
+/// The user of the process at the other end of a local connection, as of when it connected; nothing where that is none.
+/// Source: unix(7).
+[[nodiscard]] std::optional<std::uint32_t> peer_user(int descriptor);
+
 struct accepted {
   int descriptor = -1;
   socket_address peer;

@@ -112,15 +112,4 @@ local_socket::~local_socket() {
 
 int local_socket::release_descriptor() { return std::exchange(descriptor_, -1); }
 
-std::optional<uid_t> peer_user(int descriptor) {
-  int family = 0;
-  socklen_t size_bytes = sizeof family;
-  if (::getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &family, &size_bytes) != 0 || family != AF_UNIX) return {};
-  ucred peer{};
-  size_bytes = sizeof peer;
-  if (::getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &peer, &size_bytes) != 0) return {};
-  if (peer.uid == static_cast<uid_t>(-1)) return {};
-  return peer.uid;
-}
-
 }  // namespace cellroute::process

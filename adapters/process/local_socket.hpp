@@ -2,7 +2,6 @@
 
 #include <sys/types.h>
 
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -39,8 +38,5 @@ class local_socket {
   dev_t device_ = 0;
   ino_t inode_ = 0;  // 0: none was made
 };
-
-/// The user of the process at the other end of a local connection, as of when it connected; nothing where that is none.
-[[nodiscard]] std::optional<uid_t> peer_user(int descriptor);
 
 }  // namespace cellroute::process

@@ -23,8 +23,23 @@ constexpr time_t answer_seconds = 120;  // a million rows take seconds, and thos
 constexpr std::size_t piece_bytes = 65'536;
 constexpr std::size_t refusal_bytes_max = std::size_t{1} << 20;
 
-/// `http://HOST:PORT`, and nothing behind it.
+constexpr std::string_view socket_scheme = "unix:";
+
+bool is_socket(std::string_view url) { return url.starts_with(socket_scheme); }
+
+/// A client of a URL or of a socket in the file system, which has no name that a request could give.
+httplib::Client client_of(const std::string& url) {
+  if (!is_socket(url)) return httplib::Client(url);
+  constexpr int no_port = 80;
+  httplib::Client made(url.substr(socket_scheme.size()), no_port);
+  made.set_address_family(AF_UNIX);
+  made.set_default_headers({{"Host", "localhost"}});
+  return made;
+}
+
+/// `http://HOST:PORT`, and nothing behind it; or `unix:PATH`.
 bool is_url(std::string_view url) {
+  if (is_socket(url)) return url.size() > socket_scheme.size();
   const bool is_secure = url.starts_with("https://");
   if (!is_secure && !url.starts_with("http://")) return false;
   const std::string_view rest = url.substr(is_secure ? 8 : 7);
@@ -44,7 +59,7 @@ std::optional<std::string> why_no_certificates(const std::string& file) {
 }  // namespace
 
 struct ctl_client::connection {
-  connection(std::string to, const std::string& ca_file) : url(std::move(to)), client(url) {
+  connection(std::string to, const std::string& ca_file) : url(std::move(to)), client(client_of(url)) {
     client.set_connection_timeout(connect_seconds, 0);
     client.set_read_timeout(answer_seconds, 0);
     client.set_write_timeout(answer_seconds, 0);
@@ -68,6 +83,7 @@ struct ctl_client::connection {
   [[nodiscard]] std::string words_of(httplib::Error why) const {
     switch (why) {
       case httplib::Error::Connection:
+        if (is_socket(url)) return "nobody listens on that socket, or it is another user's";
         return "nobody takes a connection there, or the name is not known; is the control plane there, and is it "
                "--url?";
       case httplib::Error::ConnectionTimeout:
@@ -109,9 +125,10 @@ ctl_client::~ctl_client() = default;
 expected<ctl_client, std::string> ctl_client::open(const std::string& url, const std::string& token_file,
                                                    const std::string& ca_file) {
   std::string plain = url;
-  if (plain.ends_with('/')) plain.pop_back();
+  if (plain.ends_with('/') && !is_socket(plain)) plain.pop_back();
   if (!is_url(plain))
-    return unexpected(fmt::format("--url must be like http://127.0.0.1:8081, not {}", wire::quote(url)));
+    return unexpected(
+        fmt::format("--url must be like http://127.0.0.1:8081 or unix:control.sock, not {}", wire::quote(url)));
   if (!ca_file.empty() && plain.starts_with("https://")) {
     if (auto why = why_no_certificates(ca_file)) return unexpected(*std::move(why));
   }

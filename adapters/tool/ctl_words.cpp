@@ -89,7 +89,8 @@ void add_endpoints(CLI::App& ctl, ctl_request& asked) {
 void add_ctl(CLI::App& app, ctl_request& asked) {
   CLI::App* const ctl = app.add_subcommand("ctl", "Ask a running control plane, or tell it what to publish");
   ctl->require_subcommand(1);
-  ctl->add_option("--url", asked.url, "The control plane; http://127.0.0.1:8081 unless given")
+  ctl->add_option("--url", asked.url,
+                  "The control plane; http://127.0.0.1:8081 unless given; unix:PATH: its break-glass socket")
       ->envname("CELLROUTE_CONTROL_URL");
   ctl->add_option("--token-file", asked.token_file, "A file with the token")->envname("CELLROUTE_TOKEN_FILE");
   ctl->add_option("--ca-file", asked.ca_file, "Whom to believe that it is the control plane, for https")

@@ -66,6 +66,17 @@ TEST_CASE("api access: who is let in") {
     if (!got) CHECK(!got.error().why.empty());
   }
   settings.loopback_without_token = false;
+  request socket;
+  socket.peer.local_user = "7";
+  const auto breaker = identify(socket, settings, tokens, test_now);
+  REQUIRE(breaker);
+  CHECK(breaker->name == "break-glass uid=7");
+  CHECK(breaker->who == role::admin);
+  CHECK(breaker->is_break_glass);
+  socket.headers = {{"Origin", "http://evil.example"}};
+  CHECK(!identify(socket, settings, tokens, test_now));
+  socket.headers = {{"Authorization", "Bearer good"}};
+  CHECK(!identify(socket, settings, tokens, test_now)->is_break_glass);
   request here;
   here.peer.is_local = true;
   CHECK(!identify(here, settings, tokens, test_now));

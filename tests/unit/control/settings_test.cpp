@@ -85,6 +85,9 @@ const read_case read_cases[] = {
        s.guard = {5.0, std::nullopt, 3};
        s.history = {7, 720h};
      })},
+    {"a door for when tokens are lost", "break_glass: {socket: run/control.sock}\n", {}, made([](settings& s) {
+       s.break_glass_socket = "/etc/run/control.sock";
+     })},
     {"a past without an age", "history: {keep_for: off}\n", {}, made([](settings& s) { s.history.age_max.reset(); })},
     {"several listeners",
      "listeners: [{address: \"127.0.0.1:1\"}, {address: \"[::1]:2\"}]\n",
@@ -141,7 +144,7 @@ struct broken_case {
 const broken_case broken_cases[] = {
     {"a key that there is not", "listen: 1\n",
      "c.yaml:1:1: listen: unknown key; known here: apiVersion, listeners, store, "
-     "watch, auth, push, api, guard, history, fleet, log, metrics\n"},
+     "watch, auth, break_glass, push, api, guard, history, fleet, log, metrics\n"},
     {"no watcher at all", "api: {max_watchers: 0}\n",
      "c.yaml:1:21: api.max_watchers: must be from 1 to 1000, not \"0\"\n"},
     {"TLS without a certificate", "listeners: [{address: \"127.0.0.1:1\", tls: {}}]\n",

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "adapters/io/socket.hpp"
 #include "tests/support/scratch_folder.hpp"
 
 namespace cellroute::process {
@@ -76,13 +77,13 @@ TEST_CASE("local socket: who has connected is known by his user") {
   REQUIRE(client.connect());
   const int taken = ::accept(listening, nullptr, nullptr);
   REQUIRE(taken >= 0);
-  CHECK(peer_user(taken) == ::geteuid());
+  CHECK(io::peer_user(taken) == ::geteuid());
   ::close(taken);
   ::close(listening);
 
   const int internet = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  CHECK_FALSE(peer_user(internet));
-  CHECK_FALSE(peer_user(-1));
+  CHECK_FALSE(io::peer_user(internet));
+  CHECK_FALSE(io::peer_user(-1));
   ::close(internet);
 }
 
