@@ -73,6 +73,8 @@ std::string_view words_for(sync::hub_event_kind kind) {
       return "another process has come with a router's id; the newer one is kept";
     case sync::hub_event_kind::corrupted:
       return "a router makes another content of what it was sent; it is sent all of it again";
+    case sync::hub_event_kind::damaged:
+      return "the rows that a router runs are not those that it was sent any more: its memory is at fault; restart it";
     case sync::hub_event_kind::conflict:
       return "a router runs another content under this version: another control plane gave it that";
   }
@@ -285,8 +287,8 @@ void control_plane::on_session_ended(const push_session_facts& session, std::str
 
 void control_plane::on_hub_event(const sync::hub_event& said) {
   const bool is_refused = said.kind == sync::hub_event_kind::refused;
-  const bool is_bad =
-      is_refused || said.kind == sync::hub_event_kind::duplicate || said.kind == sync::hub_event_kind::corrupted;
+  const bool is_bad = is_refused || said.kind == sync::hub_event_kind::duplicate ||
+                      said.kind == sync::hub_event_kind::corrupted || said.kind == sync::hub_event_kind::damaged;
   router_refusals_ += is_refused ? 1 : 0;
   if (said.kind != sync::hub_event_kind::left) publisher_->look();
   const bool is_usual = said.kind == sync::hub_event_kind::applied;  // of thousands at each change

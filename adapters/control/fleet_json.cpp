@@ -1,10 +1,13 @@
 #include "adapters/control/fleet_json.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
 #include "adapters/process/json_writer.hpp"
+#include "adapters/wire/timestamp.hpp"
 
 namespace cellroute::control {
 namespace {
@@ -12,6 +15,12 @@ namespace {
 using process::json_writer;
 
 double seconds(duration of) { return std::chrono::duration<double>(of).count(); }
+
+/// Of seconds since 1970; a router may say any number.
+wall_time instant(std::uint64_t at) {
+  constexpr std::uint64_t latest = 9'000'000'000;  // the year 2255
+  return wall_time(std::chrono::seconds(std::min(at, latest)));
+}
 
 void write_content(json_writer& out, const wire::content_id& id) {
   out.begin_object();
@@ -38,7 +47,13 @@ void write_status(json_writer& out, const wire::pong& s) {
     each.le_ms ? static_cast<void>(out.value(*each.le_ms)) : static_cast<void>(out.value(nullptr));
     out.field("requests", each.count).end_object();
   }
-  out.end_array().end_object();
+  out.end_array().name("scrub");
+  if (s.scrub) {
+    out.begin_object().field("ok", s.scrub->ok).field("at", wire::to_string(instant(s.scrub->at))).end_object();
+  } else {
+    out.value(nullptr);
+  }
+  out.end_object();
 }
 
 void write_view(json_writer& out, const router_view& r) {

@@ -243,6 +243,16 @@ void metrics_page::write_process(const router_facts& facts) {
         .family("gateway_control_plane_failed_tries_total", metric_type::counter,
                 "Tries to connect to a control plane that came to nothing.")
         .sample({}, facts.control_plane->failed_tries);
+    if (const auto& scrub = facts.control_plane->scrub) {
+      text_
+          .family("gateway_config_scrub_ok", metric_type::gauge,
+                  "1 while the rows in use, as far as they were looked at, are those that were pushed.")
+          .sample({}, std::uint64_t{scrub->ok});
+      text_
+          .family("gateway_config_scrub_timestamp_seconds", metric_type::gauge,
+                  "When a sixtieth of them was looked at last.")
+          .sample({}, scrub->at);
+    }
   }
   process::write_certificate_ends(text_, "gateway_tls_certificate_not_after_seconds", facts.certificates, facts.now);
   text_.family("gateway_config_apply_total", metric_type::counter, "Configurations applied or rejected.");

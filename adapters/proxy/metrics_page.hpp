@@ -10,6 +10,7 @@
 #include "adapters/process/log_writer.hpp"
 #include "adapters/process/process_usage.hpp"
 #include "adapters/proxy/router_metrics.hpp"
+#include "adapters/wire/sync_messages.hpp"
 #include "cellroute/base/time.hpp"
 
 namespace cellroute::proxy {
@@ -39,6 +40,7 @@ struct control_plane_facts {
   std::uint64_t reconnects = 0;
   std::uint64_t failed_tries = 0;
   duration confirmed_age{};  ///< since it was last known that what runs is what should run
+  std::optional<wire::scrub_result> scrub{};
 };
 
 /// Everything in an exposition that no reactor counts.

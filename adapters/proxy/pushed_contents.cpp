@@ -69,7 +69,8 @@ table_spec merged_with(local_part local, const table_spec& pushed) {
 }  // namespace
 
 pushed_contents::pushed_contents(io::reactor& reactor, published<active_configuration>& current,
-                                 std::pmr::memory_resource& memory, std::uint64_t seed, pushed_listener& listener)
+                                 std::pmr::memory_resource& memory, std::uint64_t seed, pushed_listener& listener,
+                                 duration scrub_period)
     : reactor_(reactor),
       current_(current),
       memory_(memory),
@@ -77,7 +78,9 @@ pushed_contents::pushed_contents(io::reactor& reactor, published<active_configur
       listener_(listener),
       started_at_(io::read_clock().now),
       stays_(asio::make_work_guard(context_)),
-      probation_(context_) {}
+      probation_(context_),
+      scrub_period_(scrub_period),
+      scrub_timer_(context_) {}
 
 pushed_contents::~pushed_contents() {
   stays_.reset();
@@ -97,6 +100,7 @@ void pushed_contents::start(local_part local, std::unique_ptr<kept_place> kept, 
     held_.emplace(running_->sum, held_content{std::move(running->content), std::move(running->label)});
     begin_probation();
   }
+  begin_scrub();
   thread_ = std::thread([this] {
     process::become_background_thread();
     context_.run();
@@ -161,6 +165,8 @@ void pushed_contents::let_go_of_others() {
 void pushed_contents::left() {
   run([this] {
     running_.reset();
+    is_sound_ = true;
+    scrubbed_at_ = -1;
     source_ = fleet_source::file;
     if (!activating_) let_go_of_others();
     probation_.cancel();
@@ -204,7 +210,14 @@ wire::pong pushed_contents::status() const {
   told.boots = boots_;
   const std::int64_t kept_at = kept_at_;
   if (kept_at >= 0) told.lkg_age_s = seconds_since(time_point(duration(kept_at)));
+  told.scrub = scrubbed();
   return told;
+}
+
+std::optional<wire::scrub_result> pushed_contents::scrubbed() const {
+  const std::int64_t at = scrubbed_at_;
+  if (at < 0) return std::nullopt;
+  return wire::scrub_result{is_sound_, static_cast<std::uint64_t>(at)};
 }
 
 /// How often what runs was begun, and that it was written down now.
@@ -500,6 +513,32 @@ void pushed_contents::begin_probation() {
   });
 }
 
+void pushed_contents::begin_scrub() {
+  scrub_timer_.expires_after(scrub_period_);
+  scrub_timer_.async_wait([this](const asio::error_code&) {
+    try {
+      scrub();
+    } catch (const std::bad_alloc&) {
+    }  // the next one looks elsewhere; a round goes on
+    begin_scrub();
+  });
+}
+
+/// What is damaged goes on serving: most of it is right, and nothing better is at hand. Its digest becomes that of the
+/// rows as they are, so that no change of it is taken for what was announced: the control plane then mends it.
+void pushed_contents::scrub() {
+  const auto held = running_ ? held_.find(running_->sum) : held_.end();
+  if (held == held_.end()) return;
+  held_content& runs = held->second;
+  if (!runs.is_damaged && !scrub_.is_sound(runs.content)) {
+    runs.content.digest = sync::sum_up(runs.content, runs.content.digest.salt());
+    runs.is_damaged = true;
+    reactor_.post([this, label = runs.label] { listener_.on_damaged(label); });
+  }
+  is_sound_ = !runs.is_damaged;
+  scrubbed_at_ = io::read_wall_clock().time_since_epoch() / 1s;
+}
+
 /// A disk that is full is told of once, not with each content.
 void pushed_contents::tell_once(const std::string& why) {
   if (std::exchange(told_, why) == why || why.empty()) return;
@@ -520,6 +559,8 @@ void pushed_contents::ended(std::optional<std::string> why) {
     running_ = *id;
     is_number_foreign_ = false;
     source_ = fleet_source::push;
+    const auto held = held_.find(id->sum);
+    is_sound_ = held == held_.end() || !held->second.is_damaged;
     begin_probation();
     const bool durable = is_durable_;
     post([id = *id, durable](sync::router_link& link, time_point) { link.activated(id, durable); });

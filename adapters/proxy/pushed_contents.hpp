@@ -22,6 +22,7 @@
 #include "adapters/proxy/control_link.hpp"
 #include "adapters/proxy/kept_place.hpp"
 #include "adapters/sync/content.hpp"
+#include "adapters/sync/content_scrub.hpp"
 #include "adapters/wire/configuration.hpp"
 
 namespace cellroute::proxy {
@@ -43,6 +44,8 @@ class pushed_listener {
   virtual void on_push_refused(const std::string& label, const std::string& why) = 0;
   /// A start would not find what runs now; all else works.
   virtual void on_not_kept(const std::string& why) = 0;
+  /// What runs is not what was pushed any more: its memory is at fault, or a program. Told once of each content.
+  virtual void on_damaged(const std::string& label) = 0;
   /// Of what an earlier process left this is not taken, a line each.
   virtual void on_not_taken(const std::vector<std::string>& told) = 0;
   /// What `prepare` came to: `why_not` is empty where what runs is in the other folder.
@@ -73,8 +76,9 @@ class pushed_listener {
 /// run.
 class pushed_contents final {
  public:
+  /// Each `scrub_period` a sixtieth of the rows that run is looked at: are they still those that came?
   pushed_contents(io::reactor& reactor, published<active_configuration>& current, std::pmr::memory_resource& memory,
-                  std::uint64_t seed, pushed_listener& listener);
+                  std::uint64_t seed, pushed_listener& listener, duration scrub_period = 1min);
   pushed_contents(const pushed_contents&) = delete;
   pushed_contents& operator=(const pushed_contents&) = delete;
   ~pushed_contents();
@@ -112,6 +116,8 @@ class pushed_contents final {
 
   /// Any thread.
   [[nodiscard]] const link_figures& figures() const { return figures_; }
+  /// What the last look at the rows came to; nothing before the first one. Any thread.
+  [[nodiscard]] std::optional<wire::scrub_result> scrubbed() const;
 
  private:
   using turn_number = std::uint64_t;
@@ -146,6 +152,7 @@ class pushed_contents final {
     sync::content content;
     std::string label{};
     std::optional<arrival> came{};
+    bool is_damaged = false;  ///< its digest is that of its rows as they are, its sum that of what came
   };
   /// Compiled already, for the most likely next step.
   struct prepared_content {
@@ -195,6 +202,8 @@ class pushed_contents final {
   [[nodiscard]] bool keep(const wire::content_id& id, held_content& held);
   void keep_quarantine(std::vector<wire::quarantined_content> all);
   void begin_probation();
+  void begin_scrub();
+  void scrub();
   void tell_once(const std::string& why);
   void tell_refused(std::string label, std::string why);
   void ended(std::optional<std::string> why);
@@ -219,8 +228,10 @@ class pushed_contents final {
   const time_point started_at_;
   std::atomic<fleet_source> source_{fleet_source::file};  ///< of what is current
   std::atomic<std::uint64_t> boots_{0};
-  std::atomic<std::int64_t> kept_at_{-1};  ///< as `confirmed_at`
-  mutable std::mutex counts_mutex_;        // of `counts_`
+  std::atomic<std::int64_t> kept_at_{-1};      ///< as `confirmed_at`
+  std::atomic<bool> is_sound_{true};           ///< what runs, as far as its rows were looked at
+  std::atomic<std::int64_t> scrubbed_at_{-1};  ///< in seconds since 1970; -1: not yet
+  mutable std::mutex counts_mutex_;            // of `counts_`
   wire::pong counts_;
   turn_number wanted_turn_ = 0;  ///< of the reactor
   mutable std::mutex mutex_;     // of `local_`, which is written when the file changes
@@ -243,6 +254,9 @@ class pushed_contents final {
   asio::io_context context_;
   asio::executor_work_guard<asio::io_context::executor_type> stays_;
   asio::steady_timer probation_;
+  const duration scrub_period_;
+  asio::steady_timer scrub_timer_;
+  sync::content_scrub scrub_;
   std::unique_ptr<port> port_;
   std::thread thread_;
 };

@@ -455,6 +455,7 @@ control_plane_facts router::facts_of_control_plane() const {
   facts.is_connected = link.is_connected.load(std::memory_order_relaxed);
   facts.reconnects = opened > 0 ? opened - 1 : 0;
   facts.failed_tries = link.failed.load(std::memory_order_relaxed);
+  facts.scrub = pushed_->scrubbed();
   facts.confirmed_age = io::read_clock().now - (at < 0 ? linked_since_ : time_point(duration(at)));
   return facts;
 }

@@ -105,6 +105,7 @@ class router final : private admin_source,
   void on_pushed(loaded_configuration loaded) override;
   void on_push_refused(const std::string& label, const std::string& why) override;
   void on_not_kept(const std::string& why) override;
+  void on_damaged(const std::string& label) override;
   void on_not_taken(const std::vector<std::string>& told) override;
   void on_prepared(const std::string& why_not) override;
   void on_folder_changed() override;

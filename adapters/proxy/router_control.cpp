@@ -195,6 +195,13 @@ void router::on_not_kept(const std::string& why) {
         {{"reason", std::string_view(why)}});
 }
 
+void router::on_damaged(const std::string& label) {
+  event(process::log_level::error, "config_damaged",
+        "rows in use are not those that the control plane pushed any more: memory of this machine is at fault, or this "
+        "program; they stay in use until the next change, or a restart, mends them",
+        {{"source", std::string_view("push")}, {"version", std::string_view(label)}});
+}
+
 /// Routers of one host have admin ports of their own.
 std::string router::router_id() const {
   std::array<char, 256> host{};

@@ -20,6 +20,8 @@ std::string_view to_string(hub_event_kind kind) {
       return "duplicate";
     case hub_event_kind::corrupted:
       return "corrupted";
+    case hub_event_kind::damaged:
+      return "damaged";
     case hub_event_kind::conflict:
       return "conflict";
   }
@@ -171,7 +173,11 @@ void push_hub::keep_status(const std::string& router_id, std::uint64_t number, c
   constexpr std::size_t buckets_max = 32;
   const auto at = routers_.find(router_id);
   if (at == routers_.end() || at->second.session != number) return;
+  const auto is_damaged = [](const std::optional<wire::pong>& said) { return said && said->scrub && !said->scrub->ok; };
+  const bool was_damaged = is_damaged(at->second.status);
   wire::pong& status = at->second.status.emplace(told);
+  if (is_damaged(status) && !was_damaged)
+    events_.push_back({hub_event_kind::damaged, router_id, told.running, {}, number});
   if (status.prepared.size() > prepared_max) status.prepared.resize(prepared_max);
   if (status.latency.size() > buckets_max) status.latency.resize(buckets_max);
   status.prepared.shrink_to_fit();

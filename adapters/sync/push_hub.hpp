@@ -53,8 +53,9 @@ struct router_record {
 /// refused    it does not take one
 /// duplicate  another process has come with its id; the newer one is kept
 /// corrupted  what it makes of all of a content is not that content: a mistake in a program, or in its memory
+/// damaged    its look at its own rows has found that they are not what it was sent any more
 /// conflict   it runs another content under the number of what is published: another control plane gave it that
-enum class hub_event_kind : std::uint8_t { joined, left, applied, refused, duplicate, corrupted, conflict };
+enum class hub_event_kind : std::uint8_t { joined, left, applied, refused, duplicate, corrupted, damaged, conflict };
 [[nodiscard]] std::string_view to_string(hub_event_kind kind);
 
 struct hub_event {

@@ -142,6 +142,11 @@ void describe(V& v, is_a<latency_bucket> auto& m) {
   v.must("n", m.count);
 }
 template <class V>
+void describe(V& v, is_a<scrub_result> auto& m) {
+  v.must("ok", m.ok);
+  v.must("at", m.at);
+}
+template <class V>
 void describe(V& v, is_a<pong> auto& m) {
   v.must("seq", m.seq);
   v.may("running", m.running);
@@ -156,6 +161,7 @@ void describe(V& v, is_a<pong> auto& m) {
   v.may("rejected", m.rejected);
   v.may("lkg_age_s", m.lkg_age_s);
   v.may("latency", m.latency);
+  v.may("scrub", m.scrub);
 }
 template <class V>
 void describe(V& v, is_a<repair_request> auto& m) {

@@ -184,6 +184,13 @@ struct latency_bucket {
   friend bool operator==(const latency_bucket&, const latency_bucket&) = default;
 };
 
+/// What a router's look at its own rows came to.
+struct scrub_result {
+  bool ok = true;        ///< false: what runs is not what came, until another content runs
+  std::uint64_t at = 0;  ///< in seconds since 1970: the last look
+  friend bool operator==(const scrub_result&, const scrub_result&) = default;
+};
+
 /// Router: the answer to a beat. Numbers count from the start of its process.
 struct pong {
   static constexpr std::string_view type = "pong";
@@ -201,6 +208,7 @@ struct pong {
   std::uint64_t lkg_age_s = 0;  ///< since what runs was kept; 0 where nothing is, too
   /// Of the requests since the answer before; buckets in which there are any, in rising order.
   std::vector<latency_bucket> latency{};
+  std::optional<scrub_result> scrub{};  ///< none: nothing was looked at yet
   friend bool operator==(const pong&, const pong&) = default;
 };
 

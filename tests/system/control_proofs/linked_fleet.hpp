@@ -5,6 +5,7 @@
 #include <deque>
 #include <memory_resource>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -21,15 +22,22 @@ namespace cellroute::system_test {
 /// contents that are unpacked, checked and compiled. What comes out is published, and nobody reads it.
 class linked_router final : private proxy::pushed_listener {
  public:
-  linked_router(io::reactor& shared, std::uint16_t port, std::string id, std::uint64_t seed)
+  /// Its key tables lie in `memory`, which outlives it.
+  linked_router(io::reactor& shared, std::uint16_t port, std::string id, std::uint64_t seed,
+                std::pmr::memory_resource& memory = *std::pmr::new_delete_resource(), duration scrub_period = 1min)
       : current_(snapshot<proxy::active_configuration>{1, {nothing(), {}}}),
-        contents_(shared, current_, *std::pmr::new_delete_resource(), seed, *this) {
+        contents_(shared, current_, memory, seed, *this, scrub_period) {
     contents_.start({}, nullptr, {});
     contents_.connect(link_of(port, std::move(id), seed), false);
   }
 
   [[nodiscard]] std::uint64_t applied() const { return applied_; }
   [[nodiscard]] std::uint64_t refused() const { return refused_; }
+  [[nodiscard]] std::uint64_t damaged() const { return damaged_; }
+  [[nodiscard]] bool has_key(std::string_view key) {
+    reader<proxy::active_configuration> current(current_);
+    return current.current().value.table.keys().find(key).has_value();
+  }
 
  private:
   static routing_table nothing() {
@@ -58,6 +66,7 @@ class linked_router final : private proxy::pushed_listener {
   }
   void on_push_refused(const std::string&, const std::string&) override { ++refused_; }
   void on_not_kept(const std::string&) override {}
+  void on_damaged(const std::string&) override { ++damaged_; }
   void on_not_taken(const std::vector<std::string>&) override {}
   void on_prepared(const std::string&) override {}
   void on_folder_changed() override {}
@@ -66,6 +75,7 @@ class linked_router final : private proxy::pushed_listener {
   published<proxy::active_configuration> current_;
   std::atomic<std::uint64_t> applied_{0};
   std::atomic<std::uint64_t> refused_{0};
+  std::atomic<std::uint64_t> damaged_{0};
   proxy::pushed_contents contents_;
 };
 

@@ -46,6 +46,7 @@ class one_router final : public router_directory {
     said.requests = 12;
     said.prepared = {wire::content_id{1, 2, {}}};
     said.latency = {{5, 11}, {{}, 1}};
+    said.scrub = wire::scrub_result{true, 1'790'000'000};
     r.status = said;
     return r;
   }

@@ -74,13 +74,18 @@ TEST_CASE("fleet: a router is shown with what it said of itself, once it did; on
   };
   router_view r = router_of("a", 2);
   CHECK(shown(r).ends_with(R"("status":null})"));
-  r.status =
-      wire::pong{3, numbered(2), "push", 60, 1, 1'000, {4, 3, 2, 1}, {numbered(3)}, 7, 4'096, 4, 5, {{5, 90}, {{}, 1}}};
+  r.status = wire::pong{3, numbered(2),        "push", 60, 1, 1'000, {4, 3, 2, 1}, {numbered(3)}, 7, 4'096, 4,
+                        5, {{5, 90}, {{}, 1}}, {}};
   const std::string held = R"({"epoch":1,"version":3,"digest":")" + std::string(64, '0') + R"("})";
   CHECK(shown(r).ends_with(R"("status":{"uptime_seconds":60,"boots":1,"requests":1000,)"
                            R"("errors":{"router5xx":4,"connect":3,"timeout":2,"no_route":1},"default_route_hits":7,)"
                            R"("memory_bytes":4096,"refused_pushes":4,"kept_age_seconds":5,"prepared":[)" +
-                           held + R"(],"latency":[{"le_ms":5,"requests":90},{"le_ms":null,"requests":1}]}})"));
+                           held +
+                           R"(],"latency":[{"le_ms":5,"requests":90},{"le_ms":null,"requests":1}],"scrub":null}})"));
+  r.status->scrub = wire::scrub_result{false, 1'790'000'000};
+  CHECK(shown(r).ends_with(R"("scrub":{"ok":false,"at":"2026-09-21T14:13:20Z"}}})"));
+  r.status->scrub->at = ~std::uint64_t{0};  // whatever it says
+  CHECK(shown(r).ends_with(R"("scrub":{"ok":false,"at":"2255-03-14T16:00:00Z"}}})"));
   r.is_native = false;
   CHECK(shown(r).find("status") == std::string::npos);
 }

@@ -121,6 +121,25 @@ TEST_CASE("push hub: what a router last said of itself is known, long lists not 
   CHECK(!record.status);
 }
 
+TEST_CASE("push hub: a router that has found its rows damaged is told of once, and again after it was mended") {
+  hub_control c;
+  const std::uint64_t one = c.open();
+  c.hello(one, "r1");
+  (void)c.events();
+  const auto beat = [&](std::optional<wire::scrub_result> scrub) {
+    wire::pong said;
+    said.scrub = scrub;
+    c.hub.take_text(one, wire::write_message(said), c.now);
+    return c.events();
+  };
+  CHECK(beat({}).empty());
+  CHECK(beat(wire::scrub_result{true, 1}).empty());
+  CHECK(beat(wire::scrub_result{false, 2}) == "damaged r1");
+  CHECK(beat(wire::scrub_result{false, 3}).empty());
+  CHECK(beat(wire::scrub_result{true, 4}).empty());
+  CHECK(beat(wire::scrub_result{false, 5}) == "damaged r1");
+}
+
 TEST_CASE("push hub: a router confirms what is published by each word while it runs it, and by none before") {
   hub_control c;
   c.publish(a1);
