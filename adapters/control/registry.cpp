@@ -234,20 +234,13 @@ stored<std::uint64_t> registry::tell_audit_to(audit_listener* listener) {
   const auto last = store_.reading().last_audit();
   if (!last) return unexpected(last.error());
   audit_listener_ = listener;
-  audit_told_ = *last;
+  (void)store_.take_audited();
   return *last;
 }
 
 void registry::tell_audit() {
-  constexpr std::size_t lines_max = 100;
-  while (audit_listener_ != nullptr) {
-    const auto lines = store_.reading().audit({audit_told_, lines_max});
-    if (!lines) return;  // they are told with the next ones
-    for (const audit_record& each : *lines) {
-      audit_told_ = each.sequence;
-      audit_listener_->on_audited(each);
-    }
-    if (lines->size() < lines_max) return;
+  for (const audit_record& each : store_.take_audited()) {
+    if (audit_listener_ != nullptr) audit_listener_->on_audited(each);
   }
 }
 

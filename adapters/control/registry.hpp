@@ -44,7 +44,8 @@ class publication_listener {
   ~publication_listener() = default;
 };
 
-/// Is told of each line of the audit once it is stored, in their order, on the thread that had the right to write.
+/// Is told of each line of the audit once it is stored, in their order, on the thread that had the right to write. A
+/// line may be left out where a write failed and is there all the same: the store has it.
 class audit_listener {
  public:
   virtual void on_audited(const audit_record& line) = 0;
@@ -148,7 +149,6 @@ class registry {
   std::mutex writing_;
   // Of whoever has the right to write.
   audit_listener* audit_listener_ = nullptr;
-  std::uint64_t audit_told_ = 0;
 };
 
 /// The right to write: what is current stays so while it lives. Threads: one owner.

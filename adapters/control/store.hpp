@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "adapters/control/store_database.hpp"
@@ -162,6 +163,10 @@ class store {
   [[nodiscard]] stored<void> append_audit(std::string_view actor, std::string_view action, std::string_view target,
                                           std::string_view detail, wall_time now, const kept_answer* once = nullptr);
 
+  /// The lines of the audit that were written here since it was asked last, in their order. Where a write failed and is
+  /// there all the same, its line is not among them.
+  [[nodiscard]] std::vector<audit_record> take_audited() { return std::exchange(audited_, {}); }
+
   /// Lets old versions go, never the head; returns how many. Where any goes it reads all rows: once an hour is enough.
   [[nodiscard]] stored<std::uint64_t> purge(const purge_policy& policy, wall_time now);
 
@@ -184,12 +189,15 @@ class store {
   };
 
   store(store_reader self, std::string path, file_lock lock);
+  /// Ends what has written that line.
+  [[nodiscard]] stored<void> commit(transaction& work, stored<audit_record> line);
   [[nodiscard]] static stored<file_lock> take_lock(const std::string& path);
   [[nodiscard]] static stored<store> open_locked(const std::string& path, file_lock lock, std::string_view cluster);
 
   store_reader self_;
   std::string path_;
   file_lock lock_;
+  std::vector<audit_record> audited_;
 };
 
 }  // namespace cellroute::control

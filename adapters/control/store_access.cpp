@@ -44,11 +44,10 @@ stored<void> store::add_token(const token_record& token, std::string_view actor,
       !done) {
     return done;
   }
-  if (auto done = detail::add_audit(db, actor, "token.add", token.id, audit_detail(token), now); !done) return done;
   if (once != nullptr) {
     if (auto done = detail::add_answer(db, *once, now); !done) return done;
   }
-  return work->commit();
+  return commit(*work, detail::add_audit(db, actor, "token.add", token.id, audit_detail(token), now));
 }
 
 stored<void> store::remove_token(std::string_view id, std::string_view actor, wall_time now) {
@@ -59,8 +58,7 @@ stored<void> store::remove_token(std::string_view id, std::string_view actor, wa
     if (found.error().what != store_error::not_found) return unexpected(found.error());
     return failed(store_error::not_found, "there is no token of that id");
   }
-  if (auto done = detail::add_audit(db, actor, "token.remove", id, {}, now); !done) return done;
-  return work->commit();
+  return commit(*work, detail::add_audit(db, actor, "token.remove", id, {}, now));
 }
 
 stored<void> store::keep_answer(const kept_answer& what, wall_time now) {

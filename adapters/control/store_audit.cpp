@@ -51,8 +51,8 @@ stored<wire::digest> detail::digest_of(std::span<const std::byte> bytes) {
   return sum;
 }
 
-stored<void> detail::add_audit(database& db, std::string_view actor, std::string_view action, std::string_view target,
-                               std::string_view detail, wall_time now) {
+stored<audit_record> detail::add_audit(database& db, std::string_view actor, std::string_view action,
+                                       std::string_view target, std::string_view detail, wall_time now) {
   auto last = db.prepare("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1");
   if (!last) return unexpected(last.error());
   const auto row = last->step();
@@ -75,10 +75,15 @@ stored<void> detail::add_audit(database& db, std::string_view actor, std::string
                               number_of(line.at), line.actor, line.action, line.target, line.detail,
                               std::span<const std::byte>(before), std::span<const std::byte>(line.hash));
       !done) {
-    return done;
+    return unexpected(done.error());
   }
-  return db.run_with("INSERT INTO meta VALUES('audit_rows', ?1) ON CONFLICT(name) DO UPDATE SET value = excluded.value",
-                     line.sequence);
+  if (auto done = db.run_with(
+          "INSERT INTO meta VALUES('audit_rows', ?1) ON CONFLICT(name) DO UPDATE SET value = excluded.value",
+          line.sequence);
+      !done) {
+    return unexpected(done.error());
+  }
+  return line;
 }
 
 stored<std::vector<audit_record>> store_reader::audit(const page& asked, std::string_view actor,

@@ -21,9 +21,9 @@ namespace cellroute::control::detail {
 /// A digest out of a column. Errors: `corrupt`.
 [[nodiscard]] stored<wire::digest> digest_of(std::span<const std::byte> bytes);
 
-/// Adds a line to the audit, within a transaction of the caller's.
-[[nodiscard]] stored<void> add_audit(database& db, std::string_view actor, std::string_view action,
-                                     std::string_view target, std::string_view detail, wall_time now);
+/// Adds a line to the audit, within a transaction of the caller's. The line.
+[[nodiscard]] stored<audit_record> add_audit(database& db, std::string_view actor, std::string_view action,
+                                             std::string_view target, std::string_view detail, wall_time now);
 
 /// Keeps an answer, within a transaction of the caller's.
 [[nodiscard]] stored<void> add_answer(database& db, const kept_answer& what, wall_time now);

@@ -109,7 +109,8 @@ stored<void> begin_contents(database& db, const store_identity& identity, wall_t
     if (auto done = set_meta(db, "cluster", std::string_view(identity.cluster)); !done) return done;
     if (auto done = set_meta(db, "salt", identity.salt); !done) return done;
     if (auto done = set_meta(db, "epoch", identity.epoch); !done) return done;
-    if (auto done = detail::add_audit(db, "cellroute-control", "create", identity.cluster, {}, now); !done) return done;
+    if (auto line = detail::add_audit(db, "cellroute-control", "create", identity.cluster, {}, now); !line)
+      return unexpected(line.error());
     if (auto done = db.run(fmt::format("PRAGMA user_version = {}", schema_version).c_str()); !done) return done;
     return db.run(fmt::format("PRAGMA application_id = {}", application_id).c_str());
   }();
@@ -231,8 +232,8 @@ stored<store> store::restore(const std::string& backup, const std::string& path,
     if (!work) return unexpected(work.error());
     const std::string detail = fmt::format("{{\"epoch\":{}}}", epoch);
     if (auto done = set_meta(*db, "epoch", epoch); !done) return unexpected(done.error());
-    if (auto done = detail::add_audit(*db, "cellroute-control", "restore", backup, detail, now); !done)
-      return unexpected(done.error());
+    if (auto line = detail::add_audit(*db, "cellroute-control", "restore", backup, detail, now); !line)
+      return unexpected(line.error());
     // Last, and so in the commit that makes the file a store.
     if (auto done = set_meta(*db, "kind", "store"); !done) return unexpected(done.error());
     if (auto done = work->commit(); !done) return unexpected(done.error());

@@ -196,10 +196,16 @@ stored<version_record> store::publish(const publication& what) {
     if (!done) return unexpected(done.error());
   }
   const std::string target = fmt::format("version {}", made.version);
-  if (auto done = detail::add_audit(db, what.author, what.action, target, audit_detail(made), what.at); !done)
-    return unexpected(done.error());
-  if (auto done = work->commit(); !done) return unexpected(done.error());
+  auto line = detail::add_audit(db, what.author, what.action, target, audit_detail(made), what.at);
+  if (auto done = commit(*work, std::move(line)); !done) return unexpected(done.error());
   return made;
+}
+
+stored<void> store::commit(transaction& work, stored<audit_record> line) {
+  if (!line) return unexpected(line.error());
+  if (auto done = work.commit(); !done) return done;
+  audited_.push_back(*std::move(line));
+  return {};
 }
 
 stored<void> detail::add_whole(database& db, const sync::content& all, std::uint64_t epoch, std::uint64_t version) {
@@ -216,11 +222,10 @@ stored<void> store::append_audit(std::string_view actor, std::string_view action
   database& db = self_.db_;
   auto work = transaction::begin(db, true);
   if (!work) return unexpected(work.error());
-  if (auto done = detail::add_audit(db, actor, action, target, detail, now); !done) return done;
   if (once != nullptr) {
     if (auto done = detail::add_answer(db, *once, now); !done) return done;
   }
-  return work->commit();
+  return commit(*work, detail::add_audit(db, actor, action, target, detail, now));
 }
 
 stored<std::uint64_t> store::purge(const purge_policy& policy, wall_time now) {
@@ -265,9 +270,8 @@ stored<std::uint64_t> store::purge(const purge_policy& policy, wall_time now) {
   if (auto done = db.run("DELETE FROM document WHERE id NOT IN (SELECT document FROM version)"); !done)
     return unexpected(done.error());
   const std::string target = fmt::format("versions {} to {}", *oldest, keep - 1);
-  if (auto done = detail::add_audit(db, "cellroute-control", "purge", target, {}, now); !done)
-    return unexpected(done.error());
-  if (auto done = work->commit(); !done) return unexpected(done.error());
+  auto line = detail::add_audit(db, "cellroute-control", "purge", target, {}, now);
+  if (auto done = commit(*work, std::move(line)); !done) return unexpected(done.error());
   return keep - *oldest;
 }
 
