@@ -55,6 +55,23 @@ expected<void, std::string> write_and_sync(disk& on, const std::string& name, di
 
 }  // namespace
 
+expected<void, std::string> write_file(disk& on, const std::string& name, byte_parts parts) {
+  const std::string unfinished = name + unfinished_ending;
+  const auto give_up = [&](const char* what, const std::error_code& why) {
+    (void)on.remove(unfinished);
+    return unexpected(failed(name, what, why));
+  };
+  const auto opened = on.open(unfinished, disk::access::create);
+  if (!opened) return give_up("cannot be written", opened.error());
+  {
+    const open_file file(on, *opened);
+    if (const auto written = file.write_all(parts); !written) return give_up("cannot be written", written.error());
+  }
+  if (const auto renamed = on.rename(unfinished, name); !renamed)
+    return give_up("cannot get its name", renamed.error());
+  return {};
+}
+
 expected<void, replace_error> replace_file(disk& on, const std::string& name, byte_parts parts) {
   const std::string unfinished = name + unfinished_ending;
   if (auto written = write_and_sync(on, unfinished, disk::access::create, parts); !written) {

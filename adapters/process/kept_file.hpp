@@ -28,6 +28,10 @@ inline constexpr const char* unfinished_ending = ".tmp";
 /// What fails leaves nothing behind, as far as the disk lets it.
 [[nodiscard]] expected<void, replace_error> replace_file(disk& on, const std::string& name, byte_parts parts);
 
+/// The same for what only has to outlive the process: nothing waits for the disk, and a power cut may leave either, or
+/// none.
+[[nodiscard]] expected<void, std::string> write_file(disk& on, const std::string& name, byte_parts parts);
+
 /// Writes behind what a file has, and brings it to the disk; the name of a file that is new is not brought there.
 /// Errors: as above. The file may have any part of the bytes then, now or after a crash: nothing more must follow.
 [[nodiscard]] expected<void, std::string> append_to_file(disk& on, const std::string& name, byte_parts parts);

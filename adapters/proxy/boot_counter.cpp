@@ -24,6 +24,12 @@ void boot_counter::load(std::vector<std::string>& told) {
   }
 }
 
+void boot_counter::excuse() {
+  if (records_.empty() || records_.back().has_survived || records_.back().begun == 0) return;
+  --records_.back().begun;
+  (void)store();
+}
+
 bool boot_counter::is_crash_loop(const wire::digest& sum) const {
   const auto at = std::ranges::find(records_, sum, &boot_record::sum);
   return at != records_.end() && !at->has_survived && at->begun >= boots_max;

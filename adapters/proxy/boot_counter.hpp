@@ -33,6 +33,9 @@ class boot_counter {
   /// Reads what earlier processes counted. Says what cannot be read; it is then as if nothing had been counted.
   void load(std::vector<std::string>& told);
 
+  /// The last process ended because of something else than what it had begun: that start does not count.
+  void excuse();
+
   /// Whether it was begun `boots_max` times, and never survived.
   [[nodiscard]] bool is_crash_loop(const wire::digest& sum) const;
 

@@ -30,6 +30,7 @@ found_contents last_known_good::load(const sync::unpacking& how, const sync::sto
   is_start_ = is_start;
   load_quarantine(found);
   boots_.load(found.told);
+  refuse_fatal_checks(found);
   are_marks_known_ = true;
   const auto current = load_mark(current_name, found);
   const auto previous = load_mark(previous_name, found);
@@ -76,6 +77,19 @@ void last_known_good::load_quarantine(found_contents& to) {
     to.told.push_back((note ? std::string(quarantine_name) + ": " : std::string()) + all.error() +
                       "; what it refused can come again");
   }
+}
+
+void last_known_good::refuse_fatal_checks(found_contents& to) {
+  if (checks_.load(to.told)) boots_.excuse();
+  const auto fatal = checks_.take_crash_loops();
+  if (fatal.empty()) return;
+  auto all = quarantined_;
+  for (const wire::digest& sum : fatal) {
+    to.told.push_back(fmt::format("what came as {}: its check has ended {} processes; it is refused",
+                                  wire::to_short_hex(sum), boots_max));
+    all.push_back({sum, std::string(to_string(wire::refusal_code::crash_loop))});
+  }
+  if (const auto kept = quarantine(std::move(all)); !kept) to.told.push_back(kept.error());
 }
 
 /// Whether a content is not to be taken, though it is whole.

@@ -10,6 +10,7 @@
 
 #include "adapters/process/disk.hpp"
 #include "adapters/proxy/boot_counter.hpp"
+#include "adapters/proxy/check_counter.hpp"
 #include "adapters/proxy/kept_chain.hpp"
 #include "adapters/proxy/kept_notes.hpp"
 #include "adapters/sync/content.hpp"
@@ -43,6 +44,7 @@ struct found_contents {
 ///   log-EPOCH-VERSION-DIGEST.crd    the deltas that came behind it
 ///   CURRENT, PREVIOUS               which of these chains to take; the previous one up to where it was left
 ///   BOOT, QUARANTINE                contents that were begun and have not survived; contents that are refused
+///   CHECK, CHECKS                   what is being checked; contents whose check has ended a process
 ///
 /// A small delta is one write and one sync. All else is written under another name, synced and renamed, and `CURRENT`
 /// comes last: so after a crash at any moment a start takes the content that was kept last, or the one that was being
@@ -56,10 +58,11 @@ struct found_contents {
 class last_known_good {
  public:
   /// `on` outlives this.
-  explicit last_known_good(process::disk& on, log_limits limits = {}) : on_(on), limits_(limits), boots_(on) {}
+  explicit last_known_good(process::disk& on, log_limits limits = {})
+      : on_(on), limits_(limits), boots_(on), checks_(on) {}
 
   /// The newest content that is good; called once, before all else. One that was begun too often without surviving is
-  /// refused from here on, with the code `crash_loop`.
+  /// refused from here on, with the code `crash_loop`, and so is one whose check has ended as many processes.
   ///
   /// `how.salt` is not asked for: each content has its own. What `limits` do not allow is not taken. `is_start`: what
   /// is found is about to be used, and is begun before it is unpacked, for that can end the process, too. Cost: as
@@ -88,6 +91,10 @@ class last_known_good {
   [[nodiscard]] expected<void, std::string> keep(const sync::content& whole, const wire::content_id& id,
                                                  const std::string& label);
 
+  /// As those of `check_counter`.
+  void check_begins(const wire::digest& sum) { checks_.begin(sum); }
+  void check_ends() { checks_.end(); }
+
   /// As those of `boot_counter`. A content is begun after it was kept, or loaded, and before it is used.
   [[nodiscard]] expected<void, std::string> begin(const wire::digest& sum) { return boots_.begin(sum); }
   [[nodiscard]] std::uint32_t begun() const { return boots_.begun(); }
@@ -109,6 +116,7 @@ class last_known_good {
   void load_quarantine(found_contents& to);
   [[nodiscard]] bool take(const chain_mark& mark, bool is_current, const sync::unpacking& how,
                           const sync::stored_limits& limits, found_contents& to);
+  void refuse_fatal_checks(found_contents& to);
   [[nodiscard]] bool is_refused(const wire::content_id& id, found_contents& to);
   [[nodiscard]] bool settle(const kept_chain& chain);
   [[nodiscard]] bool has_room(std::size_t bytes) const;
@@ -120,6 +128,7 @@ class last_known_good {
   process::disk& on_;
   log_limits limits_;
   boot_counter boots_;
+  check_counter checks_;
   bool is_start_ = false;
   std::vector<wire::quarantined_content> quarantined_;
   bool is_quarantine_kept_ = true;

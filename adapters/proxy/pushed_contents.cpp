@@ -323,6 +323,7 @@ void pushed_contents::check_now(const sync::check_content& what, std::uint64_t s
     });
   };
   try {
+    const noted_check noted(*this, id.sum);
     const auto base = what.what.base ? held_.find(*what.what.base) : held_.end();
     const sync::content* const from = base != held_.end() ? &base->second.content : nullptr;
     auto content = sync::unpack(what.what, what.bytes, from, {salt, seed_, &memory_});
@@ -367,6 +368,11 @@ void pushed_contents::check_base_now(const sync::check_base_content& what, time_
     });
   };
   try {
+    // Its rows are not known before it was read, and that may be what ends the process.
+    const wire::digest text_sum = sync::sha256(std::as_bytes(std::span(what.text)));
+    if (has_ended_processes(text_sum))
+      return refuse({wire::refusal_code::crash_loop, "its check has ended this router, again and again"});
+    const noted_check noted(*this, text_sum);
     auto content = read_base(what);
     if (!content) return refuse(std::move(content).error());
     held_content held{*std::move(content), wire::to_string(what.what.version)};
@@ -383,6 +389,12 @@ void pushed_contents::check_base_now(const sync::check_base_content& what, time_
     refuse({wire::refusal_code::no_memory, "there is not enough memory to build it"});
   }
   process::give_back_memory();
+}
+
+bool pushed_contents::has_ended_processes(const wire::digest& sum) const {
+  if (!kept_) return false;
+  const auto& refused = kept_->contents().quarantined();
+  return std::ranges::find(refused, sum, &wire::quarantined_content::sum) != refused.end();
 }
 
 void pushed_contents::hold(held_content held, loaded_configuration loaded) {

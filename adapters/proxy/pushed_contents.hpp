@@ -154,6 +154,21 @@ class pushed_contents final {
     std::optional<arrival> came{};
     bool is_damaged = false;  ///< its digest is that of its rows as they are, its sum that of what came
   };
+  /// While one lives, the process that ends does so by that check.
+  class noted_check {
+   public:
+    noted_check(pushed_contents& of, const wire::digest& sum) : of_(of) {
+      if (of_.kept_) of_.kept_->contents().check_begins(sum);
+    }
+    noted_check(const noted_check&) = delete;
+    noted_check& operator=(const noted_check&) = delete;
+    ~noted_check() {
+      if (of_.kept_) of_.kept_->contents().check_ends();
+    }
+
+   private:
+    pushed_contents& of_;
+  };
   /// Compiled already, for the most likely next step.
   struct prepared_content {
     wire::digest sum{};
@@ -193,6 +208,7 @@ class pushed_contents final {
   void activate_now(const wire::content_id& id);
   void build_and_hand_over(const wire::content_id& id);
   void refuse_activation(const wire::content_id& id, sync::refusal why);
+  [[nodiscard]] bool has_ended_processes(const wire::digest& sum) const;
   [[nodiscard]] expected<sync::content, sync::refusal> read_base(const sync::check_base_content& what);
   void tell_ignored(const std::vector<std::string>& fields);
   [[nodiscard]] expected<loaded_configuration, sync::refusal> build(const held_content& held) const;

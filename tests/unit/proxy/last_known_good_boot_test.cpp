@@ -1,7 +1,11 @@
 // Contents that end the process, and contents that are refused: what a start takes then.
 #include <doctest/doctest.h>
 
+#include <cstddef>
+#include <cstdint>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tests/unit/proxy/kept_router.hpp"
@@ -60,6 +64,81 @@ TEST_CASE(
   kept_router later(disk);
   REQUIRE(later.kept.quarantined().size() == 1);
   CHECK(later.kept.quarantined().front().code == "crash_loop");
+}
+
+TEST_CASE("last known good: a content whose check ends three processes is refused from then on, and no other is") {
+  simulated_disk disk;
+  const auto fatal = [&](std::uint64_t version) { kept_router(disk).kept.check_begins(history().whole(version).sum); };
+  const auto checked = [&](std::uint64_t version) {
+    kept_router router(disk);
+    router.kept.check_begins(history().whole(version).sum);
+    router.kept.check_ends();
+  };
+  REQUIRE(kept_router(disk).snapshot(1));
+  fatal(2);
+  fatal(2);
+  for (int i = 0; i < 4; ++i) checked(3);  // that something else is checked between does not matter
+  fatal(4);
+  CHECK(kept_router(disk).kept.quarantined().empty());
+  checked(4);
+  fatal(4);
+  fatal(2);
+  kept_router router(disk);
+  CHECK(router.version() == 1);
+  const std::vector<wire::quarantined_content> refused{{history().whole(2).sum, "crash_loop"}};
+  CHECK((router.kept.quarantined() == refused));
+  CHECK(router.told().find("its check has ended 3 processes; it is refused") != std::string::npos);
+  // Once it was lifted it has its three tries again.
+  REQUIRE(router.kept.quarantine({}));
+  fatal(2);
+  fatal(2);
+  CHECK(kept_router(disk).kept.quarantined().empty());
+}
+
+TEST_CASE("last known good: who ran while a check ended the process is not to blame, and is for what it does itself") {
+  simulated_disk disk;
+  REQUIRE(kept_router(disk).snapshot(1));
+  REQUIRE(kept_router(disk).snapshot(2));
+  for (int start = 0; start < 5; ++start) {
+    kept_router router(disk);
+    CHECK(router.version() == 2);
+    REQUIRE(router.begin(2));
+    router.kept.check_begins(history().whole(static_cast<std::uint64_t>(3 + start % 3)).sum);
+  }
+  for (int start = 0; start < 3; ++start) {
+    kept_router router(disk);
+    CHECK(router.version() == 2);
+    REQUIRE(router.begin(2));
+  }
+  CHECK(kept_router(disk).version() == 1);
+}
+
+TEST_CASE("last known good: a note of checks that is damaged is told, and they are counted anew") {
+  simulated_disk disk;
+  REQUIRE(kept_router(disk).snapshot(1));
+  REQUIRE(process::write_file(disk, "CHECK", {std::as_bytes(std::span(std::string_view("cellroute boots 1\n")))}));
+  kept_router router(disk);
+  CHECK(router.version() == 1);
+  CHECK(router.told().find("checks are counted anew") != std::string::npos);
+  router.kept.check_begins(history().whole(2).sum);
+  router.kept.check_ends();
+  CHECK(kept_router(disk).told().empty());
+  CHECK(count_of(names_on(disk), "CHECK") == 0);  // nor CHECKS
+}
+
+TEST_CASE("last known good: a disk that fails keeps no check from being made, and makes no content refused") {
+  for (std::size_t call = 1; call <= 8; ++call) {
+    CAPTURE(call);
+    simulated_disk disk;
+    kept_router router(disk);
+    disk.fail_call(call, disk_fault::io_error);
+    for (int i = 0; i < 4; ++i) {
+      router.kept.check_begins(history().whole(1).sum);
+      router.kept.check_ends();
+    }
+    CHECK(disk.has_failed());
+    CHECK(kept_router(disk).kept.quarantined().empty());
+  }
 }
 
 TEST_CASE("last known good: a content that has survived is never left, whatever ends the process") {
