@@ -35,11 +35,9 @@ std::optional<std::string> text_of(const ASN1_IA5STRING* text) {
   return std::string(bytes);
 }
 
-void free_names(GENERAL_NAMES* names) { GENERAL_NAMES_free(names); }
-
 std::vector<std::string> host_names_of(X509* certificate) {
   std::vector<std::string> found;
-  const std::unique_ptr<GENERAL_NAMES, freed_by<free_names>> names(
+  const names_handle names(
       static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
   for (int i = 0; names != nullptr && i < sk_GENERAL_NAME_num(names.get()); ++i) {
     const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);

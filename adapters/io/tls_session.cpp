@@ -71,13 +71,11 @@ void add_name(const ASN1_IA5STRING* name, std::vector<std::string>& to) {
   if (text.find('\0') == std::string::npos) to.push_back(std::move(text));
 }
 
-void free_names(GENERAL_NAMES* names) { GENERAL_NAMES_free(names); }
-
 tls_identity identity_of(X509* certificate) {
   tls_identity made;
   made.subject = subject_of(certificate);
   made.common_name = common_name_of(certificate);
-  const std::unique_ptr<GENERAL_NAMES, detail::freed_by<free_names>> names(
+  const detail::names_handle names(
       static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
   for (int i = 0; names != nullptr && i < sk_GENERAL_NAME_num(names.get()); ++i) {
     const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);

@@ -9,7 +9,7 @@
 namespace cellroute::proxy {
 namespace {
 
-constexpr const char* current_name = "CHECK";
+constexpr const char* checked_name = "CHECK";
 constexpr const char* counts_name = "CHECKS";
 
 std::vector<boot_record> read_counts(process::disk& on, const char* name, std::vector<std::string>& told) {
@@ -30,7 +30,7 @@ void write_counts(process::disk& on, const char* name, std::span<const boot_reco
 
 bool check_counter::load(std::vector<std::string>& told) {
   records_ = read_counts(on_, counts_name, told);
-  const std::vector<boot_record> last = read_counts(on_, current_name, told);
+  const std::vector<boot_record> last = read_counts(on_, checked_name, told);
   if (last.empty()) return false;
   const auto at = std::ranges::find(records_, last.front().sum, &boot_record::sum);
   if (at != records_.end()) {
@@ -40,7 +40,7 @@ bool check_counter::load(std::vector<std::string>& told) {
     records_.push_back({last.front().sum, 1, false});
   }
   store();
-  (void)on_.remove(current_name);
+  (void)on_.remove(checked_name);
   return true;
 }
 
@@ -56,11 +56,11 @@ std::vector<wire::digest> check_counter::take_crash_loops() {
 void check_counter::begin(const wire::digest& sum) {
   current_ = sum;
   const boot_record record{sum, 1, false};
-  write_counts(on_, current_name, {&record, 1});
+  write_counts(on_, checked_name, {&record, 1});
 }
 
 void check_counter::end() {
-  (void)on_.remove(current_name);
+  (void)on_.remove(checked_name);
   forget(current_);
 }
 
