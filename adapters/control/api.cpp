@@ -15,28 +15,29 @@ namespace {
 constexpr std::size_t idempotency_bytes_max = 255;
 
 constexpr route_row routes[] = {
-    {"GET", "/v1/openapi.json", scope::open, body_kind::none, get_contract},
-    {"GET", "/v1/info", scope::read, body_kind::none, get_info, true},
+    {"GET", "/v1/openapi.json", scope::open, body_kind::none, get_contract, false, for_bound::no_rows},
+    {"GET", "/v1/info", scope::read, body_kind::none, get_info, true, for_bound::own_rows},
     {"GET", "/v1/config", scope::read, body_kind::none, get_config, true},
     {"PUT", "/v1/config", scope::publish, body_kind::config, put_config},
-    {"GET", "/v1/placements", scope::read, body_kind::none, list_placements, true},
-    {"GET", "/v1/placements/{placement}", scope::read, body_kind::none, get_placement, true},
+    {"GET", "/v1/placements", scope::read, body_kind::none, list_placements, true, for_bound::own_rows},
+    {"GET", "/v1/placements/{placement}", scope::read, body_kind::none, get_placement, true, for_bound::own_rows},
     {"PUT", "/v1/placements/{placement}", scope::publish, body_kind::json, put_placement},
     {"PATCH", "/v1/placements/{placement}", scope::publish, body_kind::json, patch_placement},
     {"DELETE", "/v1/placements/{placement}", scope::publish, body_kind::none, delete_placement},
-    {"GET", "/v1/placements/{placement}/endpoints/{endpoint}", scope::read, body_kind::none, get_endpoint, true},
+    {"GET", "/v1/placements/{placement}/endpoints/{endpoint}", scope::read, body_kind::none, get_endpoint, true,
+     for_bound::own_rows},
     {"PUT", "/v1/placements/{placement}/endpoints/{endpoint}", scope::publish, body_kind::json, put_endpoint},
     {"PATCH", "/v1/placements/{placement}/endpoints/{endpoint}", scope::publish, body_kind::json, patch_endpoint},
     {"DELETE", "/v1/placements/{placement}/endpoints/{endpoint}", scope::publish, body_kind::none, delete_endpoint},
-    {"GET", "/v1/keys", scope::read, body_kind::none, list_keys, true},
-    {"PATCH", "/v1/keys", scope::publish, body_kind::json, patch_keys},
+    {"GET", "/v1/keys", scope::read, body_kind::none, list_keys, true, for_bound::own_rows},
+    {"PATCH", "/v1/keys", scope::publish, body_kind::json, patch_keys, false, for_bound::own_rows},
     {"POST", "/v1/keys:import", scope::publish, body_kind::rows, import_keys},
-    {"GET", "/v1/keys:export", scope::read, body_kind::none, export_keys, true},
-    {"GET", "/v1/keys/{key}", scope::read, body_kind::none, get_key, true},
-    {"PUT", "/v1/keys/{key}", scope::publish, body_kind::json, put_key},
-    {"DELETE", "/v1/keys/{key}", scope::publish, body_kind::none, delete_key},
-    {"GET", "/v1/keys/{key}/history", scope::read, body_kind::none, key_history},
-    {"POST", "/v1/resolve", scope::read, body_kind::json, resolve_keys, true},
+    {"GET", "/v1/keys:export", scope::read, body_kind::none, export_keys, true, for_bound::own_rows},
+    {"GET", "/v1/keys/{key}", scope::read, body_kind::none, get_key, true, for_bound::own_rows},
+    {"PUT", "/v1/keys/{key}", scope::publish, body_kind::json, put_key, false, for_bound::own_rows},
+    {"DELETE", "/v1/keys/{key}", scope::publish, body_kind::none, delete_key, false, for_bound::own_rows},
+    {"GET", "/v1/keys/{key}/history", scope::read, body_kind::none, key_history, false, for_bound::own_rows},
+    {"POST", "/v1/resolve", scope::read, body_kind::json, resolve_keys, true, for_bound::own_rows},
     {"GET", "/v1/versions", scope::read, body_kind::none, list_versions},
     {"GET", "/v1/versions/{version}", scope::read, body_kind::none, get_version},
     {"GET", "/v1/versions/{from}/diff/{to}", scope::read, body_kind::none, diff_versions},
@@ -123,9 +124,16 @@ expected<principal, answer> let_in(const call& c, const route_row& route) {
     if (is_unknown) refused.headers.emplace_back("WWW-Authenticate", "Bearer");
     return unexpected(std::move(refused));
   }
-  if (may(who->who, route.needs)) return *std::move(who);
-  return unexpected(problem_answer(
-      403, "forbidden", fmt::format("the role {} may not {} here", to_string(who->who), to_string(route.needs))));
+  if (!may(who->who, route.needs)) {
+    return unexpected(problem_answer(
+        403, "forbidden", fmt::format("the role {} may not {} here", to_string(who->who), to_string(route.needs))));
+  }
+  if (who->is_bound() && route.bound == for_bound::refused) {
+    return unexpected(problem_answer(403, "out_of_bounds",
+                                     "this token is bound to some placements or keys, and this page is about those of "
+                                     "others, too; ask for rows under /v1/keys, or with a token that is not bound"));
+  }
+  return *std::move(who);
 }
 
 /// A typing error in `dry_run` must not publish.

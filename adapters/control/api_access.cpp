@@ -51,6 +51,18 @@ std::string_view to_string(scope what) {
   return {};
 }
 
+std::string_view to_string(for_bound what) {
+  switch (what) {
+    case for_bound::refused:
+      return "refused";
+    case for_bound::own_rows:
+      return "own_rows";
+    case for_bound::no_rows:
+      return "no_rows";
+  }
+  return {};
+}
+
 std::string_view to_string(role who) {
   switch (who) {
     case role::viewer:
@@ -85,10 +97,16 @@ std::optional<role> role_of(const certificate_names& names, std::span<const cert
   return std::nullopt;
 }
 
+bool principal::owns_placement(std::string_view placement) const {
+  return placements.empty() || std::ranges::find(placements, placement) != placements.end();
+}
+
+bool principal::owns(std::string_view key, std::string_view placement) const {
+  return key.starts_with(key_prefix) && owns_placement(placement);
+}
+
 bool principal::may_change(std::string_view key, std::string_view from, std::string_view to) const {
-  const auto is_mine = [this](std::string_view placement) {
-    return placement.empty() || placements.empty() || std::ranges::find(placements, placement) != placements.end();
-  };
+  const auto is_mine = [&](std::string_view placement) { return placement.empty() || owns(key, placement); };
   return key.starts_with(key_prefix) && is_mine(from) && is_mine(to);
 }
 

@@ -22,6 +22,14 @@ namespace cellroute::control {
 enum class scope : std::uint8_t { open, read, publish, operate, administer };
 [[nodiscard]] std::string_view to_string(scope what);
 
+/// What a route is to whoever is bound to some placements or keys.
+///
+/// refused   it tells of, or changes, what may be others'
+/// own_rows  its handler tells of, and changes, nothing but what is his
+/// no_rows   it tells of no row and of no placement
+enum class for_bound : std::uint8_t { refused, own_rows, no_rows };
+[[nodiscard]] std::string_view to_string(for_bound what);
+
 /// viewer      sees
 /// publisher   sees and publishes
 /// operator_   sees and operates
@@ -73,9 +81,13 @@ struct principal {
   std::string key_prefix{};
   bool is_break_glass = false;  ///< what he only looks at stands in the audit, too
 
-  /// Whether he may change something only: then a whole configuration is not his.
+  /// Whether some rows only are his: then what is about all of them is not for him.
   [[nodiscard]] bool is_bound() const { return !placements.empty() || !key_prefix.empty(); }
-  /// Whether a row is his to change. `from` and `to` are empty where there is no row.
+  [[nodiscard]] bool owns_placement(std::string_view placement) const;
+  /// Whether a row is his, to see and to change. An empty placement stands for no row: that there is none is only for
+  /// those to know who are bound to no placements, as to others a row that is not theirs must look the same.
+  [[nodiscard]] bool owns(std::string_view key, std::string_view placement) const;
+  /// Whether he may make one row of another. `from` and `to` are empty where there is no row.
   [[nodiscard]] bool may_change(std::string_view key, std::string_view from, std::string_view to) const;
 };
 

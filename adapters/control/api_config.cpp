@@ -113,7 +113,6 @@ answer get_config(call& c) {
 }
 
 answer put_config(call& c) {
-  if (auto bound = check_unbound(c)) return *std::move(bound);
   const registry_settings& settings = c.state.of.settings();
   // Read before it is anybody's turn: that takes the most time of all.
   auto all = read_whole(c.asked.body, "config", settings.seed, settings.resource);

@@ -115,7 +115,6 @@ answer resync_router(call& c) { return command_router(c, "resync"); }
 answer dismiss_router(call& c) { return command_router(c, "goaway"); }
 
 answer retry_file(call& c) {
-  if (auto bound = check_unbound(c)) return *std::move(bound);
   auto lifted = lifted_guards(c);
   if (!lifted) return std::move(lifted).error();
   if (!c.state.settings.is_following_file || c.state.around.routers == nullptr)
@@ -176,8 +175,11 @@ answer get_info(call& c) {
   out.field("version", head.version).field("digest", hex_of(head.sum)).field("keys", head.keys);
   out.field("label", now.current().value.label);
   out.field("follows_file", c.state.settings.is_following_file);
-  const std::vector<std::string> mistakes =
+  std::vector<std::string> mistakes =
       c.state.around.routers != nullptr ? c.state.around.routers->mistakes() : std::vector<std::string>{};
+  // They name keys and placements.
+  if (c.who.is_bound() && !mistakes.empty())
+    mistakes = {"the followed file is not what is published; a token that is not bound is told why"};
   out.field("mistakes", std::span<const std::string>(mistakes));
   out.name("protocols").begin_array().value("cellroute.v1").value("base").end_array();
   out.field("base_dialect", c.state.settings.base_dialect);

@@ -94,7 +94,6 @@ answer diff_versions(call& c) {
 }
 
 answer roll_back(call& c) {
-  if (auto bound = check_unbound(c)) return *std::move(bound);
   const auto version = version_param(c, 0);
   if (!version) return no_version();
   if (!c.asked.body.empty()) {

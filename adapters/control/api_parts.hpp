@@ -190,9 +190,8 @@ class one_key {
 /// The answer to a publish: a function of the version alone, so that it can be given again.
 [[nodiscard]] answer version_answer(const version_record& v, std::uint16_t status, std::size_t quarantined = 0);
 
-/// Whether whoever is bound to some keys may change these; else 403. `to` is empty where a row goes.
+/// Whether whoever is bound to some keys may change these; else 403. To be asked before anything is told of them.
 [[nodiscard]] std::optional<answer> check_bounds(const call& c, const key_table& rows, const row_changes& some);
-[[nodiscard]] std::optional<answer> check_unbound(const call& c);
 
 // Routes.
 
@@ -205,7 +204,8 @@ struct route_row {
   scope needs;
   body_kind body;
   answer (*handle)(call&);
-  bool is_from_memory = false;  ///< it is answered when the store cannot be read, too
+  bool is_from_memory = false;           ///< it is answered when the store cannot be read, too
+  for_bound bound = for_bound::refused;  ///< unless somebody has looked at what it tells
 };
 [[nodiscard]] std::span<const route_row> api_routes();
 

@@ -69,10 +69,11 @@ std::string definition_text(const node& of) {
   return text;
 }
 
-std::size_t keys_of(const key_table& rows, std::string_view placement) {
+/// The rows that lead there, as far as they are his who asks.
+std::size_t keys_of(const principal& who, const key_table& rows, std::string_view placement) {
   std::size_t count = 0;
-  rows.for_each([&](std::string_view, std::uint16_t outcome) {
-    if (rows.outcomes()[outcome] == placement) ++count;
+  rows.for_each([&](std::string_view key, std::uint16_t outcome) {
+    if (rows.outcomes()[outcome] == placement && who.owns(key, placement)) ++count;
   });
   return count;
 }
@@ -149,7 +150,6 @@ bool is_target_there(const call& c, node& placements) {
 /// A change of the document: `edit` changes the tree, or says why not, and returns the status of success.
 template <class Edit>
 answer change_tree(call& c, std::string_view action, Edit&& edit) {
-  if (auto bound = check_unbound(c)) return *std::move(bound);
   registry::turn turn = c.state.of.begin();
   node tree = turn.base().doc.tree;
   tree.kind = node_kind::map;
@@ -171,11 +171,13 @@ answer list_placements(call& c) {
   reader<active_content> now(c.state.of.current());
   const active_content& active = now.current().value;
   std::vector<std::size_t> keys(active.content.keys.outcomes().size());
-  active.content.keys.for_each([&](std::string_view, std::uint16_t outcome) { ++keys[outcome]; });
+  active.content.keys.for_each([&](std::string_view key, std::uint16_t outcome) {
+    if (key.starts_with(c.who.key_prefix)) ++keys[outcome];
+  });
   std::vector<const node*> all;
   if (const node* const placements = active.doc.tree.find("placements")) {
     for (const node& each : placements->children) {
-      if (each.name > asked->cursor) all.push_back(&each);
+      if (each.name > asked->cursor && c.who.owns_placement(each.name)) all.push_back(&each);
     }
   }
   std::ranges::sort(all, {}, [](const node* each) -> const std::string& { return each->name; });
@@ -198,9 +200,9 @@ answer get_placement(call& c) {
   const active_content& active = now.current().value;
   const node* const placements = active.doc.tree.find("placements");
   const node* const found = placements != nullptr ? placements->find(c.param(0)) : nullptr;
-  if (found == nullptr) return no_placement(c.param(0));
+  if (found == nullptr || !c.who.owns_placement(c.param(0))) return no_placement(c.param(0));
   std::string body;
-  write_placement(body, *found, keys_of(active.content.keys, c.param(0)));
+  write_placement(body, *found, keys_of(c.who, active.content.keys, c.param(0)));
   answer made = json_answer(200, std::move(body));
   add_tag(made, tag_of(active.head));
   return made;
@@ -256,7 +258,7 @@ answer get_endpoint(call& c) {
   const active_content& active = now.current().value;
   node tree = active.doc.tree;
   node* const placement = child(map_in(tree, "placements"), c.param(0));
-  if (placement == nullptr) return no_placement(c.param(0));
+  if (placement == nullptr || !c.who.owns_placement(c.param(0))) return no_placement(c.param(0));
   const node* const found = endpoint_in(*placement, c.param(1));
   if (found == nullptr) return no_endpoint(c.param(0), c.param(1));
   std::string body = "{\"id\":";

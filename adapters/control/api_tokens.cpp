@@ -93,8 +93,12 @@ answer add_token(call& c) {
   if (token.name.size() > name_bytes_max || token.key_prefix.size() > key_size_max)
     mistakes.add({}, "", "a name has at most 200 bytes, a key_prefix at most 256");
   const bool is_bound = !token.placements.empty() || !token.key_prefix.empty();
-  if (who && is_bound && *who != role::publisher)
-    mistakes.add({}, "role", "only a publisher can be bound to placements or to a key_prefix");
+  const bool has_rows = who == role::viewer || who == role::publisher;
+  if (who && is_bound && !has_rows) {
+    mistakes.add({}, "role",
+                 "only a viewer or a publisher can be bound to placements or to a key_prefix: what others may do is "
+                 "about all rows");
+  }
   if (!mistakes.found().empty()) return mistakes_answer(mistakes);
   const std::string secret = "cellroute_" + secret_digits<32>();
   token.id = secret_digits<8>();

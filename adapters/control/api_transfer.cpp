@@ -173,9 +173,10 @@ void add_repeated_keys(const imported_rows& rows, row_format format, wire::diagn
 
 class row_stream final : public body_source {
  public:
-  row_stream(key_table own, row_format format) : own_(std::move(own)), rows_(rows_of(own_)), format_(format) {}
-  row_stream(registry& of, row_format format)
-      : now_(std::make_unique<reader<active_content>>(of.current())), format_(format) {
+  row_stream(key_table own, row_format format, principal who)
+      : own_(std::move(own)), rows_(rows_of(own_)), format_(format), who_(std::move(who)) {}
+  row_stream(registry& of, row_format format, principal who)
+      : now_(std::make_unique<reader<active_content>>(of.current())), format_(format), who_(std::move(who)) {
     rows_ = rows_of(now_->current().value.content.keys);
   }
 
@@ -186,7 +187,10 @@ class row_stream final : public body_source {
       if (format_ == row_format::csv) piece += "key,placement\n";
       if (format_ == row_format::json) piece += "{";
     }
-    for (; at_ < rows_.rows.size() && piece.size() < answer_piece_bytes; ++at_) write(piece, rows_.rows[at_]);
+    for (; at_ < rows_.rows.size() && piece.size() < answer_piece_bytes; ++at_) {
+      const key_row& row = rows_.rows[at_];
+      if (who_.owns(row.key, rows_.names[row.outcome])) write(piece, row);
+    }
     if (at_ == rows_.rows.size() && !has_ended_) {
       has_ended_ = true;
       if (format_ == row_format::json) piece += "\n}\n";
@@ -195,7 +199,7 @@ class row_stream final : public body_source {
   }
 
  private:
-  void write(std::string& out, const key_row& row) const {
+  void write(std::string& out, const key_row& row) {
     const std::string_view placement = rows_.names[row.outcome];
     switch (format_) {
       case row_format::ndjson:
@@ -209,7 +213,7 @@ class row_stream final : public body_source {
         out += '\n';
         return;
       case row_format::json:
-        out += at_ == 0 ? "\n" : ",\n";
+        out += std::exchange(is_first_, false) ? "\n" : ",\n";
         process::append_json_string(out, row.key);
         out += ": ";
         process::append_json_string(out, placement);
@@ -235,7 +239,9 @@ class row_stream final : public body_source {
   key_table own_;                                // the rows are views into one of them
   table_rows rows_;
   row_format format_;
+  principal who_;  // rows that are not his are left out
   std::size_t at_ = 0;
+  bool is_first_ = true;
   bool has_begun_ = false;
   bool has_ended_ = false;
 };
@@ -255,7 +261,6 @@ std::string_view content_type(row_format format) {
 }  // namespace
 
 answer import_keys(call& c) {
-  if (auto bound = check_unbound(c)) return *std::move(bound);
   const auto format = format_of(c);
   if (!format) return bad_request(format_words);
   const std::string* const mode = c.target.find("mode");
@@ -324,14 +329,14 @@ answer export_keys(call& c) {
   if (*version == 0) {
     reader<active_content> now(c.state.of.current());
     add_tag(made, tag_of(now.current().value.head));
-    made.stream = std::make_unique<row_stream>(c.state.of, *format);
+    made.stream = std::make_unique<row_stream>(c.state.of, *format, c.who);
     return made;
   }
   auto reading = lent_reader::take(c.state);
   if (!reading) return problem_answer(reading.error());
   auto rows = (*reading)->rows_at(*version, c.state.of.settings().seed);
   if (!rows) return problem_answer(rows.error());
-  made.stream = std::make_unique<row_stream>(*std::move(rows), *format);
+  made.stream = std::make_unique<row_stream>(*std::move(rows), *format, c.who);
   return made;
 }
 

@@ -101,8 +101,8 @@ struct token_record {
   wire::digest hash{};  ///< SHA-256 of the secret
   std::string name{};
   std::string role{};
-  std::vector<std::string> placements{};  ///< that it may lead keys to; empty: all
-  std::string key_prefix{};               ///< of keys that it may change
+  std::vector<std::string> placements{};  ///< where rows lead that it may see and change; empty: any
+  std::string key_prefix{};               ///< how their keys begin
   wall_time created{};
   wall_time expires{};
   friend bool operator==(const token_record&, const token_record&) = default;

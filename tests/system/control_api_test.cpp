@@ -140,6 +140,49 @@ TEST_CASE("control API: guards hold a change up, until it is said which of them 
   CHECK(control.page("/v1/versions/2").status() == 200);
 }
 
+TEST_CASE("control API: a viewer's token that is bound sees its own rows, and the tool says what it may not see") {
+  control_process control({.routes_name = "",
+                           .settings = "auth: {loopback_without_token: false, admin_token_file: cp.token}\n",
+                           .files = {{"cp.token", "a-long-secret-of-this-test\n"}}});
+  const std::string admin = "Authorization: Bearer a-long-secret-of-this-test\r\n";
+  const std::string rows =
+      "version: \"v1\"\nrouting: {default_placement: b, keys: {inline: {own-1: a, own-2: b, other-1: a, other-2: b}}}\n"
+      "placements: {a: {endpoints: [{url: \"http://127.0.0.1:1\"}]}, b: {endpoints: [{url: "
+      "\"http://127.0.0.1:2\"}]}}\n";
+  REQUIRE(put(control, "/v1/config", rows, "Content-Type: application/yaml\r\n" + admin).status() == 200);
+  const message made =
+      put(control, "/v1/tokens", R"({"role":"viewer","expires_in":"1h","placements":["a"],"key_prefix":"own-"})",
+          "Content-Type: application/json\r\n" + admin, "POST");
+  REQUIRE(made.status() == 201);
+  const std::size_t at = made.content.find(R"("secret":")") + 10;
+  const std::string secret = made.content.substr(at, made.content.find('"', at) - at);
+  const std::string file = written(control, "bound.token", secret + "\n");
+  std::filesystem::permissions(file, std::filesystem::perms(0600));
+  const auto by_viewer = [&](std::vector<std::string> words) {
+    words.insert(words.end(), {"--token-file", file});
+    return ctl(control, std::move(words));
+  };
+
+  CHECK(by_viewer({"keys", "list"}).output == "KEY    PLACEMENT\nown-1  a\n");
+  CHECK(by_viewer({"where", "own-1"}).has("own-1 -> placement a, cell a (tier)"));
+  const std::string_view bound = "this token is bound to some placements or keys, and ";
+  const told foreign = by_viewer({"where", "own-2"});
+  CHECK_MESSAGE(foreign.has(std::string(bound) + "no row of that key is among them"), foreign.output);
+  CHECK(by_viewer({"where", "own-9"}).output == foreign.output);
+  const told history = by_viewer({"history"});
+  CHECK_MESSAGE(history.has(std::string(bound) + "this page is about those of others, too"), history.output);
+  CHECK(history.code != 0);
+  CHECK(by_viewer({"status"}).code == history.code);
+
+  const std::string viewer = "Authorization: Bearer " + secret + "\r\n";
+  CHECK(control.page("/v1/keys:export?format=csv", "GET", viewer).content.ends_with("key,placement\nown-1,a\n"));
+  CHECK(control.page("/v1/config", "GET", viewer).status() == 403);
+  CHECK(control.page("/v1/events", "GET", viewer).status() == 403);
+  CHECK(control.page("/v1/placements/b", "GET", viewer).status() == 404);
+  websocket_double as_router(control.port());
+  CHECK(as_router.open("/connect", {}, viewer).status() == 403);
+}
+
 TEST_CASE("control API: tokens that it gives out open what their role is for") {
   control_process control({.routes_name = "",
                            .settings = "auth: {loopback_without_token: false, admin_token_file: cp.token}\n",

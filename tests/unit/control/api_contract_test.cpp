@@ -134,15 +134,16 @@ std::vector<operation> operations() {
 /// Whether an operation is the port's own, which answers without the API.
 bool is_page(const operation& of) { return !of.pattern.starts_with("/v1/"); }
 
-TEST_CASE("api contract: it names every route with its scope, and no other") {
+TEST_CASE("api contract: it names every route with its scope and its bounds, and no other") {
   std::set<std::string> named;
   for (const operation& each : operations()) {
     if (is_page(each)) continue;
-    named.insert(each.method + " " + each.pattern + " " + part(*each.at, "x-scope").text);
+    named.insert(each.method + " " + each.pattern + " " + part(*each.at, "x-scope").text + " " +
+                 part(*each.at, "x-bound").text);
   }
   std::set<std::string> routed;
   for (const route_row& row : api_routes())
-    routed.insert(std::string(row.method) + " " + std::string(row.pattern) + " " + std::string(to_string(row.needs)));
+    routed.insert(fmt::format("{} {} {} {}", row.method, row.pattern, to_string(row.needs), to_string(row.bound)));
   CHECK(named == routed);
 }
 
@@ -238,6 +239,11 @@ class walker {
     renew();
     for (const std::string_view each : {"viewer", "publisher", "operator", "admin", "router"})
       tokens_.push_back(here_.token(each));
+    for (const std::string_view each : {"viewer", "publisher"}) {
+      for (const std::string_view bounds :
+           {R"(,"placements":["tier1"],"key_prefix":"ac")", R"(,"key_prefix":"other-")"})
+        tokens_.push_back(here_.token(each, bounds));
+    }
     tokens_.push_back("nobody");
   }
 

@@ -72,7 +72,7 @@ class one_router final : public router_directory {
     }
     return told;
   }
-  std::vector<std::string> mistakes() override { return {}; }
+  std::vector<std::string> mistakes() override { return wrong; }
   bool retry_file(std::string_view lifted) override {
     commands.push_back("retry " + std::string(lifted));
     return true;
@@ -82,6 +82,7 @@ class one_router final : public router_directory {
     return id == "r1";
   }
   std::vector<std::string> commands{};
+  std::vector<std::string> wrong{};  ///< in the followed file
   std::optional<running_fleet> runs{running_fleet{}};
 };
 

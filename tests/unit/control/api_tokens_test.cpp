@@ -48,6 +48,8 @@ TEST_CASE("api: tokens are made, used, and ended") {
        {"{}", R"({"role":"king","expires_in":"1h"})", R"({"role":"viewer"})",
         R"({"role":"viewer","expires_in":"9000h"})", R"({"role":"viewer","expires_in":"never"})",
         R"({"role":"admin","expires_in":"1h","key_prefix":"x"})",
+        R"({"role":"operator","expires_in":"1h","placements":["tier1"]})",
+        R"({"role":"router","expires_in":"1h","key_prefix":"x"})",
         R"({"role":"viewer","expires_in":"1h","colour":"red"})"}) {
     CAPTURE(bad);
     CHECK(here.ask("POST", "/v1/tokens", bad).status == 422);
