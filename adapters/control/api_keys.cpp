@@ -38,9 +38,14 @@ std::string explained(const principal& who, const active_content& active, std::s
   if (!active.table) return "null";
   const auto made = active.table->route(key, {key_source::header, active.doc.key.header}, now);
   if (!made) return "null";
-  // A rule may lead it elsewhere than its row does.
-  if (!who.owns_placement(active.table->fleet().placements()[made->placement].id.value)) return "null";
   std::string out;
+  if (!who.owns_placement(active.table->fleet().placements()[made->placement].id.value)) {
+    process::json_writer(out)
+        .begin_object()
+        .field("elsewhere", "a rule leads it to a placement that is not this token's")
+        .end_object();
+    return out;
+  }
   write_explanation_json(out, *made, active.table->fleet(), active.label);
   return out;
 }

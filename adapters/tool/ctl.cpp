@@ -315,6 +315,8 @@ class command final : private transfer_listener {
     if (resolved->find("unreachable") != nullptr) {
       out =
           fmt::format("{} -> no request reaches it: {}\n", plain(asked_.key), plain(text_at(*resolved, "unreachable")));
+    } else if (resolved->find("elsewhere") != nullptr) {
+      out = fmt::format("{} -> elsewhere: {}\n", plain(asked_.key), plain(text_at(*resolved, "elsewhere")));
     } else if (resolved->kind == wire::node_kind::map) {
       out = fmt::format("{} -> placement {}, cell {} ({})\n", plain(asked_.key), plain(text_at(*resolved, "placement")),
                         plain(text_at(*resolved, "cell")), plain(text_at(*resolved, "reason")));

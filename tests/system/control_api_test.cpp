@@ -146,7 +146,9 @@ TEST_CASE("control API: a viewer's token that is bound sees its own rows, and th
                            .files = {{"cp.token", "a-long-secret-of-this-test\n"}}});
   const std::string admin = "Authorization: Bearer a-long-secret-of-this-test\r\n";
   const std::string rows =
-      "version: \"v1\"\nrouting: {default_placement: b, keys: {inline: {own-1: a, own-2: b, other-1: a, other-2: b}}}\n"
+      "version: \"v1\"\nrouting: {default_placement: b, keys: {inline: {own-1: a, own-2: b, other-1: a, other-2: b}}, "
+      "canary: "
+      "[{placement: a, to: b, keys: [other-1, own-3]}]}\n"
       "placements: {a: {endpoints: [{url: \"http://127.0.0.1:1\"}]}, b: {endpoints: [{url: "
       "\"http://127.0.0.1:2\"}]}}\n";
   REQUIRE(put(control, "/v1/config", rows, "Content-Type: application/yaml\r\n" + admin).status() == 200);
@@ -165,6 +167,8 @@ TEST_CASE("control API: a viewer's token that is bound sees its own rows, and th
 
   CHECK(by_viewer({"keys", "list"}).output == "KEY    PLACEMENT\nown-1  a\n");
   CHECK(by_viewer({"where", "own-1"}).has("own-1 -> placement a, cell a (tier)"));
+  REQUIRE(put(control, "/v1/keys/own-3", R"({"placement":"a"})", "If-None-Match: *\r\n" + admin).status() == 201);
+  CHECK(by_viewer({"where", "own-3"}).has("own-3 -> elsewhere: a rule leads it to a placement that is not this"));
   const std::string_view bound = "this token is bound to some placements or keys, and ";
   const told foreign = by_viewer({"where", "own-2"});
   CHECK_MESSAGE(foreign.has(std::string(bound) + "no row of that key is among them"), foreign.output);
@@ -175,7 +179,8 @@ TEST_CASE("control API: a viewer's token that is bound sees its own rows, and th
   CHECK(by_viewer({"status"}).code == history.code);
 
   const std::string viewer = "Authorization: Bearer " + secret + "\r\n";
-  CHECK(control.page("/v1/keys:export?format=csv", "GET", viewer).content.ends_with("key,placement\nown-1,a\n"));
+  CHECK(
+      control.page("/v1/keys:export?format=csv", "GET", viewer).content.ends_with("key,placement\nown-1,a\nown-3,a\n"));
   CHECK(control.page("/v1/config", "GET", viewer).status() == 403);
   CHECK(control.page("/v1/events", "GET", viewer).status() == 403);
   CHECK(control.page("/v1/placements/b", "GET", viewer).status() == 404);

@@ -236,6 +236,29 @@ TEST_CASE("api bound: a row of somebody else is answered as one that is not ther
   CHECK(by_keys.has(R"("placement":"theirs")"));
 }
 
+TEST_CASE(
+    "api bound: where the default is his, a row of somebody else still looks as if there were none; nor is told where "
+    "rules lead") {
+  api_here here;
+  REQUIRE(here.ask("PUT", "/v1/config", R"({
+    "version": "one",
+    "routing": {"default_placement": "mine", "keys": {"inline": {"own-1": "mine", "own-2": "theirs", "own-3": "mine"}},
+                "canary": [{"placement": "mine", "to": "theirs", "keys": ["own-3"]}]},
+    "placements": {"mine": {"endpoints": [{"url": "http://127.0.0.1:9001"}]},
+                   "theirs": {"endpoints": [{"url": "http://127.0.0.1:9002"}]}}})")
+              .status == 200);
+  const headers both = bearer(here.token("viewer", to_both));
+  here.is_local = false;
+  const told got = here.ask("POST", "/v1/resolve", R"({"keys":["own-2","own-9","own-3","own-1"]})", both);
+  CHECK_MESSAGE(
+      got.has(
+          R"([{"key":"own-2","to":null},{"key":"own-9","to":null},{"key":"own-3","to":{"elsewhere":"a rule leads it to a placement that is not this token's"}},{"key":"own-1","to":{)"),
+      got.body);
+  CHECK(here.ask("GET", "/v1/keys/own-3", "", both).has(R"("placement":"mine",)"));
+  CHECK(!here.ask("GET", "/v1/keys/own-3", "", both).has("theirs"));
+  CHECK(here.ask("GET", "/v1/keys/own-9", "", both).status == 404);
+}
+
 TEST_CASE("api bound: an export has his rows alone, of now and of before") {
   api_here here;
   REQUIRE(here.ask("PUT", "/v1/config", shared_config).status == 200);
@@ -295,6 +318,16 @@ TEST_CASE("api bound: the history of a key is told as far as it led where he is"
   const told by_keys = here.ask("GET", "/v1/keys/own-1/history", "", keys);
   CHECK(by_keys.has(R"("from":"theirs","to":"others"})"));
   CHECK(!by_keys.has("with-other-2"));
+}
+
+TEST_CASE("api bound: a version that may have changed any key is told to those alone who may know of any placement") {
+  api_here here;
+  REQUIRE(here.ask("PUT", "/v1/config", config_of(11'000)).status == 200);  // so many that no row's change is kept
+  const headers keys = bearer(here.token("viewer", R"(,"key_prefix":"tenant-")"));
+  const headers placement = bearer(here.token("viewer", R"(,"placements":["tier1"])"));
+  here.is_local = false;
+  CHECK(here.ask("GET", "/v1/keys/tenant-000001/history", "", keys).has(R"("unknown":true)"));
+  CHECK(here.ask("GET", "/v1/keys/tenant-000001/history", "", placement).has(R"("history":[]})"));
 }
 
 TEST_CASE("api bound: what a write answers is about his rows") {
