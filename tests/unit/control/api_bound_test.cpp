@@ -44,16 +44,16 @@ struct decision_row {
 };
 
 /// Those of the port itself, which tell neither keys nor placements.
-constexpr std::string_view page = "";
+constexpr std::string_view port_page = "";
 
 constexpr std::string_view a_row = R"({"placement":"mine"})";
 constexpr std::string_view an_endpoint = R"({"url":"http://127.0.0.1:9009"})";
 
 const decision_row decisions[] = {
-    {"GET", "/health", "/health", "", page, page},
-    {"GET", "/livez", "/livez", "", page, page},
-    {"GET", "/readyz", "/readyz", "", page, page},
-    {"GET", "/metrics", "/metrics", "", page, page},
+    {"GET", "/health", "/health", "", port_page, port_page},
+    {"GET", "/livez", "/livez", "", port_page, port_page},
+    {"GET", "/readyz", "/readyz", "", port_page, port_page},
+    {"GET", "/metrics", "/metrics", "", port_page, port_page},
     {"GET", "/v1/openapi.json", "/v1/openapi.json", "", "200", "200"},
     {"GET", "/v1/info", "/v1/info", "", "200", "200"},
     {"GET", "/v1/config", "/v1/config", "", by_bounds, by_bounds},
@@ -133,7 +133,7 @@ TEST_CASE("api bound: each operation is decided for who is bound, and what it an
   std::set<std::string> decided;
   for (const decision_row& row : decisions) {
     decided.insert(fmt::format("{} {}", row.method, row.pattern));
-    if (row.viewer == page) continue;
+    if (row.viewer == port_page) continue;
     CAPTURE(row.method);
     CAPTURE(row.target);
     for (const bool is_viewer : {true, false}) {
