@@ -229,7 +229,9 @@ class command final : private transfer_listener {
         const std::string id = text_at(r, "router_id");
         const std::string version = text_at(r, {"running", "version"});
         const std::string since = text_at(r, "away_since");
-        all.push_back({id.empty() ? "(base)" : id, text_at(r, "state") + (since.empty() ? "" : " since " + since),
+        const bool is_damaged = text_at(r, {"status", "scrub", "ok"}) == "false";
+        all.push_back({id.empty() ? "(base)" : id,
+                       text_at(r, "state") + (since.empty() ? "" : " since " + since) + (is_damaged ? ", damaged" : ""),
                        version.empty() ? "-" : version,
                        // Who is away counts for nobody: `status` counts those that are connected.
                        !since.empty()                      ? "-"

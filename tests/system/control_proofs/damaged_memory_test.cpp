@@ -12,6 +12,7 @@
 
 #include "tests/system/control_proofs/linked_fleet.hpp"
 #include "tests/system/control_proofs/plane.hpp"
+#include "tests/system/support/ctl.hpp"
 
 namespace cellroute::system_test {
 namespace {
@@ -87,6 +88,7 @@ TEST_CASE("damaged memory: a router finds that a row is another one, says so, an
   CHECK(eventually([&] { return router.damaged() == 1; }));
   CHECK(is_shown(R"("scrub":{"ok":false,)"));
   CHECK(control.process().wait_line("router_damaged"));
+  CHECK(ctl(control, {"routers"}).has("in_sync, damaged"));
   CHECK(router.refused() == 0);
 
   // Of another row; what the router makes of that is not what was announced, so it is asked where it differs.
@@ -97,6 +99,7 @@ TEST_CASE("damaged memory: a router finds that a row is another one, says so, an
   CHECK(is_shown(R"("scrub":{"ok":true,)"));
   CHECK(router.has_key(key_name(17)));
   CHECK(router.damaged() == 1);
+  CHECK_FALSE(ctl(control, {"routers"}).has("damaged"));
 }
 
 }  // namespace
