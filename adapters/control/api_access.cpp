@@ -106,7 +106,7 @@ bool principal::owns(std::string_view key, std::string_view placement) const {
 }
 
 bool principal::may_change(std::string_view key, std::string_view from, std::string_view to) const {
-  const auto is_mine = [&](std::string_view placement) { return placement.empty() || owns(key, placement); };
+  const auto is_mine = [&](std::string_view placement) { return placement.empty() || owns_placement(placement); };
   return key.starts_with(key_prefix) && is_mine(from) && is_mine(to);
 }
 

@@ -41,40 +41,24 @@ std::string failed(const std::string& name, const char* what, const std::error_c
   return name + ": " + what + ": " + why.message();
 }
 
-/// Writes and brings to the disk; tells what failed.
-expected<void, std::string> write_and_sync(disk& on, const std::string& name, disk::access how, byte_parts parts) {
+/// Tells what failed. `is_synced`: it is on the disk when this returns.
+expected<void, std::string> write_parts(disk& on, const std::string& name, disk::access how, byte_parts parts,
+                                        bool is_synced = true) {
   const auto opened = on.open(name, how);
   if (!opened) return unexpected(failed(name, "cannot be written", opened.error()));
   const open_file file(on, *opened);
   if (const auto written = file.write_all(parts); !written)
     return unexpected(failed(name, "cannot be written", written.error()));
+  if (!is_synced) return {};
   if (const auto synced = file.sync(); !synced)
     return unexpected(failed(name, "cannot be brought to the disk", synced.error()));
   return {};
 }
 
-}  // namespace
-
-expected<void, std::string> write_file(disk& on, const std::string& name, byte_parts parts) {
+/// Writes under another name first, then renames.
+expected<void, replace_error> write_and_rename(disk& on, const std::string& name, byte_parts parts, bool is_synced) {
   const std::string unfinished = name + unfinished_ending;
-  const auto give_up = [&](const char* what, const std::error_code& why) {
-    (void)on.remove(unfinished);
-    return unexpected(failed(name, what, why));
-  };
-  const auto opened = on.open(unfinished, disk::access::create);
-  if (!opened) return give_up("cannot be written", opened.error());
-  {
-    const open_file file(on, *opened);
-    if (const auto written = file.write_all(parts); !written) return give_up("cannot be written", written.error());
-  }
-  if (const auto renamed = on.rename(unfinished, name); !renamed)
-    return give_up("cannot get its name", renamed.error());
-  return {};
-}
-
-expected<void, replace_error> replace_file(disk& on, const std::string& name, byte_parts parts) {
-  const std::string unfinished = name + unfinished_ending;
-  if (auto written = write_and_sync(on, unfinished, disk::access::create, parts); !written) {
+  if (auto written = write_parts(on, unfinished, disk::access::create, parts, is_synced); !written) {
     (void)on.remove(unfinished);
     return unexpected(replace_error{written.error(), false});
   }
@@ -82,13 +66,26 @@ expected<void, replace_error> replace_file(disk& on, const std::string& name, by
     (void)on.remove(unfinished);
     return unexpected(replace_error{failed(name, "cannot get its name", renamed.error()), true});
   }
+  return {};
+}
+
+}  // namespace
+
+expected<void, std::string> write_file(disk& on, const std::string& name, byte_parts parts) {
+  auto written = write_and_rename(on, name, parts, false);
+  if (!written) return unexpected(std::move(written).error().what);
+  return {};
+}
+
+expected<void, replace_error> replace_file(disk& on, const std::string& name, byte_parts parts) {
+  if (auto written = write_and_rename(on, name, parts, true); !written) return written;
   if (const auto synced = on.sync_folder(); !synced)
     return unexpected(replace_error{failed(name, "its name cannot be brought to the disk", synced.error()), true});
   return {};
 }
 
 expected<void, std::string> append_to_file(disk& on, const std::string& name, byte_parts parts) {
-  return write_and_sync(on, name, disk::access::append, parts);
+  return write_parts(on, name, disk::access::append, parts);
 }
 
 expected<std::optional<std::vector<std::byte>>, std::string> read_file(disk& on, const std::string& name,

@@ -8,7 +8,6 @@
 #include <mutex>
 #include <string>
 #include <string_view>
-#include <thread>
 
 #include "tests/system/control_proofs/linked_fleet.hpp"
 #include "tests/system/control_proofs/plane.hpp"
@@ -54,29 +53,13 @@ class failing_memory final : public std::pmr::memory_resource {
   std::map<char*, std::size_t> blocks_;
 };
 
-/// Routers publish on a thread.
-class publishing_thread {
- public:
-  publishing_thread() : thread_([this] { reactor_.run(); }) {}
-  publishing_thread(const publishing_thread&) = delete;
-  publishing_thread& operator=(const publishing_thread&) = delete;
-  ~publishing_thread() {
-    reactor_.stop();
-    thread_.join();
-  }
-  [[nodiscard]] io::reactor& reactor() { return reactor_; }
-
- private:
-  io::reactor reactor_;
-  std::thread thread_;
-};
-
 TEST_CASE("damaged memory: a router finds that a row is another one, says so, and the next change mends it") {
   control_process control(written_by_api());
   REQUIRE(tell(control, "PUT", "/v1/config", fleet_of(2'000, 0, 1, 2)).status() == 200);
   failing_memory memory;
-  publishing_thread shared;
-  linked_router router(shared.reactor(), control.port(), "rt-1", 1, memory, 1ms);
+  io::reactor shared;
+  linked_router router(shared, control.port(), "rt-1", 1, memory, 1ms);
+  const publishing_thread publishing(shared);
   const auto is_shown = [&](std::string_view what) {
     return eventually([&] { return control.page("/v1/routers/rt-1").content.find(what) != std::string::npos; });
   };

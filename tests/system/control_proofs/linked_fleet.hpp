@@ -79,17 +79,27 @@ class linked_router final : private proxy::pushed_listener {
   proxy::pushed_contents contents_;
 };
 
+/// The thread on which routers publish. It ends before these do.
+class publishing_thread {
+ public:
+  explicit publishing_thread(io::reactor& shared) : shared_(shared), thread_([&shared] { shared.run(); }) {}
+  publishing_thread(const publishing_thread&) = delete;
+  publishing_thread& operator=(const publishing_thread&) = delete;
+  ~publishing_thread() {
+    shared_.stop();
+    thread_.join();
+  }
+
+ private:
+  io::reactor& shared_;
+  std::thread thread_;
+};
+
 /// Many of them; they share the thread on which routers publish.
 class linked_fleet {
  public:
-  linked_fleet(std::uint16_t port, std::size_t count) : thread_([this] { reactor_.run(); }) {
+  linked_fleet(std::uint16_t port, std::size_t count) : thread_(reactor_) {
     for (std::size_t i = 0; i < count; ++i) routers_.emplace_back(reactor_, port, "rt-" + std::to_string(i), i + 1);
-  }
-  linked_fleet(const linked_fleet&) = delete;
-  linked_fleet& operator=(const linked_fleet&) = delete;
-  ~linked_fleet() {
-    reactor_.stop();
-    thread_.join();
   }
   [[nodiscard]] const std::deque<linked_router>& routers() const { return routers_; }
   [[nodiscard]] std::uint64_t refused() const {
@@ -107,8 +117,8 @@ class linked_fleet {
 
  private:
   io::reactor reactor_;
-  std::thread thread_;
   std::deque<linked_router> routers_;
+  publishing_thread thread_;
 };
 
 }  // namespace cellroute::system_test

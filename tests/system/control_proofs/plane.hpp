@@ -67,12 +67,13 @@ namespace cellroute::system_test {
   return told_by(control_port, "log: {access: {output: \"off\"}}\n");
 }
 
-/// Whether a router is connected and runs this version, as far as the control plane was told.
-[[nodiscard]] inline bool runs(const control_process& control, const router_process& router, std::uint64_t version) {
+/// Whether a router is connected and runs this version, as far as the control plane was told; `is_wanted`: and is to.
+[[nodiscard]] inline bool runs(const control_process& control, const router_process& router, std::uint64_t version,
+                               bool is_wanted = true) {
   const std::string page = control.page("/v1/routers/" + id_of(router)).content;
   return page.find("\"connected\":true") != std::string::npos &&
          page.find("\"version\":" + std::to_string(version) + ",") != std::string::npos &&
-         page.find("\"on_target\":true") != std::string::npos;
+         page.find(is_wanted ? "\"on_target\":true" : "\"on_target\":false") != std::string::npos;
 }
 
 /// Whether this process and those that it starts may have so many descriptors.
