@@ -52,7 +52,8 @@ void listener::accept_waiting() {
     if (connection) {
       paused_ = false;
       take(*connection);
-      continue;
+      if (io::has_waiting_connection(socket_.descriptor())) continue;
+      return;
     }
     const int error = connection.error();
     if (error == EINTR || error == ECONNABORTED || error == EPROTO) continue;

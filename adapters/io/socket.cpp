@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -326,6 +327,11 @@ expected<accepted, int> accept_connection(int listener) {
   const int descriptor = ::accept4(listener, where, &size_bytes, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (descriptor < 0) return unexpected(errno);
   return accepted{descriptor, from_native(storage).value_or(socket_address{})};
+}
+
+bool has_waiting_connection(int listener) {
+  pollfd waiting{listener, POLLIN, 0};
+  return ::poll(&waiting, 1, 0) != 0;  // an error is what the next accept tells
 }
 
 }  // namespace cellroute::io

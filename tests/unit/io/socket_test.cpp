@@ -469,6 +469,28 @@ TEST_CASE("socket: neither end of a connection holds back a small write") {
   for (const int descriptor : {*listener, *client, accepted->descriptor}) ::close(descriptor);
 }
 
+TEST_CASE("socket: a listener tells whether a connection waits") {
+  const auto listener = open_listener(*parse_address("127.0.0.1", 0), {});
+  REQUIRE(listener);
+  CHECK_FALSE(has_waiting_connection(*listener));
+  std::vector<int> descriptors{*listener};
+  for (int i = 0; i < 2; ++i) {
+    const auto client = start_connect(local_address(*listener));
+    REQUIRE(client);
+    descriptors.push_back(*client);
+  }
+  for (int left = 2; left > 0; --left) {
+    for (int i = 0; !has_waiting_connection(*listener) && i < 1000; ++i)
+      ::poll(nullptr, 0, 5);  // the kernel's handshake
+    CHECK(has_waiting_connection(*listener));
+    const auto taken = accept_connection(*listener);
+    REQUIRE(taken);
+    descriptors.push_back(taken->descriptor);
+  }
+  CHECK_FALSE(has_waiting_connection(*listener));
+  for (const int descriptor : descriptors) ::close(descriptor);
+}
+
 int option_of(int descriptor, int level, int name) {
   int value = -1;
   socklen_t size_bytes = sizeof value;
