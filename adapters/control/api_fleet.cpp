@@ -8,6 +8,7 @@
 
 #include "adapters/control/api_parts.hpp"
 #include "adapters/io/clock.hpp"
+#include "adapters/wire/sync_messages.hpp"
 
 // Routers, what happens, and how the control plane is. What is known of routers comes from whoever has their sessions.
 namespace cellroute::control {
@@ -172,7 +173,7 @@ answer get_info(call& c) {
       .field("build", c.state.settings.build)
       .field("cluster", c.state.cluster)
       .field("epoch", head.epoch);
-  out.field("version", head.version).field("digest", hex_of(head.sum)).field("keys", head.keys);
+  out.field("version", head.version).field("digest", wire::to_hex(head.sum)).field("keys", head.keys);
   out.field("label", now.current().value.label);
   out.field("follows_file", c.state.settings.is_following_file);
   std::vector<std::string> mistakes =

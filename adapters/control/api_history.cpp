@@ -4,6 +4,7 @@
 
 #include "adapters/control/api_parts.hpp"
 #include "adapters/control/audit_json.hpp"
+#include "adapters/wire/sync_messages.hpp"
 
 // Versions, what differs between them, the way back, and the audit.
 namespace cellroute::control {
@@ -148,7 +149,7 @@ answer verify_audit(call& c) {
   process::json_writer out(body);
   out.begin_object().field("ok", !verdict->first_bad).field("rows", verdict->rows);
   if (verdict->first_bad) out.field("first_bad", *verdict->first_bad).field("why", verdict->why);
-  out.field("head", hex_of(verdict->head)).end_object();
+  out.field("head", wire::to_hex(verdict->head)).end_object();
   return json_answer(200, std::move(body));
 }
 

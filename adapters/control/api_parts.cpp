@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "adapters/control/request_trace.hpp"
+#include "adapters/wire/sync_messages.hpp"
 #include "adapters/wire/text_scan.hpp"
 #include "cellroute/base/unescape.hpp"
 
@@ -163,12 +164,6 @@ answer too_fast_answer(duration wait) {
 
 answer problem_answer(const store_failure& why) { return problem_answer(problem_of(why)); }
 
-std::string hex_of(const wire::digest& sum) {
-  std::string out;
-  for (const std::byte each : sum) out += fmt::format("{:02x}", static_cast<unsigned>(each));
-  return out;
-}
-
 std::string tag_of(std::uint64_t epoch, std::uint64_t version) { return fmt::format("{}.{}", epoch, version); }
 std::string tag_of(const store_head& head) { return tag_of(head.epoch, head.version); }
 
@@ -180,7 +175,7 @@ std::optional<running_fleet> running_now(const call& c, std::size_t ids_max) {
 
 void write_version(process::json_writer& out, const version_record& v, const whereabouts* runs) {
   out.begin_object().field("version", v.version).field("epoch", v.epoch).field("parent", v.parent);
-  out.field("digest", hex_of(v.sum)).field("label", v.label).field("keys", v.keys);
+  out.field("digest", wire::to_hex(v.sum)).field("label", v.label).field("keys", v.keys);
   out.field("added", v.added).field("moved", v.moved).field("removed", v.removed);
   out.field("document_changed", v.is_document_new).field("whole", v.is_whole);
   out.field("author", v.author).field("at", v.at).field("message", v.message);

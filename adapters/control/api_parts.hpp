@@ -105,7 +105,6 @@ struct call {
 /// At most so many mistakes are told.
 inline constexpr std::size_t mistakes_told_max = 100;
 
-[[nodiscard]] std::string hex_of(const wire::digest& sum);
 /// `3.42`, without the quotes of an ETag.
 [[nodiscard]] std::string tag_of(const store_head& head);
 [[nodiscard]] std::string tag_of(std::uint64_t epoch, std::uint64_t version);
