@@ -139,8 +139,9 @@ expected<principal, answer> let_in(const call& c, const route_row& route) {
 /// A typing error in `dry_run` must not publish.
 std::optional<answer> check_query(const call& c, const route_row& route) {
   const std::span<const std::string> known = query_names_of(route);
-  for (const auto& [name, value] : c.target.query) {
-    const bool is_known = std::ranges::any_of(known, [&name = name](const std::string& each) {
+  for (const auto& parameter : c.target.query) {
+    const std::string& name = parameter.first;
+    const bool is_known = std::ranges::any_of(known, [&name](const std::string& each) {
       return name == each || (each.starts_with(label_query) && name.starts_with(label_query));
     });
     if (is_known) continue;
