@@ -74,7 +74,8 @@ std::string_view words_for(sync::hub_event_kind kind) {
     case sync::hub_event_kind::corrupted:
       return "a router makes another content of what it was sent; it is sent all of it again";
     case sync::hub_event_kind::damaged:
-      return "the rows that a router runs are not those that it was sent any more: its memory is at fault; restart it";
+      return "the rows that a router runs are not those that it was sent any more: its memory is at fault; it asks for "
+             "them again";
     case sync::hub_event_kind::conflict:
       return "a router runs another content under this version: another control plane gave it that";
   }

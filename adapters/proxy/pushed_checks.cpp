@@ -234,19 +234,27 @@ void pushed_contents::begin_scrub() {
   });
 }
 
-/// What is damaged goes on serving: most of it is right, and nothing better is at hand. Its digest becomes that of the
-/// rows as they are, so that no change of it is taken for what was announced: the control plane then mends it.
+/// What is damaged goes on serving, until it has come again: most of it is right, and nothing better is at hand. Its
+/// digest becomes that of the rows as they are, so that no change of it is taken for what was announced.
+///
+/// Asked again is once an hour at most: a fleet that damages all that it gets must not ask for it without end.
 void pushed_contents::scrub() {
   const auto held = running_ ? held_.find(running_->sum) : held_.end();
   if (held == held_.end()) return;
   held_content& runs = held->second;
-  if (!runs.is_damaged && !scrub_.is_sound(runs.content)) {
+  const bool is_found = !runs.is_damaged && !scrub_.is_sound(runs.content);
+  if (is_found) {
     runs.content.digest = sync::sum_up(runs.content, runs.content.digest.salt());
     runs.is_damaged = true;
-    reactor_.post([this, label = runs.label] { listener_.on_damaged(label); });
   }
-  is_sound_ = !runs.is_damaged;
+  is_sound_ = !runs.is_damaged;  // before the link hears of it: it tells this first
   scrubbed_at_ = io::read_wall_clock().time_since_epoch() / 1s;
+  if (!is_found) return;
+  reactor_.post([this, label = runs.label] { listener_.on_damaged(label); });
+  const time_point now = io::read_clock().now;
+  if (asked_again_at_ && now - *asked_again_at_ < 1h) return;
+  asked_again_at_ = now;
+  post([sum = running_->sum](sync::router_link& link, time_point at) { link.damaged(sum, at); });
 }
 
 }  // namespace cellroute::proxy

@@ -64,7 +64,8 @@ void pushed_contents::connect(control_link_options link, bool is_elsewhere) {
   run([this, turn, is_elsewhere, link = std::move(link)]() mutable {
     end_link(turn);
     if (is_elsewhere) is_number_foreign_ = true;
-    if (running_) link.memory.held = {is_number_foreign_ ? wire::content_id{0, 0, running_->sum} : *running_};
+    if (running_ && is_sound_)
+      link.memory.held = {is_number_foreign_ ? wire::content_id{0, 0, running_->sum} : *running_};
     link.memory.quarantined = refused_;
     link.who.source = to_string(source_.load());
     reactor_.post([this, turn, link = std::move(link)]() mutable { open_link(turn, std::move(link)); });

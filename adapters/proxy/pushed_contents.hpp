@@ -273,6 +273,7 @@ class pushed_contents final {
   const duration scrub_period_;
   asio::steady_timer scrub_timer_;
   sync::content_scrub scrub_;
+  std::optional<time_point> asked_again_at_;  ///< for a content that was damaged
   std::unique_ptr<port> port_;
   std::thread thread_;
 };

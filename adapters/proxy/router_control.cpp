@@ -198,7 +198,8 @@ void router::on_not_kept(const std::string& why) {
 void router::on_damaged(const std::string& label) {
   event(process::log_level::error, "config_damaged",
         "rows in use are not those that the control plane pushed any more: memory of this machine is at fault, or this "
-        "program; they stay in use until the next change, or a restart, mends them",
+        "program; they stay in use until they have come again, which is asked for once an hour at most, or until the "
+        "next change, or a restart, mends them",
         {{"source", std::string_view("push")}, {"version", std::string_view(label)}});
 }
 

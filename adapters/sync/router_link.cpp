@@ -109,6 +109,7 @@ void router_link::opened(bool is_native, time_point now) {
     live_since_ = now;
     due_ = time_point::max();  // there are control planes that never beat: one that did once has to go on
     base_version_ = 0;
+    if (damaged_) intake_.forget(*std::exchange(damaged_, std::nullopt));
     intake_.session_opened(1);
     return;
   }
@@ -164,6 +165,21 @@ void router_link::activated(const wire::content_id& content, bool durable) {
   intake_.activated(content, durable);
   pull();
   confirm();
+}
+
+void router_link::damaged(const wire::digest& sum, time_point now) {
+  damaged_ = sum;
+  if (state_ == link_state::live_base) ask_again(now);  // its beats are answered with nothing
+}
+
+void router_link::ask_again(time_point now) {
+  if (!damaged_) return;
+  const auto running = intake_.running();
+  const bool is_running = running && running->sum == *damaged_;
+  intake_.forget(*std::exchange(damaged_, std::nullopt));
+  if (is_running)
+    break_off("content_asked_again", "what runs is damaged: the control plane is asked for all of it, in a new session",
+              now);
 }
 
 /// What it says itself counts: it may be another control plane than the one whose orders are followed.
@@ -326,6 +342,7 @@ void router_link::on(const wire::ping& said, time_point now) {
   const auto& held = intake_.held();
   answer.prepared.assign(held.begin() + (answer.running ? 1 : 0), held.end());
   actions_.emplace_back(wire::message(std::move(answer)));
+  ask_again(now);
 }
 
 void router_link::on(const wire::repair& said, time_point now) {

@@ -118,6 +118,10 @@ class router_link {
   void base_checked(std::uint64_t number, const wire::digest& sum, std::uint64_t keys);
   void base_checked(std::uint64_t number, refusal why);
 
+  /// What is held of this content is damaged. Once the control plane has heard of that, by the answer to its next beat,
+  /// it is asked for all of the content again: in a new session, whose hello says nothing of it.
+  void damaged(const wire::digest& sum, time_point now);
+
   /// What the next answers to beats report. `latency` counts from the start of the process: an answer has what came
   /// since the one before.
   void report(const wire::pong& status) { status_ = status; }
@@ -158,6 +162,7 @@ class router_link {
   void answer_base(bool is_applied, std::string error);
   void say_base(const wire::base_content& of, bool is_applied, std::string error);
   void confirm();
+  void ask_again(time_point now);
   [[nodiscard]] duration asked(std::uint64_t milliseconds) const;
   void break_off(std::string event, std::string why, time_point now, duration at_least = duration(0));
   void wait(duration at_least, time_point now);
@@ -178,6 +183,7 @@ class router_link {
   std::optional<wire::digest> told_;  ///< what should run, as this session last said
   time_point told_at_{};              ///< when it last did
   std::optional<time_point> confirmed_at_;
+  std::optional<wire::digest> damaged_;  ///< the control plane is about to hear of it
   std::uint64_t salt_ = 0;
   std::uint64_t unknown_messages_ = 0;
   // Of a base session.

@@ -41,19 +41,23 @@ class sync_router {
   void tick();
   /// Its connection ends.
   void cut();
-  /// A content that does not run changes in its memory.
+  /// A content changes in its memory; and the one that runs, if any, which it finds by itself.
   void rot();
+  void rot_what_runs();
 
   /// A request begins; it ends within a second. False: there is nothing to route by yet.
   bool begin_request();
   void end_requests();
 
   [[nodiscard]] std::optional<wire::content_id> running() const;
+  /// Whether what it runs is what it was sent.
+  [[nodiscard]] bool is_sound() const;
 
  private:
   struct held_content {
     small_content content{};
-    wire::digest actual{};  ///< of what is there, whatever it is called
+    wire::digest actual{};    ///< of what is there, whatever it is called
+    bool is_damaged = false;  ///< and known to be
   };
   /// What requests see.
   struct table {
@@ -67,6 +71,7 @@ class sync_router {
     time_point ends_at{};
   };
 
+  static void change(held_content& content);
   void carry_out();
   void check(const sync::check_content& job);
   void activate(const wire::content_id& content);

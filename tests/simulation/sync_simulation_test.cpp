@@ -127,6 +127,27 @@ TEST_CASE("sync simulation: what was acknowledged runs after a crash, what was n
   CHECK(there > 0);
 }
 
+TEST_CASE("sync simulation: what changes in the memory of routers comes to them again, without a publish") {
+  constexpr std::size_t routers = 6;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    CAPTURE(seed);
+    sync_world world(seed, routers, {.cut = 20, .control_crash = 2, .stall = 5});
+    REQUIRE(world.publish_change(150));
+    world.run(5s);
+    for (std::size_t router = 1; router < routers; ++router) {
+      world.damage(router);
+      world.run(1s);
+    }
+    CHECK(world.sound() < routers);
+    world.heal();
+    world.run(80s);  // it waits twice: until it has told, and until it asks
+    INFO(world.story());
+    REQUIRE_MESSAGE(world.broken().empty(), world.broken());
+    CHECK(world.on_target() == routers);
+    CHECK(world.sound() == routers);
+  }
+}
+
 TEST_CASE("sync simulation: routers that were away for long are repaired, whatever happens meanwhile") {
   int repaired = 0;
   for (std::uint64_t seed = 1; seed <= std::min<std::uint64_t>(lives, 25); ++seed) {

@@ -135,6 +135,10 @@ bool sync_world::runs_target(std::size_t router) const {
   return running && running->sum == control_.head().sum;
 }
 
+std::size_t sync_world::sound() const {
+  return static_cast<std::size_t>(std::ranges::count_if(routers_, [](const auto& r) { return r->is_sound(); }));
+}
+
 std::size_t sync_world::on_target() const {
   std::size_t count = 0;
   for (std::size_t i = 0; i < routers_.size(); ++i) count += runs_target(i) ? 1 : 0;

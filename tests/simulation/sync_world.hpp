@@ -35,10 +35,14 @@ class sync_world {
   /// The content of an earlier version, under a new one.
   bool publish_again();
   void crash_control() { stop_control(); }
+  /// What a router runs changes in its memory.
+  void damage(std::size_t router) { routers_[router]->rot_what_runs(); }
 
   /// How many routers run the newest content.
   [[nodiscard]] std::size_t on_target() const;
   [[nodiscard]] bool runs_target(std::size_t router) const;
+  /// How many run what they were sent, as it was sent.
+  [[nodiscard]] std::size_t sound() const;
   [[nodiscard]] const std::string& broken() const { return network_.broken(); }
   /// What happened, a line each; the last ones.
   [[nodiscard]] std::string story() const { return network_.story(); }

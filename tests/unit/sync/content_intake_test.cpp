@@ -339,6 +339,23 @@ TEST_CASE("content intake: three contents are held, and those that are needed ne
   CHECK((r.intake.running() == a1));
 }
 
+TEST_CASE("content intake: a content that was damaged has to come again, as if it had never been here") {
+  router r({.held = {a1, b2}, .quarantined = {}});
+  CHECK(r.order(1, a1) == "applied 1a noop");
+  r.intake.forget(sum_of('c'));
+  CHECK(r.done().empty());
+  r.intake.forget(a1.sum);
+  CHECK(r.done() == "drop 1a");
+  CHECK_FALSE(r.intake.running());
+  CHECK((r.intake.held() == std::vector{b2}));
+  CHECK(r.order(1, a1).empty());
+  CHECK(r.begin(r.offer(a1)) == "next 0");
+  CHECK(r.chunk(0) == "next 1, check 1a");
+  CHECK(r.checked(a1) == "activate 1a");
+  CHECK(r.activated(a1) == "applied 1a durable");
+  CHECK((r.intake.held() == std::vector{a1, b2}));
+}
+
 TEST_CASE("content intake: a content that cannot be made to run goes, and what ran runs on") {
   router r({.held = {a1, b2}, .quarantined = {}});
   CHECK(r.order(1, b2) == "activate 2b");

@@ -377,6 +377,21 @@ TEST_CASE("router link, base: a content is checked, runs, and is acknowledged in
   CHECK(r.activated(content_of(0, 'b', 0)) == applied(R"("1.4.0")"));
 }
 
+TEST_CASE("router link, base: what is damaged is asked for again at once, by a new session") {
+  base_router r({.held = {a1}, .quarantined = {}});
+  r.link.damaged(a1.sum, r.now);
+  CHECK(r.done() == "drop 1a, tell content_asked_again, close");
+  base_router other({.held = {a1}, .quarantined = {}});
+  other.link.closed(other.now);
+  other.link.damaged(a1.sum, other.now);
+  CHECK(other.done().empty());
+  other.now = other.link.next_tick();
+  (void)other.tick();
+  CHECK(other.opened(false) == "drop 1a");
+  CHECK(other.told_text(update("7")) == "check 7");
+  CHECK(other.checked('a') == "activate 7a");
+}
+
 TEST_CASE("router link, base: the same content again is acknowledged, and nothing changes") {
   base_router r;
   (void)r.told_text(update("1"));
@@ -595,6 +610,39 @@ TEST_CASE("router link: an answer to a beat tells what was reported, what runs, 
   status.seq = 5;
   status.latency = {{10, 1}, {{}, 2}};  // since the answer before
   CHECK((std::get<wire::pong>(std::get<wire::message>(more.front())) == status));
+}
+
+TEST_CASE("router link: what is damaged is asked for again, once the control plane has heard of it") {
+  linked_router r(1, {.held = {a1}, .quarantined = {}});
+  r.live();
+  r.link.damaged(a1.sum, r.now);
+  CHECK(r.done().empty());
+  CHECK(r.told(wire::ping{1, wire::targets{1, 1, a1}}) ==
+        "applied 1a noop, pong 1a, drop 1a, tell content_asked_again, close");
+  CHECK(r.state() == "idle");
+  r.now = r.link.next_tick();
+  CHECK(r.tick() == "open 0");
+  CHECK(r.opened() == "hello");
+}
+
+TEST_CASE("router link: what is damaged while there is no session is told of in the next one, and asked for then") {
+  linked_router r(1, {.held = {a1}, .quarantined = {}});
+  r.link.damaged(a1.sum, r.now);
+  (void)r.tick();
+  CHECK(r.opened() == "hello 1a");
+  wire::hello_ack m;
+  m.session = 3;
+  CHECK(r.told(m).empty());
+  CHECK(r.told(wire::ping{1, std::nullopt}) == "pong 1a, drop 1a, tell content_asked_again, close");
+}
+
+TEST_CASE("router link: what is damaged and does not run any more is let go") {
+  linked_router r(1, {.held = {a1, b2}, .quarantined = {}});
+  r.live();
+  r.link.damaged(b2.sum, r.now);
+  CHECK(r.told(wire::ping{1, std::nullopt}) == "pong 1a, drop 2b");
+  CHECK(r.state() == "live");
+  CHECK(r.told(wire::ping{2, std::nullopt}) == "pong 1a");
 }
 
 TEST_CASE("router link: a check that takes longer than 30 s is a refusal, and what comes of it later is let go") {
