@@ -245,17 +245,17 @@ void content_intake::run(const wire::content_id& content, std::uint64_t keys) {
   settle();
 }
 
+void content_intake::let_go(const wire::content_id& content) {
+  const bool is_coming = checking_ && checking_->content.sum == content.sum;
+  if (!is_coming && !holds(content.sum)) actions_.emplace_back(drop_content{content});
+}
+
 void content_intake::forget(const wire::digest& sum) {
   if (is_running_ && held_.front().sum == sum) is_running_ = false;
   const auto at = std::ranges::find(held_, sum, &wire::content_id::sum);
   if (at == held_.end()) return;
   actions_.emplace_back(drop_content{*at});
   held_.erase(at);
-}
-
-void content_intake::let_go(const wire::content_id& content) {
-  const bool is_coming = checking_ && checking_->content.sum == content.sum;
-  if (!is_coming && !holds(content.sum)) actions_.emplace_back(drop_content{content});
 }
 
 /// Runs what is wanted as soon as it is here.

@@ -97,11 +97,11 @@ class content_intake {
   /// A content that came in another way than by chunks, whole and checked, is to run, whatever the targets say: until a
   /// session has targets again. One that was running when the process crashed is refused: its checks cannot see that.
   void run(const wire::content_id& content, std::uint64_t keys);
+  /// A content that came in such a way, and is not to run after all.
+  void let_go(const wire::content_id& content);
   /// What is held of a content is damaged: it is not here any more, though requests still see it, and has to come
   /// again.
   void forget(const wire::digest& sum);
-  /// A content that came in such a way, and is not to run after all.
-  void let_go(const wire::content_id& content);
 
   /// What `check_content` came to: how many keys it has.
   void checked(const wire::content_id& content, std::uint64_t keys);

@@ -169,7 +169,7 @@ void router_link::activated(const wire::content_id& content, bool durable) {
 
 void router_link::damaged(const wire::digest& sum, time_point now) {
   damaged_ = sum;
-  if (state_ == link_state::live_base) ask_again(now);  // its beats are answered with nothing
+  if (state_ == link_state::live_base) ask_again(now);  // the answers to its beats say nothing of it
 }
 
 void router_link::ask_again(time_point now) {
