@@ -32,6 +32,7 @@ struct loaded_configuration {
   fleet_source origin = fleet_source::file;
   bool is_local_only = false;                ///< of a file of which only the local sections count
   std::optional<wire::content_id> pushed{};  ///< where a control plane sent it: its number and digest there
+  bool is_way_back = false;                  ///< to what ran before: the one behind it did harm
 
   [[nodiscard]] bool is_of_file() const { return origin == fleet_source::file || is_local_only; }
 };

@@ -125,7 +125,7 @@ io::root_task control_link::carry(std::size_t address) {
     current_ = nullptr;
     handler_.on_link_event("control_plane_unreachable",
                            fmt::format("{}: {}", wire::to_string(options_.urls[address]), got.failed->message));
-    figures_.failed.fetch_add(1, std::memory_order_relaxed);
+    figures_.failed[static_cast<std::size_t>(got.failed->why)].fetch_add(1, std::memory_order_relaxed);
     link_.failed(got.failed->why, got.failed->retry_after, reactor_.now());
   } else if (current_ == &c) {
     figures_.opened.fetch_add(1, std::memory_order_relaxed);
@@ -372,6 +372,8 @@ void control_link::pump() {
   figures_.is_connected.store(state == sync::link_state::live || state == sync::link_state::live_base,
                               std::memory_order_relaxed);
   const auto confirmed = link_.confirmed_at();
+  const std::uint64_t unknown = link_.unknown_messages();
+  figures_.unknown_messages.fetch_add(unknown - std::exchange(unknown_messages_, unknown), std::memory_order_relaxed);
   if (confirmed) figures_.confirmed_at.store(confirmed->time_since_epoch().count(), std::memory_order_relaxed);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <coroutine>
 #include <cstdint>
@@ -55,8 +56,9 @@ struct control_link_options {
 /// What is known of a router's links, one after the other. Threads: any.
 struct link_figures {
   std::atomic<bool> is_connected{false};
-  std::atomic<std::uint64_t> opened{0};        ///< connections
-  std::atomic<std::uint64_t> failed{0};        ///< tries that came to none
+  std::atomic<std::uint64_t> opened{0};                                       ///< connections
+  std::array<std::atomic<std::uint64_t>, sync::open_failure_count> failed{};  ///< tries that came to none, by reason
+  std::atomic<std::uint64_t> unknown_messages{0};
   std::atomic<std::int64_t> confirmed_at{-1};  ///< of `time_point`; -1: not yet
 };
 
@@ -165,6 +167,7 @@ class control_link final : private io::tick_listener, private name_listener {
   random_masks masks_;
   connection* current_ = nullptr;  ///< the one whose words count
   bool is_pumping_ = false;
+  std::uint64_t unknown_messages_ = 0;  ///< as they were counted last
   std::thread thread_;
 };
 

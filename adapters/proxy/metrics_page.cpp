@@ -239,10 +239,15 @@ void metrics_page::write_process(const router_facts& facts) {
         .family("gateway_control_plane_reconnects_total", metric_type::counter,
                 "Connections to the control plane after the first one.")
         .sample({}, facts.control_plane->reconnects);
+    text_.family("gateway_control_plane_failed_tries_total", metric_type::counter,
+                 "Tries to connect to a control plane that came to nothing, by reason.");
+    for (std::size_t i = 0; i < facts.control_plane->failed_tries.size(); ++i) {
+      text_.sample({{"reason", to_string(static_cast<sync::open_failure>(i))}}, facts.control_plane->failed_tries[i]);
+    }
     text_
-        .family("gateway_control_plane_failed_tries_total", metric_type::counter,
-                "Tries to connect to a control plane that came to nothing.")
-        .sample({}, facts.control_plane->failed_tries);
+        .family("gateway_control_plane_unknown_messages_total", metric_type::counter,
+                "Messages of a control plane of kinds that this program does not know; they are ignored.")
+        .sample({}, facts.control_plane->unknown_messages);
     if (const auto& scrub = facts.control_plane->scrub) {
       text_
           .family("gateway_config_scrub_ok", metric_type::gauge,

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -10,6 +12,7 @@
 #include "adapters/process/log_writer.hpp"
 #include "adapters/process/process_usage.hpp"
 #include "adapters/proxy/router_metrics.hpp"
+#include "adapters/sync/router_link.hpp"
 #include "adapters/wire/sync_messages.hpp"
 #include "cellroute/base/time.hpp"
 
@@ -38,7 +41,8 @@ struct config_facts {
 struct control_plane_facts {
   bool is_connected = false;
   std::uint64_t reconnects = 0;
-  std::uint64_t failed_tries = 0;
+  std::array<std::uint64_t, sync::open_failure_count> failed_tries{};  ///< by reason
+  std::uint64_t unknown_messages = 0;
   duration confirmed_age{};  ///< since it was last known that what runs is what should run
   std::optional<wire::scrub_result> scrub{};
 };

@@ -198,7 +198,7 @@ expected<loaded_configuration, sync::refusal> compile_content(const sync::conten
   return loaded;
 }
 
-expected<loaded_configuration, sync::refusal> pushed_contents::build(const held_content& held) const {
+expected<loaded_configuration, sync::refusal> pushed_contents::build(const held_content& held, bool is_back) const {
   const time_point began = io::read_clock().now;
   auto made = compile_content(held.content, generation_number{current_.generation() + 1}, seed_);
   if (!made) return made;
@@ -206,8 +206,9 @@ expected<loaded_configuration, sync::refusal> pushed_contents::build(const held_
   reader<active_configuration> before(current_);
   const routing_table& old = before.current().value.table;
   loaded.moved = diff(old, loaded.table);
+  const wire::guard_settings guard = is_back ? wire::guard_settings() : local().guard;
   const std::vector<std::string> broken =
-      wire::broken_guards(local().guard, loaded.moved, old.keys().size(), loaded.table.keys().size(), {}, {});
+      wire::broken_guards(guard, loaded.moved, old.keys().size(), loaded.table.keys().size(), {}, {});
   if (!broken.empty()) {
     const bool is_moved = broken.front().starts_with("guard.max_moved_percent");
     return unexpected(sync::refusal{is_moved ? wire::refusal_code::guard_moved : wire::refusal_code::guard_removed,

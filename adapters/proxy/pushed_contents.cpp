@@ -42,6 +42,7 @@ void pushed_contents::start(local_part local, std::unique_ptr<kept_place> kept, 
   kept_ = std::move(kept);
   if (running) {
     running_ = running->id;
+    running_since_ = started_at_;
     source_ = fleet_source::state;
     if (kept_) note_boots();
     held_.emplace(running_->sum, held_content{std::move(running->content), std::move(running->label)});
@@ -97,6 +98,7 @@ void pushed_contents::end_link(turn_number next) {
   }
   const auto abandoned = std::exchange(activating_, std::nullopt);
   attempts_ = 0;
+  end_revert("its control plane is left");
   let_go_of_others();
   if (!abandoned || !kept_) return;
   if (!running_) return void(kept_->contents().ended());
@@ -107,12 +109,14 @@ void pushed_contents::end_link(turn_number next) {
 void pushed_contents::let_go_of_others() {
   prepared_.reset();
   summed_.reset();
+  proven_.reset();
   std::erase_if(held_, [this](const auto& one) { return !running_ || one.first != running_->sum; });
 }
 
 void pushed_contents::left() {
   run([this] {
     running_.reset();
+    proven_.reset();
     is_sound_ = true;
     scrubbed_at_ = -1;
     source_ = fleet_source::file;
@@ -120,6 +124,10 @@ void pushed_contents::left() {
     probation_.cancel();
     if (kept_) (void)kept_->contents().ended();
   });
+}
+
+void pushed_contents::revert(std::string why) {
+  run([this, why = std::move(why)]() mutable { revert_now(std::move(why)); });
 }
 
 void pushed_contents::report(wire::pong counts) {
@@ -143,6 +151,7 @@ wire::pong pushed_contents::status() const {
   const std::int64_t kept_at = kept_at_;
   if (kept_at >= 0) told.lkg_age_s = seconds_since(time_point(duration(kept_at)));
   told.scrub = scrubbed();
+  told.clock_ms = static_cast<std::uint64_t>(io::read_wall_clock().time_since_epoch() / 1ms);
   return told;
 }
 
@@ -174,12 +183,16 @@ void pushed_contents::port::check(sync::check_base_content what) {
 void pushed_contents::port::activate(const wire::content_id& content) {
   of_.run(turn_, [this, content] {
     of_.attempts_ = 0;
+    of_.activation_began_at_ = io::read_clock().now;
     of_.activate_now(content);
   });
 }
 void pushed_contents::port::drop(const wire::content_id& content) {
   of_.run(turn_, [this, sum = content.sum] {
-    of_.held_.erase(sum);
+    const auto held = of_.held_.find(sum);
+    if (held == of_.held_.end()) return;
+    held->second.is_let_go = true;
+    if (!of_.proven_ || of_.proven_->sum != sum) of_.held_.erase(held);
     if (of_.prepared_ && of_.prepared_->sum == sum) of_.prepared_.reset();
   });
 }
@@ -201,7 +214,56 @@ void pushed_contents::activate_now(const wire::content_id& id) {
   }
 }
 
+void pushed_contents::revert_now(std::string why) {
+  if (!running_ || activating_ || reverting_) return;
+  const auto held = held_.find(running_->sum);
+  reverting_ = reverting{*running_, held != held_.end() ? held->second.label : std::string(), why};
+  const auto to = proven_ ? held_.find(proven_->sum) : held_.end();
+  const bool is_there = to != held_.end() && !to->second.is_damaged && proven_->sum != running_->sum;
+  if (!is_there || !port_) return end_revert("what ran before it was not pushed by this control plane");
+  post([this, turn = turn_, from = running_->sum, to = *proven_, why = std::move(why)](sync::router_link& link,
+                                                                                       time_point) {
+    if (link.go_back(from, to, {wire::refusal_code::local_guard, "local_guard: " + why})) return;
+    run(turn, [this] { reverting_.reset(); });  // another takes its place, and is watched
+  });
+}
+
+/// What has run for a while is one to go back to; where there is none yet, what runs at all. So it stays the same where
+/// changes come quickly, one after the other, each of which may do harm.
+void pushed_contents::note_running(const wire::content_id& id) {
+  const time_point now = io::read_clock().now;
+  if (running_ && running_->sum != id.sum) {
+    const bool has_survived = now - running_since_ >= probation_time;
+    if (!is_way_back(id) && (!proven_ || has_survived)) trust(is_number_foreign_ ? std::nullopt : running_);
+    running_since_ = now;
+  }
+  running_ = id;
+}
+
+void pushed_contents::trust(std::optional<wire::content_id> id) {
+  const auto before = std::exchange(proven_, std::move(id));
+  if (!before || (proven_ && proven_->sum == before->sum)) return;
+  const auto held = held_.find(before->sum);
+  if (held != held_.end() && held->second.is_let_go) held_.erase(held);
+}
+
+void pushed_contents::end_revert(std::optional<std::string> why_not) {
+  if (!reverting_) return;
+  reactor_.post([this, was = *std::exchange(reverting_, std::nullopt), why_not = std::move(why_not)] {
+    if (why_not) {
+      listener_.on_not_reverted(was.label, was.why + "; " + *why_not);
+    } else {
+      listener_.on_reverted(was.label, was.why);
+    }
+  });
+}
+
+bool pushed_contents::is_way_back(const wire::content_id& id) const {
+  return reverting_ && proven_ && proven_->sum == id.sum;
+}
+
 void pushed_contents::refuse_activation(const wire::content_id& id, sync::refusal why) {
+  if (is_way_back(id)) end_revert("what ran before it cannot be used: " + why.error);
   post([id, why = std::move(why)](sync::router_link& link, time_point) { link.activated(id, why); });
 }
 
@@ -212,11 +274,12 @@ void pushed_contents::build_and_hand_over(const wire::content_id& id) {
   if (prepared_ && prepared_->sum == id.sum) ready = std::move(prepared_->loaded);
   prepared_.reset();
   if (!ready || ready->table.generation().value <= current_.generation()) {
-    auto again = build(held->second);
+    auto again = build(held->second, is_way_back(id));
     if (!again) return refuse_activation(id, std::move(again).error());
     ready = *std::move(again);
   }
   ready->pushed = id;
+  ready->is_way_back = is_way_back(id);
   activating_ = id;
   is_durable_ = keep(id, held->second);
   reactor_.post([this, turn = turn_, loaded = *std::move(ready)]() mutable {
@@ -235,14 +298,20 @@ void pushed_contents::ended(std::optional<std::string> why) {
   const auto id = std::exchange(activating_, std::nullopt);
   if (!id) return;
   if (!why) {
-    running_ = *id;
+    const bool is_back = is_way_back(*id);
+    note_running(*id);
     is_number_foreign_ = false;
     source_ = fleet_source::push;
     const auto held = held_.find(id->sum);
     is_sound_ = held == held_.end() || !held->second.is_damaged;
     begin_probation();
     const bool durable = is_durable_;
-    post([id = *id, durable](sync::router_link& link, time_point) { link.activated(id, durable); });
+    const duration took = io::read_clock().now - activation_began_at_;
+    post([this, turn = turn_, id = *id, durable, took, is_back](sync::router_link& link, time_point) {
+      link.activated(id, durable, took);
+      if (is_back) run(turn, [this, all = link.contents().quarantined()] { keep_quarantine(all); });
+    });
+    if (is_back) end_revert(std::nullopt);
   } else if (++attempts_ < attempts_max) {
     activate_now(*id);
   } else {

@@ -46,6 +46,10 @@ class pushed_listener {
   virtual void on_not_kept(const std::string& why) = 0;
   /// What runs is not what was pushed any more: its memory is at fault, or a program. Told once of each content.
   virtual void on_damaged(const std::string& label) = 0;
+  /// What did harm is left for what ran before, and refused from now on.
+  virtual void on_reverted(const std::string& label, const std::string& why) = 0;
+  /// Nothing is there that could take its place: it stays.
+  virtual void on_not_reverted(const std::string& label, const std::string& why) = 0;
   /// Of what an earlier process left this is not taken, a line each.
   virtual void on_not_taken(const std::vector<std::string>& told) = 0;
   /// What `prepare` came to: `why_not` is empty where what runs is in the other folder.
@@ -106,6 +110,10 @@ class pushed_contents final {
   /// It is not wanted after all.
   void forget_prepared();
 
+  /// What runs does harm, in these words: what was pushed before takes its place, and it is refused from now on.
+  /// Nothing happens where another is about to take it.
+  void revert(std::string why);
+
   /// What the next beats are answered with, but for what is known here.
   void report(wire::pong counts);
 
@@ -152,6 +160,7 @@ class pushed_contents final {
     sync::content content;
     std::string label{};
     std::optional<arrival> came{};
+    bool is_let_go = false;   ///< by the link: it stays as long as it is `proven_`
     bool is_damaged = false;  ///< its digest is that of its rows as they are, its sum that of what came
   };
   /// While one lives, the process that ends does so by that check.
@@ -173,6 +182,11 @@ class pushed_contents final {
   struct prepared_content {
     wire::digest sum{};
     loaded_configuration loaded;
+  };
+  struct reverting {
+    wire::content_id from{};
+    std::string label{};
+    std::string why{};
   };
   /// Of a content, between the first question of a repair and the second one.
   struct summed_rows {
@@ -206,12 +220,19 @@ class pushed_contents final {
   void check_base_now(const sync::check_base_content& what, time_point asked_at);
   void sum_up_now(const sync::sum_up_rows& what, std::uint64_t salt);
   void activate_now(const wire::content_id& id);
+  void revert_now(std::string why);
+  void end_revert(std::optional<std::string> why_not);
+  [[nodiscard]] bool is_way_back(const wire::content_id& id) const;
+  void note_running(const wire::content_id& id);
+  void trust(std::optional<wire::content_id> id);
   void build_and_hand_over(const wire::content_id& id);
   void refuse_activation(const wire::content_id& id, sync::refusal why);
   [[nodiscard]] bool has_ended_processes(const wire::digest& sum) const;
   [[nodiscard]] expected<sync::content, sync::refusal> read_base(const sync::check_base_content& what);
   void tell_ignored(const std::vector<std::string>& fields);
-  [[nodiscard]] expected<loaded_configuration, sync::refusal> build(const held_content& held) const;
+  /// The guards have no say on the way back: that way was come already.
+  [[nodiscard]] expected<loaded_configuration, sync::refusal> build(const held_content& held,
+                                                                    bool is_back = false) const;
   [[nodiscard]] local_part local() const;
   void hold(held_content held, loaded_configuration loaded);
   /// Whether a restart finds it.
@@ -258,7 +279,10 @@ class pushed_contents final {
   std::optional<prepared_content> prepared_;
   std::optional<summed_rows> summed_;
   std::optional<wire::content_id> activating_;
-  std::optional<wire::content_id> running_;         ///< what is current, where it was pushed
+  std::optional<wire::content_id> running_;  ///< what is current, where it was pushed
+  time_point running_since_{};
+  std::optional<wire::content_id> proven_;          ///< what to go back to, of the same link: see `note_running`
+  std::optional<reverting> reverting_;              ///< `proven_` is about to take the place of `running_`
   bool is_number_foreign_ = false;                  ///< of `running_`: others than those of the link gave it
   bool is_durable_ = false;                         ///< `activating_`
   std::unique_ptr<kept_place> kept_;                ///< null: there is no folder of state
@@ -267,6 +291,7 @@ class pushed_contents final {
   std::string told_;                                ///< what was last told of the disk
   std::vector<std::string> ignored_;                ///< fields of the last message that were not known
   int attempts_ = 0;
+  time_point activation_began_at_{};
   asio::io_context context_;
   asio::executor_work_guard<asio::io_context::executor_type> stays_;
   asio::steady_timer probation_;

@@ -344,6 +344,10 @@ void router::on_tick(time_point now) {
   }
   if (has_gateway_names()) sample_rate(now);
   report_to_control_plane(now);
+  if (log_ && certificate_watch_.is_due(now)) {
+    const wall_time wall = io::read_wall_clock();
+    process::tell(*log_, certificate_watch_.look(certificates(), wall), wall);
+  }
   if (drain_.state() == drain_state::serving) return;
   std::size_t open = 0;
   for (const auto& w : workers_) open += w->open_connections();
@@ -402,21 +406,22 @@ void router::sample_rate(time_point now) {
   rate_.sample(finished, now);
 }
 
+reactor_metrics::traffic router::count_requests() const {
+  reactor_metrics::traffic all;
+  for (const auto& w : workers_) all += w->metrics().traffic_by(default_reason_);
+  return all;
+}
+
 void router::report_to_control_plane(time_point now) {
   if (!configuration_.local.control_plane || !pushed_ || now < report_at_) return;
   report_at_ = now + report_period;
+  const reactor_metrics::traffic all = count_requests();
+  watch_content(all, now);
   wire::pong counts;
-  process::latency_counts latency;
-  for (const auto& w : workers_) {
-    const reactor_metrics::traffic part = w->metrics().traffic_by(default_reason_);
-    counts.requests += part.finished;
-    counts.errors.router5xx += part.own_5xx;
-    counts.errors.connect += part.connect;
-    counts.errors.timeout += part.timeout;
-    counts.errors.no_route += part.no_route;
-    counts.default_route_hits += part.hits;
-    latency += part.latency;
-  }
+  counts.requests = all.finished;
+  counts.errors = {all.own_5xx, all.connect, all.timeout, all.no_route};
+  counts.default_route_hits = all.hits;
+  const process::latency_counts& latency = all.latency;
   for (std::size_t i = 0; i < latency.buckets.size(); ++i) {
     if (latency.buckets[i] == 0) continue;
     wire::latency_bucket& bucket = counts.latency.emplace_back();
@@ -454,7 +459,9 @@ control_plane_facts router::facts_of_control_plane() const {
   control_plane_facts facts;
   facts.is_connected = link.is_connected.load(std::memory_order_relaxed);
   facts.reconnects = opened > 0 ? opened - 1 : 0;
-  facts.failed_tries = link.failed.load(std::memory_order_relaxed);
+  for (std::size_t i = 0; i < link.failed.size(); ++i)
+    facts.failed_tries[i] = link.failed[i].load(std::memory_order_relaxed);
+  facts.unknown_messages = link.unknown_messages.load(std::memory_order_relaxed);
   facts.scrub = pushed_->scrubbed();
   facts.confirmed_age = io::read_clock().now - (at < 0 ? linked_since_ : time_point(duration(at)));
   return facts;

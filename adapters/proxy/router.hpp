@@ -12,12 +12,14 @@
 #include <vector>
 
 #include "adapters/io/huge_pages.hpp"
+#include "adapters/process/certificate_watch.hpp"
 #include "adapters/process/drain.hpp"
 #include "adapters/process/log_writer.hpp"
 #include "adapters/process/state_lock.hpp"
 #include "adapters/proxy/admin.hpp"
 #include "adapters/proxy/admin_port.hpp"
 #include "adapters/proxy/config_source.hpp"
+#include "adapters/proxy/content_watch.hpp"
 #include "adapters/proxy/kept_place.hpp"
 #include "adapters/proxy/metrics_page.hpp"
 #include "adapters/proxy/name_table.hpp"
@@ -106,6 +108,8 @@ class router final : private admin_source,
   void on_push_refused(const std::string& label, const std::string& why) override;
   void on_not_kept(const std::string& why) override;
   void on_damaged(const std::string& label) override;
+  void on_reverted(const std::string& label, const std::string& why) override;
+  void on_not_reverted(const std::string& label, const std::string& why) override;
   void on_not_taken(const std::vector<std::string>& told) override;
   void on_prepared(const std::string& why_not) override;
   void on_folder_changed() override;
@@ -188,6 +192,11 @@ class router final : private admin_source,
   void tell_closed(std::string_view listener, const io::socket_address& address);
   void sample_rate(time_point now);
   void report_to_control_plane(time_point now);
+  /// What requests came to, by all workers.
+  [[nodiscard]] reactor_metrics::traffic count_requests() const;
+  /// Leaves what came last where it does harm, and the file says so.
+  void watch_content(const reactor_metrics::traffic& counted, time_point now);
+  void watch_from_now_on(bool is_way_back);
   /// As their files are now: they are renewed.
   [[nodiscard]] std::vector<process::certificate_facts> certificates() const;
   [[nodiscard]] bool has_gateway_names() const;
@@ -218,6 +227,7 @@ class router final : private admin_source,
   bool admin_is_private_ = false;  // only this machine reaches it
   request_rate rate_;              // of the admin's reactor, only kept when it is shown
   process::drain drain_;
+  process::certificate_watch certificate_watch_;
   std::atomic<readiness> state_{readiness::starting};
   wall_time started_at_;
   std::optional<process::state_lock> state_lock_;
@@ -230,6 +240,7 @@ class router final : private admin_source,
   std::optional<kept_content> found_;       // the same
   local_part local_part_;                   // of the file
   std::optional<pushed_contents> pushed_;
+  content_watch watch_;
   std::string boot_id_;
   time_point report_at_ = time_point::min();
   label_id default_reason_;

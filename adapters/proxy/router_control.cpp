@@ -19,6 +19,12 @@ namespace {
 constexpr std::uint64_t pushed_bytes_max = std::uint64_t{1} << 30;
 constexpr std::uint64_t pushed_keys_max = 50'000'000;
 
+/// Whether the same link does for both.
+bool is_same_link(const wire::control_plane_settings& a, wire::control_plane_settings b) {
+  b.revert_on_5xx_percent = a.revert_on_5xx_percent;
+  return a == b;
+}
+
 }  // namespace
 
 control_link_options router::link_options() const {
@@ -71,7 +77,7 @@ void router::follow_control_plane(const std::optional<wire::control_plane_settin
     std::erase_if(loaded_, [](const loaded_configuration& l) { return !l.is_of_file(); });
     return event(process::log_level::info, "control_plane_left", "the file names none any more: the link has ended");
   }
-  if (before && *before == *wished && linked_as_ == router_id()) return;
+  if (before && is_same_link(*before, *wished) && linked_as_ == router_id()) return;
   const bool is_first = !pushed_;
   make_pushed();
   if (before) {
@@ -201,6 +207,40 @@ void router::on_damaged(const std::string& label) {
         "program; they stay in use until they have come again, which is asked for once an hour at most, or until the "
         "next change, or a restart, mends them",
         {{"source", std::string_view("push")}, {"version", std::string_view(label)}});
+}
+
+void router::watch_content(const reactor_metrics::traffic& counted, time_point now) {
+  watch_.count({counted.finished, counted.own_5xx}, now);
+  const std::optional<double>& percent = configuration_.local.control_plane->revert_on_5xx_percent;
+  if (!percent) return watch_.ended();
+  if (auto harm = watch_.take_harm(*percent, now)) pushed_->revert(*std::move(harm));
+}
+
+void router::watch_from_now_on(bool is_way_back) {
+  const time_point now = reactor_.now();
+  const reactor_metrics::traffic all = count_requests();
+  watch_.count({all.finished, all.own_5xx}, now);
+  is_way_back ? watch_.went_back(now) : watch_.began(now);
+}
+
+void router::on_reverted(const std::string& label, const std::string& why) {
+  ++push_refused_count_;
+  refused_at_ = io::read_wall_clock();
+  push_refusal_ = fmt::format("push {}: {}", label, why);
+  event(process::log_level::error, "config_reverted",
+        "requests failed while what was pushed last was in use: what ran before is in use again, and it is refused "
+        "from now on",
+        {{"source", std::string_view("push")},
+         {"version", std::string_view(label)},
+         {"generation", configurations_->generation()},
+         {"reason", std::string_view(why)}});
+}
+
+void router::on_not_reverted(const std::string& label, const std::string& why) {
+  event(
+      process::log_level::error, "revert_impossible",
+      "requests fail since what was pushed last is in use, and nothing can take its place: it stays",
+      {{"source", std::string_view("push")}, {"version", std::string_view(label)}, {"reason", std::string_view(why)}});
 }
 
 /// Routers of one host have admin ports of their own.

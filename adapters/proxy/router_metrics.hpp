@@ -75,6 +75,17 @@ class reactor_metrics {
     std::uint64_t no_route = 0;  ///< requests whose key leads nowhere
     std::uint64_t hits = 0;      ///< decisions for the reason that was asked for
     process::latency_counts latency{};
+
+    traffic& operator+=(const traffic& other) {
+      finished += other.finished;
+      own_5xx += other.own_5xx;
+      connect += other.connect;
+      timeout += other.timeout;
+      no_route += other.no_route;
+      hits += other.hits;
+      latency += other.latency;
+      return *this;
+    }
   };
   [[nodiscard]] traffic traffic_by(label_id reason) const noexcept;
   /// How many requests have finished. Cost: reads every series of theirs; for once a second. Threads: any.

@@ -222,10 +222,16 @@ void router::apply(loaded_configuration loaded) {
   if (opened->admin) move_admin(*opened->admin, local);
   const auto told_before = std::exchange(configuration_, std::move(loaded.configuration)).local.control_plane;
   if (!is_stopping) state_.store(is_none ? readiness::unconfigured : readiness::ready, std::memory_order_relaxed);
-  if (!is_of_file) return pushed_->applied();
+  if (!is_of_file) {
+    watch_from_now_on(loaded.is_way_back);
+    return pushed_->applied();
+  }
   use_moved_state();
   follow_control_plane(told_before);
-  if (leaves_push && pushed_) pushed_->left();
+  if (leaves_push && pushed_) {
+    watch_.ended();
+    pushed_->left();
+  }
   tell_quarantined();
   keep_table(configuration_, loaded.was_kept);
   config_source_->applied(configuration_);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <chrono>
 #include <iterator>
 #include <utility>
 
@@ -11,6 +12,15 @@ namespace cellroute::sync {
 namespace {
 
 using wire::refusal_code;
+
+/// What is wrong with a content shows only while it runs: its checks would pass it again.
+std::optional<refusal> why_not_again(const wire::quarantined_content* refused) {
+  const auto code = refused != nullptr ? wire::parse_refusal_code(refused->code) : std::nullopt;
+  if (code == refusal_code::crash_loop) return refusal{*code, "crash_loop: the process crashed while it ran this"};
+  if (code == refusal_code::local_guard)
+    return refusal{*code, "local_guard: requests failed while it ran here, and it was left for the one before"};
+  return std::nullopt;
+}
 
 bool has_same_number(const wire::content_id& a, const wire::content_id& b) {
   return a.epoch == b.epoch && a.version == b.version;
@@ -232,10 +242,9 @@ void content_intake::checked(const wire::content_id& content, refusal why) {
 }
 
 void content_intake::run(const wire::content_id& content, std::uint64_t keys) {
-  const auto* const bad = find_quarantined(content.sum);
-  if (bad != nullptr && wire::parse_refusal_code(bad->code) == refusal_code::crash_loop) {
+  if (auto why = why_not_again(find_quarantined(content.sum))) {
     let_go(content);
-    refuse(content, 0, {refusal_code::crash_loop, "crash_loop: the process crashed while it ran this"});
+    refuse(content, 0, *std::move(why));
     return;
   }
   ordered_ = content;
@@ -258,6 +267,25 @@ void content_intake::forget(const wire::digest& sum) {
   held_.erase(at);
 }
 
+bool content_intake::go_back(const wire::digest& from, const wire::content_id& to, refusal why) {
+  if (!is_running_ || held_.front().sum != from || from == to.sum || activating_) return false;
+  leaving_ = departure{held_.front(), std::move(why)};
+  if (!holds(to.sum)) held_.push_back(to);  // one more, until the one that is left goes
+  activating_ = to;
+  actions_.emplace_back(activate_content{to});
+  return true;
+}
+
+/// What was gone back from is not here any more, whoever wants it.
+void content_intake::leave() {
+  if (!leaving_) return;
+  departure left = *std::exchange(leaving_, std::nullopt);
+  std::erase_if(held_, [&left](const wire::content_id& c) { return c.sum == left.content.sum; });
+  actions_.emplace_back(drop_content{left.content});
+  if (ordered_ && ordered_->sum == left.content.sum) ordered_ = held_.front();
+  refuse(left.content, 0, std::move(left.why));
+}
+
 /// Runs what is wanted as soon as it is here.
 void content_intake::settle() {
   const wire::content_id* const next = wanted();
@@ -272,19 +300,22 @@ void content_intake::settle() {
   actions_.emplace_back(activate_content{*next});
 }
 
-void content_intake::activated(const wire::content_id& content, bool durable) {
+void content_intake::activated(const wire::content_id& content, bool durable, duration took) {
   if (!activating_ || *activating_ != content) return;
   activating_.reset();
   std::erase_if(held_, [&content](const wire::content_id& c) { return c.sum == content.sum; });
   held_.insert(held_.begin(), content);
   is_running_ = true;
-  acknowledge({.content = content, .durable = durable});
+  const auto took_ms = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
+  acknowledge({.content = content, .durable = durable, .apply_ms = static_cast<std::uint64_t>(took_ms)});
+  leave();
   settle();
 }
 
 void content_intake::activated(const wire::content_id& content, refusal why) {
   if (!activating_ || *activating_ != content) return;
   activating_.reset();
+  leaving_.reset();
   std::erase_if(held_, [&content](const wire::content_id& c) { return c.sum == content.sum; });
   actions_.emplace_back(drop_content{content});
   refuse(content, transfer_, std::move(why));

@@ -10,6 +10,7 @@
 
 #include "adapters/wire/chunk_frame.hpp"
 #include "adapters/wire/sync_messages.hpp"
+#include "cellroute/base/time.hpp"
 
 /// Delivery of contents from a control plane to its routers, as machines of both ends: events go in, what is to be done
 /// comes out. They know no socket, no file, no thread and no clock, so that a simulation runs the very same code.
@@ -102,12 +103,16 @@ class content_intake {
   /// What is held of a content is damaged: it is not here any more, though requests still see it, and has to come
   /// again.
   void forget(const wire::digest& sum);
+  /// What runs does harm: `to`, which ran before and is at hand, held here or not, takes its place, and it is refused
+  /// from then on, in every session. False, and nothing happens: it does not run, or another is about to.
+  [[nodiscard]] bool go_back(const wire::digest& from, const wire::content_id& to, refusal why);
 
   /// What `check_content` came to: how many keys it has.
   void checked(const wire::content_id& content, std::uint64_t keys);
   void checked(const wire::content_id& content, refusal why);
-  /// What `activate_content` came to. `durable`: a restart finds it.
-  void activated(const wire::content_id& content, bool durable);
+  /// What `activate_content` came to. `durable`: a restart finds it. `took`: from the action to the first request that
+  /// could see it.
+  void activated(const wire::content_id& content, bool durable, duration took = duration(0));
   void activated(const wire::content_id& content, refusal why);
 
   /// What is to be done, in this order; each once.
@@ -142,6 +147,7 @@ class content_intake {
   void refuse_order(const wire::targets& told);
   void supersede(const wire::config_begin& what);
   void tell_prepared(const wire::content_id& content);
+  void leave();
   void hold(const wire::content_id& content);
   void settle();
   void acknowledge(wire::ack said);
@@ -161,6 +167,11 @@ class content_intake {
   std::optional<incoming> waiting_;  ///< whole, while another is checked; the latest wins
   std::optional<sum_up_rows> summing_up_;
   std::optional<wire::content_id> activating_;
+  struct departure {  // initialized by its maker, as above
+    wire::content_id content;
+    refusal why;
+  };
+  std::optional<departure> leaving_;       ///< runs until `activating_` does
   std::uint64_t acked_rev_ = 0;            ///< of the targets
   std::optional<wire::targets> disputed_;  ///< told of once, not with each beat
   std::optional<wire::targets> outdated_;  ///< the same, in this session

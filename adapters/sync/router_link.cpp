@@ -38,6 +38,18 @@ std::string_view to_string(link_state state) {
   return {};
 }
 
+std::string_view to_string(open_failure why) {
+  switch (why) {
+    case open_failure::unreachable:
+      return "unreachable";
+    case open_failure::unauthorized:
+      return "unauthorized";
+    case open_failure::busy:
+      return "busy";
+  }
+  return {};
+}
+
 router_link::router_link(link_settings settings, router_identity who, intake_limits limits, intake_memory memory,
                          std::uint64_t seed)
     : settings_(settings),
@@ -127,7 +139,7 @@ void router_link::opened(bool is_native, time_point now) {
 
 void router_link::failed(open_failure why, duration retry_after, time_point now) {
   if (state_ != link_state::connecting) return;
-  const bool is_final = why == open_failure::unauthorized || why == open_failure::no_subprotocol;
+  const bool is_final = why == open_failure::unauthorized;
   wait(std::max(std::min(retry_after, settings_.asked_max), is_final ? settings_.unauthorized_wait : duration(0)), now);
 }
 
@@ -161,8 +173,8 @@ void router_link::break_off(std::string event, std::string why, time_point now, 
   wait(at_least, now);
 }
 
-void router_link::activated(const wire::content_id& content, bool durable) {
-  intake_.activated(content, durable);
+void router_link::activated(const wire::content_id& content, bool durable, duration took) {
+  intake_.activated(content, durable, took);
   pull();
   confirm();
 }
@@ -173,13 +185,16 @@ void router_link::damaged(const wire::digest& sum, time_point now) {
 }
 
 void router_link::ask_again(time_point now) {
-  if (!damaged_) return;
-  const auto running = intake_.running();
-  const bool is_running = running && running->sum == *damaged_;
+  if (!is_damage_held()) return;
   intake_.forget(*std::exchange(damaged_, std::nullopt));
-  if (is_running)
-    break_off("content_asked_again", "what runs is damaged: the control plane is asked for all of it, in a new session",
-              now);
+  break_off("content_asked_again", "what runs is damaged: the control plane is asked for all of it, in a new session",
+            now);
+}
+
+bool router_link::is_damage_held() {
+  if (damaged_ && std::ranges::find(intake_.held(), *damaged_, &wire::content_id::sum) == intake_.held().end())
+    damaged_.reset();
+  return damaged_.has_value();
 }
 
 /// What it says itself counts: it may be another control plane than the one whose orders are followed.
@@ -329,11 +344,13 @@ void router_link::on(const wire::hello_ack& said, time_point now) {
 
 void router_link::on(const wire::ping& said, time_point now) {
   due_ = now + settings_.dead_after * beat_;
-  intake_.take(said);
-  pull();  // what follows from its orders is said before the answer
-  told_ = said.target ? std::optional(said.target->run.sum) : std::nullopt;
-  told_at_ = now;
-  confirm();
+  if (!is_damage_held()) {  // orders could name what is damaged: they come again, in the next session
+    intake_.take(said);
+    pull();  // what follows from its orders is said before the answer
+    told_ = said.target ? std::optional(said.target->run.sum) : std::nullopt;
+    told_at_ = now;
+    confirm();
+  }
   wire::pong answer = status_;
   answer.latency = latency_since(latency_told_, status_.latency);
   latency_told_ = status_.latency;

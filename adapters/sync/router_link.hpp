@@ -54,7 +54,9 @@ enum class link_state : std::uint8_t { idle, connecting, negotiating, live, live
 [[nodiscard]] std::string_view to_string(link_state state);
 
 /// Why there is no connection.
-enum class open_failure : std::uint8_t { unreachable, unauthorized, busy, no_subprotocol };
+enum class open_failure : std::uint8_t { unreachable, unauthorized, busy };
+inline constexpr std::size_t open_failure_count = 3;
+[[nodiscard]] std::string_view to_string(open_failure why);
 
 struct open_connection {
   std::size_t address = 0;  ///< which of them
@@ -106,7 +108,7 @@ class router_link {
   // As of `content_intake`.
   void checked(const wire::content_id& content, std::uint64_t keys) { intake_.checked(content, keys); }
   void checked(const wire::content_id& content, refusal why) { intake_.checked(content, std::move(why)); }
-  void activated(const wire::content_id& content, bool durable);
+  void activated(const wire::content_id& content, bool durable, duration took = duration(0));
   void activated(const wire::content_id& content, refusal why) { intake_.activated(content, std::move(why)); }
 
   void summed_up(const sum_up_rows& what, std::vector<wire::digest> sums) { intake_.summed_up(what, std::move(sums)); }
@@ -121,6 +123,11 @@ class router_link {
   /// What is held of this content is damaged. Once the control plane has heard of that, by the answer to its next beat,
   /// it is asked for all of the content again: in a new session, whose hello says nothing of it.
   void damaged(const wire::digest& sum, time_point now);
+  /// As of `content_intake`. The control plane hears of it where it speaks `cellroute.v1`; of the base protocol each
+  /// content has had its one answer.
+  [[nodiscard]] bool go_back(const wire::digest& from, const wire::content_id& to, refusal why) {
+    return intake_.go_back(from, to, std::move(why));
+  }
 
   /// What the next answers to beats report. `latency` counts from the start of the process: an answer has what came
   /// since the one before.
@@ -163,6 +170,7 @@ class router_link {
   void say_base(const wire::base_content& of, bool is_applied, std::string error);
   void confirm();
   void ask_again(time_point now);
+  [[nodiscard]] bool is_damage_held();
   [[nodiscard]] duration asked(std::uint64_t milliseconds) const;
   void break_off(std::string event, std::string why, time_point now, duration at_least = duration(0));
   void wait(duration at_least, time_point now);

@@ -321,6 +321,7 @@ void describe(auto& v, control_plane_settings& control_plane) {
   v.require("urls", "urls: [\"wss://control-plane:8081/connect\"]");
   v.text_if("ring", control_plane.ring);
   v.map_or("backoff", "auto", control_plane.backoff);
+  v.percent_or_off("revert_on_5xx_percent", control_plane.revert_on_5xx_percent);
 }
 
 void describe(auto& v, settings& local) {

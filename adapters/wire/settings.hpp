@@ -184,6 +184,9 @@ struct control_plane_settings {
   link_tls_settings tls{};                    ///< of those with `wss`
   std::string ring{};                         ///< a label of this router, for those who look at the fleet; empty: none
   std::optional<backoff_settings> backoff{};  ///< none: as the protocol that is spoken asks for
+  /// What came last is left for the one before where, within a minute, the router answers more than so many of its
+  /// requests with 5xx of its own, and ten times as many as before.
+  std::optional<double> revert_on_5xx_percent{};
   friend bool operator==(const control_plane_settings&, const control_plane_settings&) = default;
 };
 

@@ -17,10 +17,10 @@ constexpr std::uint64_t number_max = (std::uint64_t{1} << 53) - 1;  // above it 
 
 constexpr std::string_view kinds[] = {"snapshot", "delta", "repair"};
 constexpr std::string_view statuses[] = {"applied", "prepared", "rejected", "superseded"};
-constexpr std::string_view codes[] = {"base_mismatch", "digest_mismatch", "crc",           "too_large", "too_many_keys",
-                                      "unsupported",   "schema",          "reference",     "endpoint",  "guard_moved",
-                                      "guard_removed", "stale_epoch",     "stale_version", "conflict",  "no_memory",
-                                      "crash_loop",    "timeout",         "internal"};
+constexpr std::string_view codes[] = {
+    "base_mismatch", "digest_mismatch", "crc",         "too_large",     "too_many_keys", "unsupported",   "schema",
+    "reference",     "endpoint",        "guard_moved", "guard_removed", "stale_epoch",   "stale_version", "conflict",
+    "no_memory",     "crash_loop",      "timeout",     "internal",      "local_guard"};
 
 std::span<const std::string_view> names_of(transfer_kind) { return kinds; }
 std::span<const std::string_view> names_of(ack_status) { return statuses; }
@@ -162,6 +162,7 @@ void describe(V& v, is_a<pong> auto& m) {
   v.may("lkg_age_s", m.lkg_age_s);
   v.may("latency", m.latency);
   v.may("scrub", m.scrub);
+  v.may("clock_ms", m.clock_ms);
 }
 template <class V>
 void describe(V& v, is_a<repair_request> auto& m) {
@@ -395,6 +396,7 @@ bool is_lasting(refusal_code code) {
     case refusal_code::guard_moved:
     case refusal_code::guard_removed:
     case refusal_code::crash_loop:
+    case refusal_code::local_guard:
       return true;
     case refusal_code::base_mismatch:
     case refusal_code::digest_mismatch:

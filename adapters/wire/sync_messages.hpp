@@ -209,6 +209,7 @@ struct pong {
   /// Of the requests since the answer before; buckets in which there are any, in rising order.
   std::vector<latency_bucket> latency{};
   std::optional<scrub_result> scrub{};  ///< none: nothing was looked at yet
+  std::uint64_t clock_ms = 0;           ///< its wall clock, in milliseconds since 1970; 0: it does not say
   friend bool operator==(const pong&, const pong&) = default;
 };
 
@@ -297,6 +298,7 @@ enum class refusal_code : std::uint8_t {
   crash_loop,
   timeout,
   internal,
+  local_guard,  ///< it ran, and requests came to harm: the router went back to what ran before
 };
 [[nodiscard]] std::string_view to_string(refusal_code code);
 /// Whether the content itself is what is wrong, so that it would be refused again.

@@ -26,6 +26,7 @@ struct sync_faults {
   int late = 0;           ///< of all messages: others overtake it
   int disk = 0;           ///< of all contents that run: the router's disk does not take them
   int rot = 0;            ///< of all moments: a content that a router holds changes in its memory
+  int revert = 0;         ///< of all moments: what a router runs does harm, and it goes back to what ran before
   int failed_commit = 0;  ///< of all publishes: the store takes nothing, and says so
   int torn_commit = 0;    ///< of all publishes: the control plane crashes, before the store has it or after
 };

@@ -22,6 +22,8 @@ sync_router::sync_router(sync_network& network, sync_control& control, std::size
 void sync_router::start() {
   ++life_;
   contents_.clear();
+  before_.reset();
+  is_going_back_ = false;
   sync::intake_memory memory;
   if (last_known_good_) {
     const auto& [id, content] = *last_known_good_;
@@ -86,6 +88,16 @@ void sync_router::rot_what_runs() {
   change(content);
   content.is_damaged = true;
   link_->damaged(runs->sum, network_.now);
+  carry_out();
+}
+
+void sync_router::go_back() {
+  const auto runs = running();
+  if (!runs || !before_ || before_->first.sum == runs->sum) return;
+  if (!link_->go_back(runs->sum, before_->first, {wire::refusal_code::local_guard, "requests fail"})) return;
+  network_.tell(fmt::format("router {}: what runs does harm", way_.router));
+  is_going_back_ = true;
+  contents_.insert_or_assign(before_->first.sum, before_->second);
   carry_out();
 }
 
@@ -178,6 +190,7 @@ void sync_router::activate(const wire::content_id& content) {
   if (at->second.actual != content.sum) {
     // It changed in memory since it was checked: who holds it looks again before it runs.
     contents_.erase(at);
+    is_going_back_ = false;
     link_->activated(content, {wire::refusal_code::digest_mismatch, "it has changed in memory"});
     return;
   }
@@ -185,7 +198,11 @@ void sync_router::activate(const wire::content_id& content) {
   if (durable) last_known_good_ = {content, at->second.content};
   network_.tell(fmt::format("router {} runs {}", way_.router, content.version));
   show(content, at->second.content);
+  const auto left = running();
+  if (left && contents_.contains(left->sum)) before_ = {*left, contents_.at(left->sum)};
+  if (std::exchange(is_going_back_, false)) before_.reset();
   link_->activated(content, durable);
+  quarantined_ = link_->contents().quarantined();
 }
 
 void sync_router::sum_up(const sync::sum_up_rows& job) {
@@ -244,7 +261,8 @@ void sync_router::fail(const char* what) { network_.fail(fmt::format("router {}:
 
 void sync_router::verify() {
   const sync::content_intake& intake = link_->contents();
-  if (intake.held().size() > 3 || contents_.size() > 4) fail("it holds more than three contents");
+  const std::size_t more = is_going_back_ ? 1 : 0;
+  if (intake.held().size() > 3 + more || contents_.size() > 4 + more) fail("it holds more than three contents");
   if (tables_.size() > requests_max + 1) fail("it keeps tables that nobody sees");
   if (intake.target()) {
     const auto seen = std::pair(intake.target()->epoch, intake.target()->rev);

@@ -44,6 +44,8 @@ class sync_router {
   /// A content changes in its memory; and the one that runs, if any, which it finds by itself.
   void rot();
   void rot_what_runs();
+  /// What runs does harm: what ran before it runs again, where that is known.
+  void go_back();
 
   /// A request begins; it ends within a second. False: there is nothing to route by yet.
   bool begin_request();
@@ -87,6 +89,9 @@ class sync_router {
   std::uint64_t life_ = 0;
   std::unique_ptr<sync::router_link> link_;  // none while it is down
   std::map<wire::digest, held_content> contents_;
+  std::optional<std::pair<wire::content_id, held_content>>
+      before_;  // what ran before; held as long as it may be needed
+  bool is_going_back_ = false;
   std::list<table> tables_;  // the current one first
   std::vector<request> requests_;
   // On the disk:

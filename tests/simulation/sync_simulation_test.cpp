@@ -127,6 +127,29 @@ TEST_CASE("sync simulation: what was acknowledged runs after a crash, what was n
   CHECK(there > 0);
 }
 
+TEST_CASE("sync simulation: routers that leave what does harm, for what ran before") {
+  many_lives({.cut = 20, .router_crash = 5, .control_crash = 2, .disk = 100, .revert = 60});
+}
+
+TEST_CASE("sync simulation: what a router has left is not sent to it again, and the next content runs everywhere") {
+  constexpr std::size_t routers = 6;
+  sync_world world(7, routers, {});
+  REQUIRE(world.publish_change(150));
+  world.run(5s);
+  REQUIRE(world.publish_change(5));
+  world.run(5s);
+  REQUIRE(world.on_target() == routers);
+  for (std::size_t router = 0; router < 4; ++router) world.go_back(router);
+  const std::uint64_t before = world.content_bytes();
+  world.run(20s);
+  CHECK(world.on_target() == routers - 4);
+  CHECK(world.content_bytes() == before);
+  REQUIRE(world.publish_change(1));
+  world.run(5s);
+  CHECK(world.on_target() == routers);
+  CHECK_MESSAGE(world.broken().empty(), world.broken());
+}
+
 TEST_CASE("sync simulation: what changes in the memory of routers comes to them again, without a publish") {
   constexpr std::size_t routers = 6;
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
@@ -181,6 +204,7 @@ TEST_CASE("sync simulation: everything at once") {
               .late = 10,
               .disk = 100,
               .rot = 20,
+              .revert = 10,
               .failed_commit = 50,
               .torn_commit = 50});
 }

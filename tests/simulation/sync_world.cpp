@@ -54,6 +54,7 @@ void sync_world::fault() {
   if (network_.chance(faults.stall)) r.stalled_until = network_.now + network_.up_to(20s);
   if (network_.chance(faults.control_crash) && control_.is_up()) stop_control();
   if (network_.chance(faults.rot)) r.rot();
+  if (network_.chance(faults.revert)) r.go_back();
 }
 
 void sync_world::heal() {

@@ -37,6 +37,8 @@ class sync_world {
   void crash_control() { stop_control(); }
   /// What a router runs changes in its memory.
   void damage(std::size_t router) { routers_[router]->rot_what_runs(); }
+  /// What a router runs does harm there.
+  void go_back(std::size_t router) { routers_[router]->go_back(); }
 
   /// How many routers run the newest content.
   [[nodiscard]] std::size_t on_target() const;

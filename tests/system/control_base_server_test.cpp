@@ -70,6 +70,41 @@ bool explains(const router_process& router, std::string_view key, std::string_vi
   return page.find("\"placement\":\"" + std::string(placement) + "\"") != std::string::npos;
 }
 
+TEST_CASE("base control plane: what does harm is left for what ran before, and refused when it is said again") {
+  constexpr int enough = 520;  // to be judged by
+  fake_cell one(says{"one"});
+  const closed_port nobody;
+  const auto update = [](int version, std::uint16_t port) {
+    return R"({"type":"config_update","version":)" + std::to_string(version) +
+           R"(,"config":{"default_placement":"all","customer_to_placement":{"acme":"all"},)"
+           R"("placement_to_endpoint":{"all":"http://127.0.0.1:)" +
+           std::to_string(port) + "\"}}}";
+  };
+  base_control control;
+  router_process router(told_by(control.port(), "", ", revert_on_5xx_percent: 50, backoff: {min: 1ms, max: 1ms}"));
+  const auto answers = [&](int status) {
+    int found = 0;
+    for (int i = 0; i < enough; ++i) found += ask(router.port(), keyed("GET /")).status() == status;
+    return found;
+  };
+  control.admit();
+  control.say(update(1, one.port()));
+  CHECK(control.hear().find("applied") != std::string::npos);
+  REQUIRE(answers(200) == enough);
+  control.say(update(2, nobody.port()));
+  CHECK(control.hear().find("applied") != std::string::npos);
+  REQUIRE(answers(502) == enough);
+  REQUIRE(router.process().wait_line(R"("event":"config_reverted")"));
+  CHECK(leads_to(router, "acme", "one"));
+  control.leave();
+  control.admit();
+  control.say(update(2, nobody.port()));
+  CHECK(control.hear().find("local_guard: ") != std::string::npos);
+  CHECK(cell_of(router, "acme") == "one");
+  control.say(update(3, one.port()));
+  CHECK(control.hear().find("applied") != std::string::npos);
+}
+
 TEST_CASE("base control plane: config_update is applied, refused with the reason, and answered by its number") {
   base_control control;
   router_process router(told_by(control.port()));

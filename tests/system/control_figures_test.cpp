@@ -67,6 +67,13 @@ TEST_CASE("figures: certificates tell when they end, on the router and on the co
   CHECK(router.metric(family, {"listener=\"control_plane\"", certificates.authority_file()}) > 0);
   CHECK(remarks_on(router.admin("/metrics").content, router.folder()).empty());
 
+  // They end within a day, which is told at the start.
+  const std::string_view warning = R"("event":"certificate_ends")";
+  CHECK(control.process().wait_line(std::string(R"("file":")") + certificates.certificate_file("control")));
+  CHECK(control.process().find_line(warning));
+  CHECK(router.process().wait_line(std::string(R"("file":")") + certificates.certificate_file("router")));
+  CHECK(router.process().find_line(warning));
+
   const auto line = control.process().wait_line(R"("listener":"metrics")");
   REQUIRE(line);
   const std::string address = log_line(*line)["address"];
@@ -94,10 +101,20 @@ TEST_CASE("figures: the control plane tells of trouble with its store, and count
   CHECK(control.metric("cellroute_control_store_errors_total") >= 1);
 }
 
+TEST_CASE("figures: the control plane looks whether its store is whole") {
+  fake_cell cell(says{"one"});
+  control_process control({.routes = one_cell(cell.port()), .settings = "history: {verify_every: 1s}\n"});
+  CHECK(control.process().wait_line(R"("event":"store_verified")"));
+  CHECK(control.metric("cellroute_control_store_whole") == 1);
+  CHECK(control.metric("cellroute_control_store_verified_time_seconds") > 1'700'000'000);
+}
+
 TEST_CASE("figures: tries that come to nothing are counted") {
   fake_cell cell(says{"one"});
   router_process router(told_by(unused_port(), one_cell(cell.port())));
-  CHECK(eventually([&] { return router.metric("gateway_control_plane_failed_tries_total") >= 2; }));
+  CHECK(eventually(
+      [&] { return router.metric("gateway_control_plane_failed_tries_total", {"reason=\"unreachable\""}) >= 2; }));
+  CHECK(router.metric("gateway_control_plane_failed_tries_total", {"reason=\"unauthorized\""}) == 0);
   CHECK(router.metric("gateway_control_plane_reconnects_total") == 0);
 }
 

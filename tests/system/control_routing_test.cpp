@@ -56,6 +56,8 @@ TEST_CASE("pushed routing: without any, a router answers 503 and is not ready; t
   CHECK(eventually([&] {  // at each beat it says how it is
     const std::string told = control.page("/v1/routers").content;
     return told.find(R"("status":{"uptime_seconds":)") != std::string::npos &&
+           told.find(R"("clock_ahead_seconds":null)") == std::string::npos &&
+           told.find(R"("apply_ms":null)") == std::string::npos &&
            told.find(R"("connect":0,"timeout":0,"no_route":0},"default_route_hits":1,)") != std::string::npos;
   }));
 }
@@ -172,6 +174,59 @@ TEST_CASE("pushed routing: what the router's guards refuse is refused in the nam
   control.write_routes(routes(1200, "tier3"));
   CHECK(is_refused_as("guard_moved: guard.max_moved_percent"));
   CHECK(cell_of(router, "k0") == "one");
+}
+
+/// Sends so many requests of a key; returns how many were answered with this status.
+int answers_of(const router_process& router, std::string_view key, int requests, int status) {
+  int found = 0;
+  for (int i = 0; i < requests; ++i) {
+    found += ask(router.port(), request("GET /", "X-Routing-Key: " + std::string(key) + "\r\n")).status() == status;
+  }
+  return found;
+}
+
+TEST_CASE("pushed routing: what does harm is left for what ran before, told, and not taken again, nor by a restart") {
+  constexpr int enough = 520;  // to be judged by
+  fake_cell one(says{"one"});
+  const closed_port nobody;
+  // What is left has twice as many keys: no guard stands in the way back.
+  const auto routes = [&](std::uint16_t port, int keys) {
+    std::string rows;
+    for (int i = 0; i < keys; ++i) rows += "k" + std::to_string(i) + ": tier1, ";
+    return "routing: {default_placement: tier1, keys: {inline: {" + rows + "}}}\nplacements: {tier1: {" + at(port) +
+           "}}\n";
+  };
+  control_process control({.routes = routes(one.port(), 1'000)});
+  const support::scratch_folder state;
+  router_config config = told_by(control.port(), "guard: {max_removed_percent: 1}\n", ", revert_on_5xx_percent: 50");
+  config.arguments = {"--state-dir", (state.path() / "state").string()};
+  {
+    router_process router(config);
+    REQUIRE(leads_to(router, "k1", "one"));
+    REQUIRE(answers_of(router, "k1", enough, 200) == enough);
+    control.write_routes(routes(nobody.port(), 2'000));
+    REQUIRE(eventually([&] { return answers_of(router, "k1", 1, 502) == 1; }));
+    REQUIRE(answers_of(router, "k1", enough, 502) > 0);
+    REQUIRE(router.process().wait_line(R"("event":"config_reverted")"));
+    CHECK(leads_to(router, "k1", "one"));
+    CHECK(answers_of(router, "k1", 10, 200) == 10);
+    CHECK(router.metric("gateway_config_apply_total", {"result=\"rejected\"", "source=\"push\""}) == 1);
+    CHECK(router.admin("/debug/config").content.find("requests were answered 5xx by this router") != std::string::npos);
+    CHECK(eventually([&] {
+      return control.page("/v1/routers").content.find("local_guard: ") != std::string::npos &&
+             control.metric("cellroute_control_routers_on_target") == 0;
+    }));
+    CHECK(control.metric("cellroute_control_router_refusals_total") == 1);
+  }
+  router_process router(config);
+  CHECK(leads_to(router, "k1", "one"));
+  CHECK(eventually([&] { return router.metric("gateway_control_plane_connected") == 1; }));
+  std::this_thread::sleep_for(1s);
+  CHECK(cell_of(router, "k1") == "one");
+  CHECK(router.metric("gateway_config_apply_total", {"result=\"applied\"", "source=\"push\""}) == 0);
+  control.write_routes(routes(one.port(), 1'001));
+  CHECK(eventually([&] { return control.metric("cellroute_control_routers_on_target") == 1; }));
+  CHECK(cell_of(router, "k1000") == "one");
 }
 
 TEST_CASE("pushed routing: an edit of the local file changes its local sections, and the pushed routing stays") {

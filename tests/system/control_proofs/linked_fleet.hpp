@@ -67,6 +67,8 @@ class linked_router final : private proxy::pushed_listener {
   void on_push_refused(const std::string&, const std::string&) override { ++refused_; }
   void on_not_kept(const std::string&) override {}
   void on_damaged(const std::string&) override { ++damaged_; }
+  void on_reverted(const std::string&, const std::string&) override {}
+  void on_not_reverted(const std::string&, const std::string&) override {}
   void on_not_taken(const std::vector<std::string>&) override {}
   void on_prepared(const std::string&) override {}
   void on_folder_changed() override {}

@@ -85,6 +85,19 @@ std::string ring_in_hello(field_run& run) {
   return at == std::string::npos ? said : said.substr(at + 8, said.find('"', at + 8) - at - 8);
 }
 
+/// What becomes of a push behind which every request fails.
+std::string after_a_dead_end(field_run& run) {
+  constexpr int requests = 520;  // as many as it takes to be judged
+  for (int i = 0; i < requests; ++i) {
+    if (run.get().status() != 200) return "an error";
+  }
+  run.push_a_dead_end();
+  for (int i = 0; i < requests; ++i) {
+    if (run.get().status() != 502) return "no error";
+  }
+  return run.process().wait_line("revert_impossible", look) ? "told" : "nothing";
+}
+
 constexpr std::string_view plain_control_plane = "control_plane: {urls: [\"ws://127.0.0.1:$closed\"]}";
 constexpr std::string_view secure_control_plane = "control_plane: {urls: [\"wss://127.0.0.1:$closed\"]}";
 
@@ -175,6 +188,7 @@ const field_case local_cases[] = {
     {"control_plane.cert_file", "", "no-such-file", why_no_control_plane, "refused", "key_file", secure_control_plane},
     {"control_plane.key_file", "", "no-such-file", why_no_control_plane, "refused", "cert_file", secure_control_plane},
     {"control_plane.ring", "canary", "rest", ring_in_hello, "canary", "rest", plain_control_plane},
+    {"control_plane.revert_on_5xx_percent", "50", "off", after_a_dead_end, "told", "nothing", plain_control_plane},
     {"control_plane.backoff.min", "1ms", "1h", [](field_run& run) { return has_tried(run, 4); }, "often", "seldom",
      "control_plane: {urls: [\"ws://127.0.0.1:$closed\"], backoff: {max: 2h}}"},
     // Waits that double are seconds after ten tries.

@@ -356,6 +356,68 @@ TEST_CASE("content intake: a content that was damaged has to come again, as if i
   CHECK((r.intake.held() == std::vector{a1, b2}));
 }
 
+TEST_CASE("content intake: what does harm is left for what ran before, and stays refused") {
+  router r({.held = {b2, a1}, .quarantined = {}});
+  CHECK(r.order(1, b2) == "applied 2b noop");
+  CHECK(r.intake.go_back(b2.sum, a1, {wire::refusal_code::local_guard, "because"}));
+  CHECK(r.done() == "activate 1a");
+  CHECK(r.activated(a1) == "applied 1a durable, drop 2b, tell content_refused, rejected 2b local_guard");
+  CHECK((r.intake.held() == std::vector{a1}));
+  CHECK((r.intake.quarantined() == std::vector{wire::quarantined_content{b2.sum, "local_guard"}}));
+  CHECK_FALSE(r.intake.is_on_target());
+  CHECK(r.order(1, b2).empty());  // said again with each beat
+  CHECK(r.begin(r.offer(b2)) == "tell content_refused, rejected 2b local_guard");
+  CHECK(r.order(2, content_of(3, 'a')) == "applied 3a noop");
+  CHECK(r.order(3, content_of(4, 'd')).empty());
+  CHECK(r.begin(r.offer(content_of(4, 'd'))) == "next 0");
+}
+
+TEST_CASE("content intake: what is gone back to need not be held here, and is one more until the other goes") {
+  router r({.held = {c3, b2, content_of(4, 'd')}, .quarantined = {}});
+  CHECK(r.intake.go_back(c3.sum, a1, {wire::refusal_code::local_guard, "because"}));
+  CHECK(r.done() == "activate 1a");
+  CHECK(r.activated(a1) == "applied 1a durable, drop 3c, tell content_refused, rejected 3c local_guard");
+  CHECK((r.intake.held() == std::vector{a1, b2, content_of(4, 'd')}));
+}
+
+TEST_CASE("content intake: nobody goes back from what does not run, or while another is about to") {
+  router r({.held = {b2, a1}, .quarantined = {}});
+  const refusal why{wire::refusal_code::local_guard, "because"};
+  CHECK_FALSE(r.intake.go_back(a1.sum, b2, why));
+  CHECK_FALSE(r.intake.go_back(b2.sum, b2, why));
+  CHECK(r.order(1, a1) == "activate 1a");
+  CHECK_FALSE(r.intake.go_back(b2.sum, a1, why));
+  CHECK(r.activated(a1) == "applied 1a durable");
+  CHECK(r.intake.quarantined().empty());
+}
+
+TEST_CASE("content intake: what cannot be gone back to leaves what runs where it is, and not refused") {
+  router r({.held = {b2, a1}, .quarantined = {}});
+  REQUIRE(r.intake.go_back(b2.sum, a1, {wire::refusal_code::local_guard, "because"}));
+  (void)r.done();
+  r.intake.activated(a1, {wire::refusal_code::internal, "no port"});
+  CHECK(r.done() == "drop 1a, tell content_refused, rejected 1a internal");
+  CHECK((r.intake.running() == b2));
+  CHECK(r.intake.quarantined().empty());
+}
+
+TEST_CASE("content intake: what is wanted meanwhile runs behind what was gone back to") {
+  router r({.held = {b2, a1, c3}, .quarantined = {}});
+  REQUIRE(r.intake.go_back(b2.sum, a1, {wire::refusal_code::local_guard, "because"}));
+  (void)r.done();
+  CHECK(r.order(1, c3).empty());
+  CHECK(r.activated(a1) == "applied 1a durable, drop 2b, tell content_refused, rejected 2b local_guard, activate 3c");
+}
+
+TEST_CASE("content intake: an ack tells how long it took until requests could see the content") {
+  router r({.held = {a1, b2}, .quarantined = {}});
+  CHECK(r.order(1, b2) == "activate 2b");
+  r.intake.activated(b2, true, 1'234'567us);
+  const std::vector<intake_action> told = r.intake.take_actions();
+  REQUIRE(told.size() == 1);
+  CHECK(std::get<wire::ack>(std::get<wire::message>(told.front())).apply_ms == 1'234);
+}
+
 TEST_CASE("content intake: a content that cannot be made to run goes, and what ran runs on") {
   router r({.held = {a1, b2}, .quarantined = {}});
   CHECK(r.order(1, b2) == "activate 2b");

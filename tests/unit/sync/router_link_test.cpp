@@ -260,7 +260,6 @@ TEST_CASE("router link: how long it waits for the next try, by what went wrong")
       {"it asks to wait", open_failure::busy, 3s, 3s},
       {"it asks to wait for years", open_failure::busy, std::chrono::seconds(4'294'967'295), 1h},
       {"a token that is not taken: no haste mends it", open_failure::unauthorized, 0s, 30s},
-      {"another server", open_failure::no_subprotocol, 0s, 30s},
   };
   for (const wait_case& row : rows) {
     CAPTURE(row.says);
@@ -516,13 +515,36 @@ TEST_CASE("router link, base: an activation counts for its own content") {
 
 TEST_CASE(
     "router link, base: what crashed the process does not run again; what else was refused is as good as its checks") {
-  base_router r({.held = {a1}, .quarantined = {{sum_of('k'), "crash_loop"}, {sum_of('g'), "guard_moved"}}});
+  base_router r(
+      {.held = {a1},
+       .quarantined = {{sum_of('k'), "crash_loop"}, {sum_of('g'), "guard_moved"}, {sum_of('h'), "local_guard"}}});
   CHECK(r.told_text(update("2")) == "check 2");
   CHECK(r.checked('k') ==
         "drop 2k, tell content_refused, " + rejected("2", "crash_loop: the process crashed while it ran this"));
   CHECK((r.link.contents().running() == a1));
   CHECK(r.told_text(update("3")) == "check 3");
   CHECK(r.checked('g') == "activate 3g");
+  CHECK(r.activated(content_of(3, 'g', 0)) == applied("3"));
+  CHECK(r.told_text(update("4")) == "check 4");
+  CHECK(r.checked('h') == "drop 4h, tell content_refused, " +
+                              rejected("4",
+                                       "local_guard: requests failed while it ran here, and it was left for the "
+                                       "one before"));
+}
+
+TEST_CASE("router link, base: what does harm is left without a further answer, and refused when it is sent again") {
+  base_router r({.held = {a1}, .quarantined = {}});
+  CHECK(r.told_text(update("2")) == "check 2");
+  CHECK(r.checked('b') == "activate 2b");
+  CHECK(r.activated(content_of(2, 'b', 0)) == applied("2"));
+  REQUIRE(r.link.go_back(sum_of('b'), a1, {wire::refusal_code::local_guard, "because"}));
+  CHECK(r.done() == "activate 1a");
+  CHECK(r.activated(a1) == "drop 2b, tell content_refused");
+  CHECK((r.link.contents().running() == a1));
+  begin_again(r);
+  CHECK(r.told_text(update("2")) == "check 2");
+  CHECK(r.checked('b').find("drop 2b, tell content_refused") == 0);
+  CHECK((r.link.contents().running() == a1));
 }
 
 TEST_CASE("router link, base: a beat confirms what this session last said, once it runs, and nothing else") {
@@ -617,8 +639,7 @@ TEST_CASE("router link: what is damaged is asked for again, once the control pla
   r.live();
   r.link.damaged(a1.sum, r.now);
   CHECK(r.done().empty());
-  CHECK(r.told(wire::ping{1, wire::targets{1, 1, a1}}) ==
-        "applied 1a noop, pong 1a, drop 1a, tell content_asked_again, close");
+  CHECK(r.told(wire::ping{1, wire::targets{1, 1, a1}}) == "pong 1a, drop 1a, tell content_asked_again, close");
   CHECK(r.state() == "idle");
   r.now = r.link.next_tick();
   CHECK(r.tick() == "open 0");
@@ -636,13 +657,22 @@ TEST_CASE("router link: what is damaged while there is no session is told of in 
   CHECK(r.told(wire::ping{1, std::nullopt}) == "pong 1a, drop 1a, tell content_asked_again, close");
 }
 
-TEST_CASE("router link: what is damaged and does not run any more is let go") {
+TEST_CASE("router link: what is damaged and does not run any more is not run, and the control plane hears of it anew") {
   linked_router r(1, {.held = {a1, b2}, .quarantined = {}});
   r.live();
   r.link.damaged(b2.sum, r.now);
-  CHECK(r.told(wire::ping{1, std::nullopt}) == "pong 1a, drop 2b");
+  CHECK(r.told(wire::ping{1, wire::targets{1, 1, b2}}) == "pong 1a, drop 2b, tell content_asked_again, close");
+  r.now = r.link.next_tick();
+  (void)r.tick();
+  CHECK(r.opened() == "hello 1a");
+}
+
+TEST_CASE("router link: what is damaged and not held any more is nobody's business") {
+  linked_router r(1, {.held = {a1}, .quarantined = {}});
+  r.live();
+  r.link.damaged(b2.sum, r.now);
+  CHECK(r.told(wire::ping{1, wire::targets{1, 1, a1}}) == "applied 1a noop, pong 1a");
   CHECK(r.state() == "live");
-  CHECK(r.told(wire::ping{2, std::nullopt}) == "pong 1a");
 }
 
 TEST_CASE("router link: a check that takes longer than 30 s is a refusal, and what comes of it later is let go") {

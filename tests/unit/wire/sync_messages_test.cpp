@@ -87,11 +87,12 @@ std::vector<message_case> message_cases() {
             3,
             5,
             {{5, 90}, {{}, 1}},
-            scrub_result{false, 1'700}},
+            scrub_result{false, 1'700},
+            1'795'000'000'123},
        R"({"type":"pong","seq":8,"running":)" + c2 +
            R"(,"source":"push","uptime_s":60,"boots":1,"requests":1000,"errors":{"router5xx":4,"connect":3,"timeout":2,"no_route":1},"prepared":[)" +
            c1 +
-           R"(],"default_route_hits":7,"mem_bytes":4096,"rejected":3,"lkg_age_s":5,"latency":[{"le_ms":5,"n":90},{"n":1}],"scrub":{"ok":false,"at":1700}})"},
+           R"(],"default_route_hits":7,"mem_bytes":4096,"rejected":3,"lkg_age_s":5,"latency":[{"le_ms":5,"n":90},{"n":1}],"scrub":{"ok":false,"at":1700},"clock_ms":1795000000123})"},
       {repair_request{content(2), digest_of(1), {0, 63}, {digest_of(1), digest_of(2)}},
        R"({"type":"repair_req","content":)" + c2 + R"(,"base":")" + a1 + R"(","groups":[0,63],"digests":[")" + a1 +
            R"(",")" + a2 + R"("]})"},
