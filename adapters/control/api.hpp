@@ -58,8 +58,8 @@ struct answer {
 };
 
 /// What a router may be in: a session's state, or none.
-inline constexpr std::string_view router_states[] = {"waiting_hello", "in_sync",  "behind", "sending",
-                                                     "waiting_ack",   "rejected", "ended",  "away"};
+inline constexpr std::string_view router_states[] = {"waiting_hello", "in_sync", "behind",  "sending", "waiting_ack",
+                                                     "rejected",      "ended",   "suspect", "away"};
 
 /// What the API asks of whoever holds the routers' sessions. JSON texts, so that what is known of a router may grow.
 ///

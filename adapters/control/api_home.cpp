@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "adapters/io/clock.hpp"
+#include "adapters/process/json_writer.hpp"
 
 namespace cellroute::control {
 namespace {
@@ -67,6 +68,8 @@ expected<void, std::string> api_home::open(const std::string& build) {
 
 expected<void, std::string> api_home::open_memory() {
   if (settings_.store.empty()) return {};  // nothing is kept then
+  store_check_listener& hears = *this;
+  if (settings_.history.verify_every) check_.emplace(reactor_, about_.of, *settings_.history.verify_every, hears);
   std::string cluster;
   {
     registry::turn turn = about_.of.begin();
@@ -82,6 +85,27 @@ expected<void, std::string> api_home::open_memory() {
 void api_home::on_fleet_not_kept(const std::string& why) {
   about_.log.event(io::read_wall_clock(), log_level::warn, "fleet_not_kept",
                    "who was here is not known after the next start", {{"reason", std::string_view(why)}});
+}
+
+void api_home::on_store_checked(const stored<void>& found, duration took) {
+  const double took_ms = std::chrono::duration<double, std::milli>(took).count();
+  process::log_writer& log = about_.log;
+  if (found) {
+    return log.event(io::read_wall_clock(), log_level::info, "store_verified",
+                     "the history, the rows and the digest of what is published say the same", {{"took_ms", took_ms}});
+  }
+  const std::string_view why = found.error().detail;
+  if (found.error().what != store_error::corrupt) {
+    return log.event(io::read_wall_clock(), log_level::warn, "store_not_verified",
+                     "whether the store is whole could not be found out; that is tried again", {{"reason", why}});
+  }
+  log.event(io::read_wall_clock(), log_level::error, "store_damaged",
+            "the store contradicts itself: routers are served what is in memory; export the keys, and restore a backup",
+            {{"reason", why}});
+  std::string data;
+  process::json_writer out(data);
+  out.begin_object().field("reason", why).end_object();
+  events_.add("store.damaged", data);
 }
 
 class api_home::purge_job final : public job {
@@ -111,6 +135,7 @@ class api_home::purge_job final : public job {
 void api_home::on_tick(time_point now) {
   if (readiness_) readiness_->on_tick(now);
   tell_readiness();
+  if (check_) check_->on_tick(now);
   if (memory_) memory_->on_tick(now);
   purge_history(now);
 }
@@ -141,6 +166,7 @@ void api_home::stop_asking() {
 void api_home::end() {
   stop_asking();
   server_.reset();  // waits for its threads
+  check_.reset();
   chores_.reset();  // and for these
   readiness_.reset();
   static_cast<void>(about_.of.tell_audit_to(nullptr));

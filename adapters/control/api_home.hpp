@@ -13,6 +13,7 @@
 #include "adapters/control/readiness.hpp"
 #include "adapters/control/request_log.hpp"
 #include "adapters/control/settings.hpp"
+#include "adapters/control/store_check.hpp"
 #include "adapters/control/work_thread.hpp"
 #include "adapters/io/reactor.hpp"
 #include "adapters/process/log_writer.hpp"
@@ -35,7 +36,7 @@ struct api_surface {
 /// wants done now and then, on a thread of its own.
 ///
 /// Threads: the reactor's. Outlives the reactor's run.
-class api_home final : private fleet_memory::listener {
+class api_home final : private fleet_memory::listener, private store_check_listener {
  public:
   /// The settings outlive it.
   api_home(io::reactor& reactor, const settings& from, const api_surface& about);
@@ -54,6 +55,9 @@ class api_home final : private fleet_memory::listener {
   /// Why nothing can be published now; empty: it can.
   [[nodiscard]] std::string_view why_not_ready() const { return readiness_->why_not(reactor_.now()); }
 
+  /// Whether the store was whole when that was last looked at; null: nobody looks.
+  [[nodiscard]] const store_check* check() const { return check_ ? &*check_ : nullptr; }
+
   /// Ends what has no end; other requests are answered.
   void stop_watchers() { events_.close(); }
   /// Cuts what is not answered yet.
@@ -67,6 +71,7 @@ class api_home final : private fleet_memory::listener {
   class purge_job;
 
   void on_fleet_not_kept(const std::string& why) override;
+  void on_store_checked(const stored<void>& found, duration took) override;
   [[nodiscard]] expected<void, std::string> open_memory();
   /// Says it once when nothing can be published any more, and when that is over.
   void tell_readiness();
@@ -83,6 +88,7 @@ class api_home final : private fleet_memory::listener {
   std::optional<api_server> server_;
   std::optional<api_carrier> carrier_;
   std::optional<readiness> readiness_;
+  std::optional<store_check> check_;
   std::optional<work_thread> chores_;  // what the store takes long for
   time_point purge_at_ = time_point::min();
   std::string told_;  // why nothing can be published, as it was said last

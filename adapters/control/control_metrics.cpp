@@ -32,6 +32,9 @@ void write_fleet(exposition& out, const fleet_drift& drift, const push_server& s
         std::uint64_t{drift.on_target});
   gauge(out, "cellroute_control_routers_refusing", "Routers that are connected and do not take what is published.",
         std::uint64_t{drift.refused});
+  gauge(out, "cellroute_control_clock_skew_seconds",
+        "The most by which the clock of a router that is connected goes before this machine's, or behind it.",
+        std::chrono::duration<double>(drift.clock_skew).count());
 }
 
 void write_contents(exposition& out, const publisher& published) {
@@ -77,6 +80,9 @@ std::string render_control_metrics(const control_counts& counts, const push_serv
   counter(out, "cellroute_control_router_refusals_total", "Contents that routers refused.", counts.router_refusals);
   counter(out, "cellroute_control_sessions_total", "Sessions that were opened.", server.sessions_opened());
   counter(out, "cellroute_control_messages_received_total", "Messages of routers.", server.messages_in());
+  counter(out, "cellroute_control_unknown_messages_total",
+          "Messages of routers of kinds that this program does not know; they are ignored.",
+          server.hub().unknown_messages());
   counter(out, "cellroute_control_sent_bytes_total", "Bytes sent to routers.", server.bytes_out());
   gauge(out, "cellroute_control_connections", "Connections that are open.", std::uint64_t{counts.connections});
   counter(out, "cellroute_control_connections_dropped_total", "Connections that were not taken.",
@@ -90,6 +96,13 @@ std::string render_control_metrics(const control_counts& counts, const push_serv
   counter(out, "cellroute_control_store_errors_total",
           "Times that the store failed: of versions that could not be written, and of looks at it, one each 2 s.",
           counts.store_errors);
+  if (counts.is_store_whole) {
+    gauge(out, "cellroute_control_store_whole",
+          "0: history, rows and digest of the store contradict each other, as of the last look.",
+          std::uint64_t{*counts.is_store_whole});
+    gauge(out, "cellroute_control_store_verified_time_seconds", "When that was last looked at.",
+          std::chrono::duration<double>(counts.store_verified_at.time_since_epoch()).count());
+  }
   process::write_certificate_ends(out, "cellroute_control_tls_certificate_not_after_seconds", counts.certificates,
                                   clock.wall);
   counter(out, "cellroute_log_events_dropped_total", "Events that the log had no room for.", counts.log.events_dropped);

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,8 @@ struct control_counts {
   std::uint64_t requests_refused = 0;
   bool is_store_in_trouble = false;
   std::uint64_t store_errors = 0;
+  std::optional<bool> is_store_whole{};  ///< none: not looked at yet
+  wall_time store_verified_at{};
   std::vector<process::certificate_facts> certificates{};
   process::log_counts log{};
   process::process_usage usage{};

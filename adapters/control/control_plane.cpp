@@ -405,6 +405,10 @@ std::string control_plane::metrics() const {
   counts.requests_refused = front_->refused();
   counts.is_store_in_trouble = !api_->why_not_ready().empty();
   counts.store_errors = home_->of().store_errors();
+  if (const store_check* check = api_->check()) {
+    counts.is_store_whole = check->is_whole();
+    counts.store_verified_at = check->at();
+  }
   counts.certificates = certificates();
   counts.log = log_->counts();
   counts.usage = process::read_process_usage();
@@ -471,6 +475,10 @@ void control_plane::renew_certificates(time_point now) {
 
 void control_plane::on_tick(time_point now) {
   renew_certificates(now);
+  if (log_ && certificate_watch_.is_due(now)) {
+    const wall_time wall = io::read_wall_clock();
+    process::tell(*log_, certificate_watch_.look(certificates(), wall), wall);
+  }
   if (api_) api_->on_tick(now);
   if (drain_.state() == drain_state::serving) return;
   const drain_state before = drain_.state();

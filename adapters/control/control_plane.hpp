@@ -22,6 +22,7 @@
 #include "adapters/control/watch.hpp"
 #include "adapters/edge/listener.hpp"
 #include "adapters/io/reactor.hpp"
+#include "adapters/process/certificate_watch.hpp"
 #include "adapters/process/drain.hpp"
 #include "adapters/process/local_socket.hpp"
 #include "adapters/process/log_writer.hpp"
@@ -120,6 +121,7 @@ class control_plane final : private push_observer,
   std::optional<process::local_socket> break_glass_;
   std::list<edge::listener> listeners_;  // those of the settings first, in their order
   time_point renew_at_ = time_point::min();
+  process::certificate_watch certificate_watch_;
   std::vector<std::string> renewal_mistakes_;
   process::drain drain_;
   wall_time started_at_;

@@ -1,5 +1,7 @@
 #include "adapters/control/fleet.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <map>
 #include <utility>
 
@@ -7,6 +9,13 @@ namespace cellroute::control {
 namespace {
 
 constexpr std::string_view away = "away";
+constexpr std::string_view suspect = "suspect";
+
+/// Of milliseconds since 1970; a router may say any number.
+wall_time instant_of(std::uint64_t at_ms) {
+  constexpr std::uint64_t latest_ms = 9'000'000'000'000;  // the year 2255
+  return wall_time(std::chrono::milliseconds(std::min(at_ms, latest_ms)));
+}
 
 }  // namespace
 
@@ -14,11 +23,15 @@ router_view fleet::native(const std::string& id, const sync::router_record& reco
   router_view v;
   v.id = id;
   v.state = to_string(record.state);
+  if (record.state != sync::session_state::rejected && server_.hub().is_suspect(record, now_)) v.state = suspect;
   v.session = record.session;
   v.build = record.facts.build;
   v.boot_id = record.facts.boot_id;
   v.source = record.facts.source;
   v.status = record.status;
+  if (v.status && v.status->clock_ms > 0)
+    v.clock_ahead = instant_of(v.status->clock_ms) - (wall_ - (now_ - record.status_at));
+  v.apply_ms = record.facts.apply_ms;
   v.labels = record.facts.labels;
   v.running = record.facts.running;
   if (record.facts.last_refusal)

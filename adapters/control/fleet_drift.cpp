@@ -1,6 +1,7 @@
 #include "adapters/control/fleet_drift.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -130,6 +131,7 @@ fleet_drift drift_of(std::vector<router_view> routers, const std::optional<wire:
     ++d.here;
     d.on_target += r.is_on_target ? 1 : 0;
     d.refused += r.state == "rejected" ? 1 : 0;
+    if (r.clock_ahead) d.clock_skew = std::max(d.clock_skew, std::chrono::abs(*r.clock_ahead));
     if (bounds.versions > 0) versions.add(r.running);
   }
   d.counts = versions.first(bounds.versions);

@@ -60,6 +60,7 @@ struct fleet_drift {
   std::size_t away = 0;
   std::size_t on_target = 0;
   std::size_t refused = 0;            ///< they do not take the target
+  duration clock_skew{};              ///< the most by which a clock goes before this machine's, or behind it
   version_counts counts{};            ///< of those that are here, and so is all below
   std::vector<label_drift> labels{};  ///< those of most routers first
   std::size_t labels_left_out = 0;    ///< of fewer routers each

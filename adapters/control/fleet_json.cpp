@@ -86,6 +86,10 @@ void write_view(json_writer& out, const router_view& r) {
     out.field("seen_seconds_ago", seconds(r.seen_ago));
     out.name("confirmed_seconds_ago");
     r.confirmed_ago ? out.value(seconds(*r.confirmed_ago)) : out.value(nullptr);
+    out.name("clock_ahead_seconds");
+    r.clock_ahead ? out.value(seconds(*r.clock_ahead)) : out.value(nullptr);
+    out.name("apply_ms");
+    r.apply_ms ? static_cast<void>(out.value(*r.apply_ms)) : static_cast<void>(out.value(nullptr));
     out.name("status");
     r.status ? write_status(out, *r.status) : static_cast<void>(out.value(nullptr));
   }

@@ -15,7 +15,7 @@ namespace cellroute::control {
 /// it is.
 struct router_view {
   std::string id{};     ///< empty in the base protocol
-  std::string state{};  ///< as the session's; `away`: it is not here
+  std::string state{};  ///< as the session's; `suspect`: it answers no beat; `away`: it is not here
   std::uint64_t session = 0;
   std::string peer{};
   std::string build{};
@@ -24,7 +24,9 @@ struct router_view {
   std::vector<wire::label> labels{};
   std::optional<wire::content_id> running{};  ///< without digest in the base protocol
   std::string last_refusal{};
-  std::optional<wire::pong> status{};  ///< what it said of itself last; none: nothing yet, to this process
+  std::optional<wire::pong> status{};       ///< what it said of itself last; none: nothing yet, to this process
+  std::optional<duration> clock_ahead{};    ///< of its clock before this machine's; none: it does not say
+  std::optional<std::uint64_t> apply_ms{};  ///< how long it took to make current what it told of last
   bool is_native = true;
   bool is_on_target = false;
   duration seen_ago{};

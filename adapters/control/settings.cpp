@@ -94,6 +94,7 @@ void describe(auto& v, fleet_settings& fleet) { v.time("forget_after", fleet.for
 void describe(auto& v, history_settings& history) {
   v.count("keep_versions", history.versions_max, versions_allowed);
   v.time_or_off("keep_for", history.age_max, 1s);
+  v.time_or_off("verify_every", history.verify_every, 1s);
 }
 
 void describe(auto& v, access_view& access) {

@@ -64,6 +64,7 @@ struct fleet_settings {
 struct history_settings {
   std::uint64_t versions_max = 10'000;
   std::optional<duration> age_max = 365 * 24h;  ///< none: however old
+  std::optional<duration> verify_every = 24h;   ///< is the store still whole? none: nobody looks
   friend bool operator==(const history_settings&, const history_settings&) = default;
 };
 

@@ -131,6 +131,16 @@ stored<statement> database::prepare(std::string_view text) {
   return statement(made);
 }
 
+void database::end_on(const std::atomic<bool>* is_given_up) {
+  constexpr int steps_between_looks = 10'000;  // of SQLite's machine: some 100 us
+  const auto look = [](void* flag) {
+    return static_cast<const std::atomic<bool>*>(flag)->load(std::memory_order_relaxed) ? 1 : 0;
+  };
+  void* const flag = const_cast<std::atomic<bool>*>(is_given_up);  // the library's way to pass anything
+  sqlite3_progress_handler(open_.get(), is_given_up != nullptr ? steps_between_looks : 0,
+                           is_given_up != nullptr ? +look : nullptr, flag);
+}
+
 stored<void> database::copy_to(const std::string& path) {
   auto copy = open(path, database_use::create);
   if (!copy) return unexpected(copy.error());

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -133,6 +134,10 @@ class database {
     if (!asked) return unexpected(asked.error());
     return asked->run(values...);
   }
+
+  /// Ends whatever runs here, now or later, once `is_given_up` was set, by any thread: that is `unavailable`. It
+  /// outlives the connection; null: nothing is ended any more.
+  void end_on(const std::atomic<bool>* is_given_up);
 
   /// Copies all of it, as it is at one instant, into a file that is made or written over.
   [[nodiscard]] stored<void> copy_to(const std::string& path);

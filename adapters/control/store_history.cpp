@@ -381,7 +381,8 @@ stored<std::vector<std::string>> store_reader::keys_changed_since(std::uint64_t 
   return keys_of(db_, "SELECT key FROM route WHERE rev > ?1 AND key > ?2 ORDER BY key LIMIT ?3", version, after, limit);
 }
 
-stored<void> store_reader::check_whole() {
+stored<void> store_reader::check_whole(const std::atomic<bool>* is_given_up) {
+  db_.end_on(is_given_up);
   const auto work = transaction::begin(db_, false);
   if (!work) return unexpected(work.error());
   const auto now = head();

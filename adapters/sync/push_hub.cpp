@@ -93,7 +93,9 @@ void push_hub::take_native(std::uint64_t number, session& of, const wire::messag
     if (!admit(machine, *hello, number, now)) return;
     join(number, of, *hello, now);
   }
+  const std::uint64_t unknown_before = machine.unknown_messages();
   machine.take(said, now);
+  unknown_messages_ += machine.unknown_messages() - unknown_before;
   const auto* done = std::get_if<wire::ack>(&said);
   if (done != nullptr && done->status == wire::ack_status::rejected) {
     const std::string why = done->code + ": " + done->error;
@@ -107,7 +109,7 @@ void push_hub::take_native(std::uint64_t number, session& of, const wire::messag
       events_.push_back({hub_event_kind::corrupted, of.router_id, done->content, why, number});
   }
   note(of, machine, now);
-  if (const auto* told = std::get_if<wire::pong>(&said)) keep_status(of.router_id, number, *told);
+  if (const auto* told = std::get_if<wire::pong>(&said)) keep_status(of.router_id, number, *told, now);
   confirm(of.router_id, number, now);
 }
 
@@ -168,7 +170,7 @@ void push_hub::join(std::uint64_t number, session& of, const wire::hello& said, 
   events_.push_back({hub_event_kind::joined, said.router_id, {}, {}, number});
 }
 
-void push_hub::keep_status(const std::string& router_id, std::uint64_t number, const wire::pong& told) {
+void push_hub::keep_status(const std::string& router_id, std::uint64_t number, const wire::pong& told, time_point now) {
   constexpr std::size_t prepared_max = 8;  // more than a router keeps, and than one has bounds
   constexpr std::size_t buckets_max = 32;
   const auto at = routers_.find(router_id);
@@ -176,6 +178,7 @@ void push_hub::keep_status(const std::string& router_id, std::uint64_t number, c
   const auto is_damaged = [](const std::optional<wire::pong>& said) { return said && said->scrub && !said->scrub->ok; };
   const bool was_damaged = is_damaged(at->second.status);
   wire::pong& status = at->second.status.emplace(told);
+  at->second.status_at = now;
   if (is_damaged(status) && !was_damaged)
     events_.push_back({hub_event_kind::damaged, router_id, told.running, {}, number});
   if (status.prepared.size() > prepared_max) status.prepared.resize(prepared_max);
@@ -208,6 +211,12 @@ void push_hub::note(session& of, const push_session& machine, time_point now) {
   if (is_conflict(*record.facts.running))
     events_.push_back({hub_event_kind::conflict, of.router_id, record.facts.running,
                        "another control plane gave it another content under this number", machine.number()});
+}
+
+bool push_hub::is_suspect(const router_record& router, time_point now) const {
+  const auto at = sessions_.find(router.session);
+  const auto* machine = at != sessions_.end() ? std::get_if<push_session>(&at->second.machine) : nullptr;
+  return machine != nullptr && machine->is_suspect(now);
 }
 
 bool push_hub::is_conflict(const wire::content_id& running) const {

@@ -40,6 +40,7 @@ struct router_record {
   std::optional<time_point> confirmed{};  ///< when it said last that it runs what is published; none: it never did
   /// Its process' last answer to a beat, long lists in it cut; none: there was none yet.
   std::optional<wire::pong> status{};
+  time_point status_at{};  ///< when that came
   std::vector<wire::digest> refused{};
   /// Processes with this id that were here before the one that is: they do not push it out again. The oldest first.
   std::vector<std::string> older_boots{};
@@ -122,6 +123,10 @@ class push_hub {
   [[nodiscard]] std::size_t session_count() const { return sessions_.size(); }
   /// Hellos that came too many.
   [[nodiscard]] std::uint64_t turned_away() const { return turned_away_; }
+  /// Whether a router that is here has not answered beats, and is about to count as gone.
+  [[nodiscard]] bool is_suspect(const router_record& router, time_point now) const;
+  /// Messages of kinds that this program does not know: of newer routers.
+  [[nodiscard]] std::uint64_t unknown_messages() const { return unknown_messages_; }
 
  private:
   struct session {
@@ -136,7 +141,7 @@ class push_hub {
   void join(std::uint64_t number, session& of, const wire::hello& said, time_point now);
   [[nodiscard]] time_point end_of_session(time_point now);
   void note(session& of, const push_session& machine, time_point now);
-  void keep_status(const std::string& router_id, std::uint64_t number, const wire::pong& told);
+  void keep_status(const std::string& router_id, std::uint64_t number, const wire::pong& told, time_point now);
   void confirm(const std::string& router_id, std::uint64_t number, time_point now);
   [[nodiscard]] bool is_conflict(const wire::content_id& running) const;
   void take_base(std::uint64_t number, base_session& machine, std::string_view text, time_point now);
@@ -155,6 +160,7 @@ class push_hub {
   hello_gate gate_;
   random_numbers rng_;
   std::uint64_t turned_away_ = 0;
+  std::uint64_t unknown_messages_ = 0;
   bool has_needs_ = false;
   std::vector<std::uint64_t> ready_;
   std::vector<hub_event> events_;

@@ -287,6 +287,7 @@ void push_session::on(const wire::ack& said, time_point now) {
   switch (said.status) {
     case wire::ack_status::applied:
       if (is_of_transfer) transfer_.reset();
+      if (!said.noop) router_.apply_ms = said.apply_ms;
       learn_running(said.content, now);
       break;
     case wire::ack_status::prepared:

@@ -77,6 +77,8 @@ struct router_facts {
   std::string source{};
   std::optional<wire::ack> last_refusal{};
   std::vector<wire::content_id> have{};
+  std::optional<std::uint64_t>
+      apply_ms{};  ///< how long it took to make current what it told of last; none: nothing yet
 };
 
 /// The control plane's side of one router that speaks `cellroute.v1`.
@@ -120,6 +122,14 @@ class push_session {
   [[nodiscard]] const std::string& why() const { return why_; }
 
   [[nodiscard]] session_state state() const { return state_; }
+  /// Whether two beats went by without a word from it: a further one or more, as `dead_after` says, and it is gone.
+  [[nodiscard]] bool is_suspect(time_point now) const {
+    constexpr int suspect_after = 2;
+    const bool is_open = state_ != session_state::waiting_hello && state_ != session_state::ended;
+    return is_open && now - heard_ >= suspect_after * settings_.ping;
+  }
+  /// Messages of kinds that this program does not know.
+  [[nodiscard]] std::uint64_t unknown_messages() const { return unknown_messages_; }
   [[nodiscard]] std::uint64_t number() const { return number_; }
   [[nodiscard]] const router_facts& router() const { return router_; }
   [[nodiscard]] std::uint64_t bytes_sent() const { return bytes_sent_; }  ///< of contents
@@ -144,6 +154,7 @@ class push_session {
   void on(const wire::ack& said, time_point now);
   void on(const wire::pong& said, time_point now);
   void on(const wire::repair_request& said, time_point now);
+  void on(const wire::unknown_message&, time_point) { ++unknown_messages_; }
   template <class Other>
   void on(const Other&, time_point) {}
 
@@ -191,6 +202,7 @@ class push_session {
   std::uint64_t beats_ = 0;
   std::list<wire::message> orders_;  // a session that says nothing holds no memory for it
   std::uint64_t bytes_sent_ = 0;
+  std::uint64_t unknown_messages_ = 0;
   std::string why_;
 };
 

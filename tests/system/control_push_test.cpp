@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "adapters/io/clock.hpp"
 #include "adapters/process/fd_limit.hpp"
 #include "adapters/wire/sync_messages.hpp"
 #include "tests/system/support/control_process.hpp"
@@ -149,6 +150,34 @@ TEST_CASE("control push: what a router refuses is not sent to it again, and show
   router.refuse(false);
   control.write_routes(routes_with("acme: b, umbra: b"));
   REQUIRE(router.runs(3));
+}
+
+TEST_CASE("control push: a router's clock, its silence, and messages of a newer release are seen") {
+  control_process control({.routes = routes_with("acme: a"), .settings = "push: {ping: 100ms, dead_after: 100}\n"});
+  websocket_double router(control.port());
+  REQUIRE(router.open("/v1/connect", "cellroute.v1").status() == 101);
+  wire::hello said;
+  said.router_id = "rt-1";
+  router.send_text(wire::write_message(said));
+  router.send_text(R"({"type":"of_a_later_release","what":7})");
+  wire::pong told;
+  const auto in_an_hour = io::read_wall_clock() + 1h;
+  told.clock_ms = static_cast<std::uint64_t>(in_an_hour.time_since_epoch() / 1ms);
+  router.send_text(wire::write_message(told));
+  const auto shown = [&](std::string_view text) {
+    return control.page("/v1/routers/rt-1").content.find(text) != std::string::npos;
+  };
+  CHECK(eventually([&] { return shown(R"("clock_ahead_seconds":3)"); }));
+  const double skew = control.metric("cellroute_control_clock_skew_seconds");
+  CHECK(skew > 3'590);
+  CHECK(skew < 3'610);
+  CHECK(control.metric("cellroute_control_unknown_messages_total") == 1);
+  CHECK(eventually([&] { return shown(R"("state":"suspect")"); }));
+  CHECK(control.page("/v1/routers?state=suspect").content.find("rt-1") != std::string::npos);
+  CHECK(shown(R"("apply_ms":null)"));
+  router.send_text(wire::write_message(told));
+  CHECK_FALSE(shown(R"("state":"suspect")"));
+  CHECK(shown(R"("connected":true)"));
 }
 
 TEST_CASE("control push: killed and started again, it sends no content to whom has it, and its numbers go on") {

@@ -66,6 +66,16 @@ TEST_CASE("fleet drift: versions by label, of those that are here") {
   CHECK(text.find(R"("connected":5,"on_target":2,"refused":0,"away":1,"versions":[)") != std::string::npos);
 }
 
+TEST_CASE("fleet drift: the clock that goes most wrong of those that are here, before or behind") {
+  std::vector<router_view> all{router_of("a", 2), router_of("b", 2), router_of("c", 2), router_of("gone", 2)};
+  CHECK(drift_of(all, numbered(2), counts_alone).clock_skew == duration(0));
+  all[0].clock_ahead = 3s;
+  all[1].clock_ahead = -1h;
+  all[3].clock_ahead = 9h;
+  all[3].session = 0;
+  CHECK(drift_of(all, numbered(2), counts_alone).clock_skew == 1h);
+}
+
 TEST_CASE("fleet: a router is shown with what it said of itself, once it did; one of the base protocol says nothing") {
   const auto shown = [](const router_view& r) {
     std::string text;
@@ -73,7 +83,10 @@ TEST_CASE("fleet: a router is shown with what it said of itself, once it did; on
     return text;
   };
   router_view r = router_of("a", 2);
-  CHECK(shown(r).ends_with(R"("status":null})"));
+  CHECK(shown(r).ends_with(R"("clock_ahead_seconds":null,"apply_ms":null,"status":null})"));
+  r.clock_ahead = -1500ms;
+  r.apply_ms = 7;
+  CHECK(shown(r).ends_with(R"("clock_ahead_seconds":-1.5,"apply_ms":7,"status":null})"));
   r.status = wire::pong{3, numbered(2),        "push", 60, 1, 1'000, {4, 3, 2, 1}, {numbered(3)}, 7, 4'096, 4,
                         5, {{5, 90}, {{}, 1}}, {}};
   const std::string held = R"({"epoch":1,"version":3,"digest":")" + std::string(64, '0') + R"("})";

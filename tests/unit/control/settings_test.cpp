@@ -77,16 +77,19 @@ const read_case read_cases[] = {
     {"the API, its guards, and the past",
      "api: {require_preconditions: false, max_body: 1MiB, idempotency_for: 1h, max_watchers: 2, version_interval: off, "
      "version_burst: 7}\nfleet: {forget_after: 1h}\n"
-     "guard: {max_moved_percent: 5, min_keys: 3}\nhistory: {keep_versions: 7, keep_for: 30d}\n",
+     "guard: {max_moved_percent: 5, min_keys: 3}\nhistory: {keep_versions: 7, keep_for: 30d, verify_every: 1h}\n",
      {},
      made([](settings& s) {
        s.api = {false, 1 << 20, 1h, 2, std::nullopt, 7};
        s.fleet = {1h};
        s.guard = {5.0, std::nullopt, 3};
-       s.history = {7, 720h};
+       s.history = {7, 720h, 1h};
      })},
     {"a door for when tokens are lost", "break_glass: {socket: run/control.sock}\n", {}, made([](settings& s) {
        s.break_glass_socket = "/etc/run/control.sock";
+     })},
+    {"a store that nobody looks at", "history: {verify_every: off}\n", {}, made([](settings& s) {
+       s.history.verify_every.reset();
      })},
     {"a past without an age", "history: {keep_for: off}\n", {}, made([](settings& s) { s.history.age_max.reset(); })},
     {"several listeners",

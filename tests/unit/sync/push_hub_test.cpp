@@ -121,6 +121,54 @@ TEST_CASE("push hub: what a router last said of itself is known, long lists not 
   CHECK(!record.status);
 }
 
+TEST_CASE("push hub: a router that lets two beats go by is suspect, until it speaks or counts as gone") {
+  hub_control c;
+  const std::uint64_t one = c.open();
+  c.hello(one, "r1");
+  const router_record& record = c.hub.routers().at("r1");
+  CHECK_FALSE(c.hub.is_suspect(record, c.now + 3999ms));
+  CHECK(c.hub.is_suspect(record, c.now + 4s));
+  c.hub.take_text(one, wire::write_message(wire::pong{}), c.now + 5s);
+  CHECK_FALSE(c.hub.is_suspect(record, c.now + 5s));
+  CHECK(c.hub.is_suspect(record, c.now + 10s));
+  c.hub.tick(c.now + 11s);
+  CHECK(c.hub.has_ended(one));
+  CHECK_FALSE(c.hub.is_suspect(record, c.now + 11s));
+  c.hub.closed(one, c.now + 11s);
+  CHECK_FALSE(c.hub.is_suspect(record, c.now + 11s));
+}
+
+TEST_CASE("push hub: messages of kinds that are not known here are ignored, and counted") {
+  hub_control c;
+  const std::uint64_t one = c.open();
+  c.hello(one, "r1");
+  c.hub.take_text(one, R"({"type":"of_a_later_release","what":7})", c.now);
+  c.hub.take_text(one, R"({"type":"of_a_later_release"})", c.now);
+  CHECK(c.hub.unknown_messages() == 2);
+  CHECK_FALSE(c.hub.has_ended(one));
+  c.hub.closed(one, c.now);
+  CHECK(c.hub.unknown_messages() == 2);
+}
+
+TEST_CASE("push hub: how long a router took to make current what it told of last is known while it is here") {
+  hub_control c;
+  c.publish(a1);
+  const std::uint64_t one = c.open();
+  c.hello(one, "r1");
+  const router_record& record = c.hub.routers().at("r1");
+  CHECK(!record.facts.apply_ms);
+  wire::ack said;
+  said.content = a1;
+  said.session = one;
+  said.apply_ms = 12;
+  c.hub.take_text(one, wire::write_message(said), c.now);
+  CHECK(record.facts.apply_ms == 12);
+  said.noop = true;
+  said.apply_ms = 0;
+  c.hub.take_text(one, wire::write_message(said), c.now);
+  CHECK(record.facts.apply_ms == 12);
+}
+
 TEST_CASE("push hub: a router that has found its rows damaged is told of once, and again after it was mended") {
   hub_control c;
   const std::uint64_t one = c.open();
