@@ -217,7 +217,7 @@ void pushed_contents::activate_now(const wire::content_id& id) {
 void pushed_contents::revert_now(std::string why) {
   if (!running_ || activating_ || reverting_) return;
   const auto held = held_.find(running_->sum);
-  reverting_ = reverting{*running_, held != held_.end() ? held->second.label : std::string(), why};
+  reverting_ = reverting{held != held_.end() ? held->second.label : std::string(), why};
   const auto to = proven_ ? held_.find(proven_->sum) : held_.end();
   const bool is_there = to != held_.end() && !to->second.is_damaged && proven_->sum != running_->sum;
   if (!is_there || !port_) return end_revert("what ran before it was not pushed by this control plane");

@@ -183,8 +183,8 @@ class pushed_contents final {
     wire::digest sum{};
     loaded_configuration loaded;
   };
+  /// What is about to be left, and why: for people.
   struct reverting {
-    wire::content_id from{};
     std::string label{};
     std::string why{};
   };

@@ -93,7 +93,7 @@ TEST_CASE("base control plane: what does harm is left for what ran before, and r
   REQUIRE(answers(200) == enough);
   control.say(update(2, nobody.port()));
   CHECK(control.hear().find("applied") != std::string::npos);
-  REQUIRE(answers(502) == enough);
+  REQUIRE(answers(502) >= 500);  // it may be judged, and left, before the last of them
   REQUIRE(router.process().wait_line(R"("event":"config_reverted")"));
   CHECK(leads_to(router, "acme", "one"));
   control.leave();
