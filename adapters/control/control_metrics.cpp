@@ -66,6 +66,11 @@ void write_process(exposition& out, const control_counts& counts) {
 
 }  // namespace
 
+void refusal_counts::add(std::string_view code) {
+  const auto known = wire::parse_refusal_code(code);
+  ++(known ? counts_[static_cast<std::size_t>(*known)] : counts_.back());
+}
+
 std::string render_control_metrics(const control_counts& counts, const push_server& server, const publisher& published,
                                    const io::loop_clock& clock) {
   std::string page;
@@ -77,7 +82,10 @@ std::string render_control_metrics(const control_counts& counts, const push_serv
   counter(out, "cellroute_control_published_total", "Contents that routers were told to run.", counts.published);
   counter(out, "cellroute_control_files_refused_total", "Times that the followed file was refused.",
           counts.refused_files);
-  counter(out, "cellroute_control_router_refusals_total", "Contents that routers refused.", counts.router_refusals);
+  out.family("cellroute_control_router_refusals_total", metric_type::counter,
+             "Contents that routers refused, by the code of the refusal; the base protocol has none.");
+  counts.router_refusals.for_each(
+      [&out](std::string_view code, std::uint64_t count) { out.sample({{"code", code}}, count); });
   counter(out, "cellroute_control_sessions_total", "Sessions that were opened.", server.sessions_opened());
   counter(out, "cellroute_control_messages_received_total", "Messages of routers.", server.messages_in());
   counter(out, "cellroute_control_unknown_messages_total",

@@ -290,7 +290,7 @@ void control_plane::on_hub_event(const sync::hub_event& said) {
   const bool is_refused = said.kind == sync::hub_event_kind::refused;
   const bool is_bad = is_refused || said.kind == sync::hub_event_kind::duplicate ||
                       said.kind == sync::hub_event_kind::corrupted || said.kind == sync::hub_event_kind::damaged;
-  router_refusals_ += is_refused ? 1 : 0;
+  if (is_refused) router_refusals_.add(said.code);
   if (said.kind != sync::hub_event_kind::left) publisher_->look();
   const bool is_usual = said.kind == sync::hub_event_kind::applied;  // of thousands at each change
   const std::string name(to_string(said.kind));

@@ -128,7 +128,7 @@ class control_plane final : private push_observer,
   std::uint64_t published_count_ = 0;
   std::uint64_t refused_count_ = 0;
   std::uint64_t connections_dropped_ = 0;
-  std::uint64_t router_refusals_ = 0;
+  refusal_counts router_refusals_;
 };
 
 }  // namespace cellroute::control

@@ -223,7 +223,7 @@ void pushed_contents::revert_now(std::string why) {
   if (!is_there || !port_) return end_revert("what ran before it was not pushed by this control plane");
   post([this, turn = turn_, from = running_->sum, to = *proven_, why = std::move(why)](sync::router_link& link,
                                                                                        time_point) {
-    if (link.go_back(from, to, {wire::refusal_code::local_guard, "local_guard: " + why})) return;
+    if (link.go_back(from, to, {wire::refusal_code::local_guard, why})) return;
     run(turn, [this] { reverting_.reset(); });  // another takes its place, and is watched
   });
 }

@@ -99,7 +99,7 @@ void push_hub::take_native(std::uint64_t number, session& of, const wire::messag
   const auto* done = std::get_if<wire::ack>(&said);
   if (done != nullptr && done->status == wire::ack_status::rejected) {
     const std::string why = done->code + ": " + done->error;
-    events_.push_back({hub_event_kind::refused, of.router_id, done->content, why, number});
+    events_.push_back({hub_event_kind::refused, of.router_id, done->content, why, number, done->code});
     const auto record = routers_.find(of.router_id);
     if (record != routers_.end() && record->second.session == number)
       record->second.facts.last_refusal = machine.router().last_refusal;
@@ -195,8 +195,8 @@ void push_hub::note(session& of, const push_session& machine, time_point now) {
   const auto ran = record.facts.running;
   const auto& why = machine.router().last_refusal;
   if (why && why != record.facts.last_refusal)  // it is no ack's, which was told
-    events_.push_back(
-        {hub_event_kind::refused, of.router_id, why->content, why->code + ": " + why->error, machine.number()});
+    events_.push_back({hub_event_kind::refused, of.router_id, why->content, why->code + ": " + why->error,
+                       machine.number(), why->code});
   const bool is_first = record.state == session_state::ended;
   record.facts = machine.router();
   record.state = machine.state();

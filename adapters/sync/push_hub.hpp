@@ -65,6 +65,7 @@ struct hub_event {
   std::optional<wire::content_id> content{};
   std::string why{};
   std::uint64_t session = 0;
+  std::string code{};  ///< of a refusal, as the router said it; empty in the base protocol, which has none
 };
 
 /// All sessions of a control plane, and what it knows of its routers.

@@ -21,6 +21,7 @@ constexpr std::string_view codes[] = {
     "base_mismatch", "digest_mismatch", "crc",         "too_large",     "too_many_keys", "unsupported",   "schema",
     "reference",     "endpoint",        "guard_moved", "guard_removed", "stale_epoch",   "stale_version", "conflict",
     "no_memory",     "crash_loop",      "timeout",     "internal",      "local_guard"};
+static_assert(std::size(codes) == refusal_code_count);
 
 std::span<const std::string_view> names_of(transfer_kind) { return kinds; }
 std::span<const std::string_view> names_of(ack_status) { return statuses; }

@@ -300,6 +300,7 @@ enum class refusal_code : std::uint8_t {
   internal,
   local_guard,  ///< it ran, and requests came to harm: the router went back to what ran before
 };
+inline constexpr std::size_t refusal_code_count = 19;
 [[nodiscard]] std::string_view to_string(refusal_code code);
 /// Whether the content itself is what is wrong, so that it would be refused again.
 [[nodiscard]] bool is_lasting(refusal_code code);

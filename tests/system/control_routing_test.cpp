@@ -217,6 +217,7 @@ TEST_CASE("pushed routing: what does harm is left for what ran before, told, and
              control.metric("cellroute_control_routers_on_target") == 0;
     }));
     CHECK(control.metric("cellroute_control_router_refusals_total") == 1);
+    CHECK(control.metric("cellroute_control_router_refusals_total", {"code=\"local_guard\""}) == 1);
   }
   router_process router(config);
   CHECK(leads_to(router, "k1", "one"));
@@ -227,6 +228,26 @@ TEST_CASE("pushed routing: what does harm is left for what ran before, told, and
   control.write_routes(routes(one.port(), 1'001));
   CHECK(eventually([&] { return control.metric("cellroute_control_routers_on_target") == 1; }));
   CHECK(cell_of(router, "k1000") == "one");
+}
+
+TEST_CASE("pushed routing: of changes that come quickly none hides what there is to go back to") {
+  constexpr int enough = 520;  // to be judged by
+  fake_cell one(says{"one"});
+  const closed_port nobody;
+  control_process control({.routes = routes_of(one.port(), one.port(), "tier1")});
+  router_process router(told_by(control.port(), "", ", revert_on_5xx_percent: 50"));
+  REQUIRE(leads_to(router, "acme", "one"));
+  REQUIRE(answers_of(router, "acme", enough, 200) == enough);
+  for (int i = 1; i <= 4; ++i) {  // more than a router holds for its control plane
+    control.write_routes(routes_of(nobody.port(), nobody.port(), "tier1", "bad " + std::to_string(i)));
+    REQUIRE(eventually([&] {
+      return router.metric("gateway_config_apply_total", {"result=\"applied\"", "source=\"push\""}) == 1 + i;
+    }));
+  }
+  REQUIRE(answers_of(router, "acme", enough, 502) >= 500);
+  REQUIRE(router.process().wait_line(R"("event":"config_reverted")"));
+  CHECK(leads_to(router, "acme", "one"));
+  CHECK(router.process().find_line(R"("event":"config_reverted")")->find("bad 4") != std::string::npos);
 }
 
 TEST_CASE("pushed routing: an edit of the local file changes its local sections, and the pushed routing stays") {
