@@ -81,7 +81,7 @@ class store_reader {
   /// Whether the fold of all changes, the rows and the head's digest say the same.
   ///
   /// Errors: `corrupt`, with what differs; `unavailable`, too, once `is_given_up` was set, by any thread, meanwhile.
-  /// Cost:   that of reading all rows twice, and of their digest: 1.1 s a million; as much memory as two tables have.
+  /// Cost:   that of reading all rows twice, and of their digest: 0.5 s a million, and 100 MB meanwhile.
   [[nodiscard]] stored<void> check_whole(const std::atomic<bool>* is_given_up = nullptr);
 
  private:
@@ -90,6 +90,7 @@ class store_reader {
 
   // Each within a transaction of the caller's.
   [[nodiscard]] stored<key_table> rows_at_once(std::uint64_t version, std::uint64_t seed);
+  [[nodiscard]] stored<std::uint64_t> rows_unlike(const key_table& expected_rows);
   [[nodiscard]] stored<key_table> rows_now(std::uint64_t seed);
   [[nodiscard]] stored<key_table> rows_forward(std::uint64_t version, std::uint64_t seed);
   [[nodiscard]] stored<key_table> rows_backward(std::uint64_t version, std::uint64_t seed);

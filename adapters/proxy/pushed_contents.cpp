@@ -238,6 +238,8 @@ void pushed_contents::note_running(const wire::content_id& id) {
     running_since_ = now;
   }
   running_ = id;
+  if (const auto held = held_.find(id.sum); held != held_.end())
+    held->second.is_let_go = false;  // the link has it again
 }
 
 void pushed_contents::trust(std::optional<wire::content_id> id) {
