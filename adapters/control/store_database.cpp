@@ -132,7 +132,7 @@ stored<statement> database::prepare(std::string_view text) {
 }
 
 void database::end_on(const std::atomic<bool>* is_given_up) {
-  constexpr int steps_between_looks = 10'000;  // of SQLite's machine: some 100 us
+  constexpr int steps_between_looks = 10'000;  // of SQLite's machine: its instructions
   const auto look = [](void* flag) {
     return static_cast<const std::atomic<bool>*>(flag)->load(std::memory_order_relaxed) ? 1 : 0;
   };

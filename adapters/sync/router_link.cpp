@@ -187,8 +187,8 @@ void router_link::damaged(const wire::digest& sum, time_point now) {
 void router_link::ask_again(time_point now) {
   if (!is_damage_held()) return;
   intake_.forget(*std::exchange(damaged_, std::nullopt));
-  break_off("content_asked_again", "what runs is damaged: the control plane is asked for all of it, in a new session",
-            now);
+  break_off("content_asked_again",
+            "what is held is damaged: the control plane is asked for all of it, in a new session", now);
 }
 
 bool router_link::is_damage_held() {

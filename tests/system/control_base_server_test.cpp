@@ -82,18 +82,13 @@ TEST_CASE("base control plane: what does harm is left for what ran before, and r
   };
   base_control control;
   router_process router(told_by(control.port(), "", ", revert_on_5xx_percent: 50, backoff: {min: 1ms, max: 1ms}"));
-  const auto answers = [&](int status) {
-    int found = 0;
-    for (int i = 0; i < enough; ++i) found += ask(router.port(), keyed("GET /")).status() == status;
-    return found;
-  };
   control.admit();
   control.say(update(1, one.port()));
   CHECK(control.hear().find("applied") != std::string::npos);
-  REQUIRE(answers(200) == enough);
+  REQUIRE(answers_of(router, "acme", enough, 200) == enough);
   control.say(update(2, nobody.port()));
   CHECK(control.hear().find("applied") != std::string::npos);
-  REQUIRE(answers(502) >= 500);  // it may be judged, and left, before the last of them
+  REQUIRE(answers_of(router, "acme", enough, 502) >= 500);  // it may be judged, and left, before the last of them
   REQUIRE(router.process().wait_line(R"("event":"config_reverted")"));
   CHECK(leads_to(router, "acme", "one"));
   control.leave();

@@ -176,15 +176,6 @@ TEST_CASE("pushed routing: what the router's guards refuse is refused in the nam
   CHECK(cell_of(router, "k0") == "one");
 }
 
-/// Sends so many requests of a key; returns how many were answered with this status.
-int answers_of(const router_process& router, std::string_view key, int requests, int status) {
-  int found = 0;
-  for (int i = 0; i < requests; ++i) {
-    found += ask(router.port(), request("GET /", "X-Routing-Key: " + std::string(key) + "\r\n")).status() == status;
-  }
-  return found;
-}
-
 TEST_CASE("pushed routing: what does harm is left for what ran before, told, and not taken again, nor by a restart") {
   constexpr int enough = 520;  // to be judged by
   fake_cell one(says{"one"});

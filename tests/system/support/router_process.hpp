@@ -187,6 +187,15 @@ inline std::string cell_of(const router_process& router, std::string_view key) {
   return ask(router.port(), request("GET /", "X-Routing-Key: " + std::string(key) + "\r\n")).content;
 }
 
+/// Sends so many requests of a key; returns how many were answered with this status.
+inline int answers_of(const router_process& router, std::string_view key, int requests, int status) {
+  int found = 0;
+  for (int i = 0; i < requests; ++i) {
+    found += ask(router.port(), request("GET /", "X-Routing-Key: " + std::string(key) + "\r\n")).status() == status;
+  }
+  return found;
+}
+
 /// Whether a key goes, in time, to the cell that answers so.
 [[nodiscard]] inline bool leads_to(const router_process& router, std::string_view key, std::string_view cell) {
   return eventually([&] { return cell_of(router, key) == cell; });
