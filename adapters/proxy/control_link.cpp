@@ -94,6 +94,7 @@ sync::link_settings control_link::settings_of(const control_link_options& option
   sync::link_settings made;
   made.addresses = options.urls.size();
   if (options.backoff) made.wait = made.base_wait = *options.backoff;
+  made.accept_version_reset = options.accept_version_reset;
   return made;
 }
 
@@ -384,9 +385,10 @@ void control_link::perform(sync::send_text& what) { send(what.text); }
 void control_link::perform(sync::check_content& what) { handler_.check(std::move(what), link_.salt()); }
 void control_link::perform(sync::check_base_content& what) { handler_.check(std::move(what)); }
 void control_link::perform(sync::activate_content& what) { handler_.activate(what.content); }
+void control_link::perform(sync::content_unchanged& what) { handler_.unchanged(what.content); }
 void control_link::perform(sync::drop_content& what) { handler_.drop(what.content); }
 void control_link::perform(sync::sum_up_rows& what) { handler_.sum_up(std::move(what), link_.salt()); }
-void control_link::perform(sync::check_overdue& what) { handler_.on_overdue(what.label, what.why); }
+void control_link::perform(sync::content_refused& what) { handler_.on_refused(what.label, what.error); }
 void control_link::perform(sync::tell& what) { handler_.on_link_event(what.event, what.message); }
 
 }  // namespace cellroute::proxy

@@ -30,10 +30,10 @@ class content_handler {
   virtual void check(sync::check_content what, std::uint64_t salt) = 0;
   virtual void check(sync::check_base_content what) = 0;
   virtual void activate(const wire::content_id& content) = 0;
+  virtual void unchanged(const wire::content_id& content) = 0;
   virtual void drop(const wire::content_id& content) = 0;
   virtual void sum_up(sync::sum_up_rows what, std::uint64_t salt) = 0;
-  /// A check took too long: what comes of it is not used.
-  virtual void on_overdue(const std::string& label, const std::string& why) = 0;
+  virtual void on_refused(const std::string& label, const std::string& why) = 0;
   virtual void on_link_event(const std::string& event, const std::string& message) = 0;
   /// What an answer to a beat tells of this process, as it is now.
   [[nodiscard]] virtual wire::pong status() = 0;
@@ -48,6 +48,7 @@ struct control_link_options {
   io::tls_client_options tls{};                   ///< of urls with `wss`; files as the process opens them
   std::optional<sync::backoff_policy> backoff{};  ///< none: as the protocol that is spoken asks for
   sync::router_identity who{};
+  bool accept_version_reset = true;  ///< as of `sync::link_settings`
   sync::intake_limits limits{};
   sync::intake_memory memory{};
   std::uint64_t seed = 0;
@@ -151,10 +152,11 @@ class control_link final : private io::tick_listener, private name_listener {
   void perform(sync::check_content& what);
   void perform(sync::check_base_content& what);
   void perform(sync::activate_content& what);
+  void perform(sync::content_unchanged& what);
   void perform(sync::drop_content& what);
   void perform(sync::sum_up_rows& what);
+  void perform(sync::content_refused& what);
   void perform(sync::tell& what);
-  void perform(sync::check_overdue& what);
   static sync::link_settings settings_of(const control_link_options& options);
 
   control_link_options options_;

@@ -260,7 +260,8 @@ void metrics_page::write_process(const router_facts& facts) {
     }
   }
   process::write_certificate_ends(text_, "gateway_tls_certificate_not_after_seconds", facts.certificates, facts.now);
-  text_.family("gateway_config_apply_total", metric_type::counter, "Configurations applied or rejected.");
+  text_.family("gateway_config_apply_total", metric_type::counter,
+               "Configurations applied or rejected, and pushes of what ran already (unchanged).");
   for (const apply_count& apply : config.applies) {
     text_.sample({{"result", apply.result}, {"source", apply.source}}, apply.count);
   }

@@ -20,7 +20,7 @@ namespace cellroute::proxy {
 
 /// How often a configuration of one source was applied, or refused.
 struct apply_count {
-  std::string result;  ///< `applied` or `rejected`
+  std::string result;  ///< `applied`, `rejected`, or `unchanged`: it ran already
   std::string source;  ///< `file`, `push`, ...
   std::uint64_t count = 0;
 };

@@ -70,7 +70,6 @@ void pushed_contents::check_now(const sync::check_content& what, std::uint64_t s
   const wire::content_id id = what.what.content;
   const auto refuse = [this, &id, &what, asked_at](sync::refusal why) {
     if (is_late(asked_at)) return;
-    tell_refused(what.what.label, why.error);
     post([this, id, turn = turn_, why = std::move(why)](sync::router_link& link, time_point) {
       link.checked(id, why);
       run(turn, [this, all = link.contents().quarantined()] { keep_quarantine(all); });
@@ -116,7 +115,6 @@ void pushed_contents::sum_up_now(const sync::sum_up_rows& what, std::uint64_t sa
 void pushed_contents::check_base_now(const sync::check_base_content& what, time_point asked_at) {
   const auto refuse = [this, &what, asked_at](sync::refusal why) {
     if (is_late(asked_at)) return;
-    tell_refused(wire::to_string(what.what.version), why.error);
     post([number = what.number, why = std::move(why)](sync::router_link& link, time_point) {
       link.base_checked(number, why);
     });

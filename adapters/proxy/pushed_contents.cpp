@@ -187,6 +187,14 @@ void pushed_contents::port::activate(const wire::content_id& content) {
     of_.activate_now(content);
   });
 }
+void pushed_contents::port::unchanged(const wire::content_id& content) {
+  of_.run(turn_, [this, content] {
+    if (!of_.running_ || of_.running_->sum != content.sum) return;
+    of_.running_ = content;
+    of_.is_number_foreign_ = false;
+    of_.reactor_.post([&of = of_, content] { of.listener_.on_push_unchanged(content); });
+  });
+}
 void pushed_contents::port::drop(const wire::content_id& content) {
   of_.run(turn_, [this, sum = content.sum] {
     const auto held = of_.held_.find(sum);
@@ -199,7 +207,7 @@ void pushed_contents::port::drop(const wire::content_id& content) {
 void pushed_contents::port::sum_up(sync::sum_up_rows what, std::uint64_t salt) {
   of_.run(turn_, [this, what = std::move(what), salt] { of_.sum_up_now(what, salt); });
 }
-void pushed_contents::port::on_overdue(const std::string& label, const std::string& why) {
+void pushed_contents::port::on_refused(const std::string& label, const std::string& why) {
   of_.reactor_.post([&of = of_, label, why] { of.listener_.on_push_refused(label, why); });
 }
 void pushed_contents::port::on_link_event(const std::string& event, const std::string& message) {
@@ -319,10 +327,6 @@ void pushed_contents::ended(std::optional<std::string> why) {
   } else {
     refuse_activation(*id, {wire::refusal_code::internal, *std::move(why)});
   }
-}
-
-void pushed_contents::tell_refused(std::string label, std::string why) {
-  reactor_.post([this, label = std::move(label), why = std::move(why)] { listener_.on_push_refused(label, why); });
 }
 
 }  // namespace cellroute::proxy

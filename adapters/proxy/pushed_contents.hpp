@@ -40,6 +40,8 @@ class pushed_listener {
  public:
   /// The listener calls `pushed_contents::applied` or `refused` for it, now or later; until then no other comes.
   virtual void on_pushed(loaded_configuration loaded) = 0;
+  /// What came runs already, maybe under another number.
+  virtual void on_push_unchanged(const wire::content_id& content) = 0;
   /// One was refused; what ran keeps running.
   virtual void on_push_refused(const std::string& label, const std::string& why) = 0;
   /// A start would not find what runs now; all else works.
@@ -141,9 +143,10 @@ class pushed_contents final {
     void check(sync::check_content what, std::uint64_t salt) override;
     void check(sync::check_base_content what) override;
     void activate(const wire::content_id& content) override;
+    void unchanged(const wire::content_id& content) override;
     void drop(const wire::content_id& content) override;
     void sum_up(sync::sum_up_rows what, std::uint64_t salt) override;
-    void on_overdue(const std::string& label, const std::string& why) override;
+    void on_refused(const std::string& label, const std::string& why) override;
     void on_link_event(const std::string& event, const std::string& message) override;
     [[nodiscard]] wire::pong status() override { return of_.status(); }
 
@@ -242,7 +245,6 @@ class pushed_contents final {
   void begin_scrub();
   void scrub();
   void tell_once(const std::string& why);
-  void tell_refused(std::string label, std::string why);
   void ended(std::optional<std::string> why);
   void end_link(turn_number next);
   void let_go_of_others();

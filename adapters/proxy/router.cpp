@@ -487,6 +487,7 @@ std::string router::metrics() const {
   facts.config.applies = {{"applied", "file", applied_count_}, {"rejected", "file", refused_count_}};
   if (pushed_) {
     facts.config.applies.push_back({"applied", "push", pushed_count_});
+    facts.config.applies.push_back({"unchanged", "push", push_unchanged_count_});
     facts.config.applies.push_back({"rejected", "push", push_refused_count_});
     if (configuration_.local.control_plane) facts.control_plane = facts_of_control_plane();
   }

@@ -105,6 +105,7 @@ class router final : private admin_source,
   void on_refused(const std::vector<std::string>& mistakes) override;
   void on_unchanged() override;
   void on_pushed(loaded_configuration loaded) override;
+  void on_push_unchanged(const wire::content_id& content) override;
   void on_push_refused(const std::string& label, const std::string& why) override;
   void on_not_kept(const std::string& why) override;
   void on_damaged(const std::string& label) override;
@@ -254,6 +255,7 @@ class router final : private admin_source,
   std::uint64_t applied_count_ = 1;  // the start's
   std::uint64_t refused_count_ = 0;
   std::uint64_t pushed_count_ = 0;
+  std::uint64_t push_unchanged_count_ = 0;
   std::uint64_t push_refused_count_ = 0;
   std::optional<wall_time> refused_at_;
   wall_time applied_at_;

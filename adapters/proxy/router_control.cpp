@@ -38,6 +38,7 @@ control_link_options router::link_options() const {
   link.tls.ca_file = file(wished.tls.ca_file);
   link.tls.cert_file = file(wished.tls.cert_file);
   link.tls.key_file = file(wished.tls.key_file);
+  link.accept_version_reset = wished.accept_version_reset;
   if (wished.backoff) link.backoff = {wished.backoff->min, wished.backoff->max};
   if (!wished.ring.empty()) link.who.labels.push_back({"ring", wished.ring});
   link.seed = options_.seed;
@@ -248,6 +249,18 @@ std::string router::router_id() const {
   std::array<char, 256> host{};
   if (::gethostname(host.data(), host.size() - 1) != 0) host.front() = '\0';
   return fmt::format("{}:{}", host.front() == '\0' ? "router" : host.data(), admin_port_->address().port);
+}
+
+void router::on_push_unchanged(const wire::content_id& content) {
+  ++push_unchanged_count_;
+  push_refusal_.reset();
+  if (!content_ || content_->sum != content.sum || content_ == content) return;
+  content_ = content;
+  event(process::log_level::info, "config_unchanged", "what was pushed runs already, under another number until now",
+        {{"source", std::string_view("push")},
+         {"generation", configurations_->generation()},
+         {"pushed_epoch", content.epoch},
+         {"pushed_version", content.version}});
 }
 
 void router::on_push_refused(const std::string& label, const std::string& why) {

@@ -95,9 +95,8 @@ void content_intake::refuse_order(const wire::targets& told) {
   if (is_running_ && held_.front().sum == told.run.sum) return;
   if (std::exchange(outdated_, told) == told) return;
   const bool is_of_epoch = told.epoch < target_->epoch;
-  refuse(told.run, 0,
-         {is_of_epoch ? refusal_code::stale_epoch : refusal_code::stale_version,
-          fmt::format("orders of epoch {} and revision {} are followed here", target_->epoch, target_->rev)});
+  refuse(told.run, {is_of_epoch ? refusal_code::stale_epoch : refusal_code::stale_version,
+                    fmt::format("orders of epoch {} and revision {} are followed here", target_->epoch, target_->rev)});
 }
 
 std::optional<refusal> content_intake::why_not(const wire::config_begin& said) const {
@@ -143,7 +142,7 @@ void content_intake::take(const wire::config_begin& said) {
     return;
   }
   if (auto why = why_not(said)) {
-    refuse(said.content, said.transfer, *std::move(why));
+    refuse(said, *std::move(why));
     return;
   }
   if (checking_ && checking_->content.sum == said.content.sum) {  // it came in the session before
@@ -237,14 +236,14 @@ void content_intake::checked(const wire::content_id& content, std::uint64_t keys
 void content_intake::checked(const wire::content_id& content, refusal why) {
   if (!checking_ || checking_->content != content) return;
   const wire::config_begin what = *std::exchange(checking_, std::nullopt);
-  refuse(content, what.transfer, std::move(why));
+  refuse(what, std::move(why));
   if (waiting_) check(std::exchange(waiting_, std::nullopt).value());
 }
 
 void content_intake::run(const wire::content_id& content, std::uint64_t keys) {
   if (auto why = why_not_again(find_quarantined(content.sum))) {
     let_go(content);
-    refuse(content, 0, *std::move(why));
+    refuse(content, *std::move(why));
     return;
   }
   ordered_ = content;
@@ -283,7 +282,7 @@ void content_intake::leave() {
   std::erase_if(held_, [&left](const wire::content_id& c) { return c.sum == left.content.sum; });
   actions_.emplace_back(drop_content{left.content});
   if (ordered_ && ordered_->sum == left.content.sum) ordered_ = held_.front();
-  refuse(left.content, 0, std::move(left.why));
+  reject(left.content, 0, std::move(left.why));
 }
 
 /// Runs what is wanted as soon as it is here.
@@ -292,7 +291,9 @@ void content_intake::settle() {
   if (next == nullptr || activating_) return;
   if (is_running_ && held_.front().sum == next->sum) {
     held_.front() = *next;  // a number may change and its content stay: after a rollback
-    if (ordered_ ? owes_word_ : acked_rev_ != target_->rev) acknowledge({.content = *next, .noop = true});
+    if (ordered_ ? !owes_word_ : acked_rev_ == target_->rev) return;
+    actions_.emplace_back(content_unchanged{*next});
+    acknowledge({.content = *next, .noop = true});
     return;
   }
   if (!holds(next->sum)) return;
@@ -318,7 +319,7 @@ void content_intake::activated(const wire::content_id& content, refusal why) {
   leaving_.reset();
   std::erase_if(held_, [&content](const wire::content_id& c) { return c.sum == content.sum; });
   actions_.emplace_back(drop_content{content});
-  refuse(content, transfer_, std::move(why));
+  refuse({.transfer = transfer_, .content = content}, std::move(why));
   settle();
 }
 
@@ -355,12 +356,21 @@ void content_intake::supersede(const wire::config_begin& what) {
       .status = wire::ack_status::superseded, .content = what.content, .session = session_, .transfer = what.transfer});
 }
 
-void content_intake::refuse(const wire::content_id& content, std::uint64_t transfer, refusal why) {
+void content_intake::refuse(const wire::content_id& content, refusal why) {
+  refuse({.content = content}, std::move(why));
+}
+
+void content_intake::refuse(const wire::config_begin& what, refusal why) {
+  actions_.emplace_back(
+      content_refused{what.content, what.label.empty() ? std::to_string(what.content.version) : what.label, why.error});
+  reject(what.content, what.transfer, std::move(why));
+}
+
+void content_intake::reject(const wire::content_id& content, std::uint64_t transfer, refusal why) {
   if (wire::is_lasting(why.code) && find_quarantined(content.sum) == nullptr) {
     while (quarantined_.size() >= limits_.quarantined_max) quarantined_.erase(quarantined_.begin());
     quarantined_.push_back({content.sum, std::string(to_string(why.code))});
   }
-  actions_.emplace_back(tell{"content_refused", fmt::format("version {}: {}", content.version, why.error)});
   if (session_ == 0) return;
   send(wire::ack{.status = wire::ack_status::rejected,
                  .content = content,

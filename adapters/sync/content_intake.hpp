@@ -25,6 +25,10 @@ struct check_content {
 struct activate_content {
   wire::content_id content{};
 };
+/// What is to run runs already: nothing changes, but its number may.
+struct content_unchanged {
+  wire::content_id content{};
+};
 /// A content that is not needed any more, as a base or to go back to.
 struct drop_content {
   wire::content_id content{};
@@ -35,12 +39,19 @@ struct sum_up_rows {
   wire::content_id base{};
   wire::repair asked{};
 };
-/// Something that an operator should see: an event of the log.
+/// A content is not taken; what ran keeps running.
+struct content_refused {
+  wire::content_id content{};
+  std::string label{};  ///< the operator's own name of it, or its number
+  std::string error{};
+};
+/// Something else that an operator should see: an event of the log.
 struct tell {
   std::string event{};
   std::string message{};
 };
-using intake_action = std::variant<wire::message, check_content, activate_content, drop_content, sum_up_rows, tell>;
+using intake_action = std::variant<wire::message, check_content, activate_content, content_unchanged, drop_content,
+                                   sum_up_rows, content_refused, tell>;
 
 /// Why a content is refused.
 struct refusal {
@@ -143,7 +154,9 @@ class content_intake {
   [[nodiscard]] const wire::quarantined_content* find_quarantined(const wire::digest& sum) const;
   void receive(const wire::config_begin& said);
   void check(incoming whole);
-  void refuse(const wire::content_id& content, std::uint64_t transfer, refusal why);
+  void refuse(const wire::content_id& content, refusal why);
+  void refuse(const wire::config_begin& what, refusal why);
+  void reject(const wire::content_id& content, std::uint64_t transfer, refusal why);
   void refuse_order(const wire::targets& told);
   void supersede(const wire::config_begin& what);
   void tell_prepared(const wire::content_id& content);

@@ -102,6 +102,7 @@ void push_session::publish(const publication& what, time_point now) {
   if (state_ == session_state::waiting_hello || state_ == session_state::ended) return;
   if (is_other) {
     attempts_ = 0;
+    retry_at_.reset();
     trust_ = trust::names;
     is_forced_ = false;
     outdated_.reset();
@@ -134,6 +135,10 @@ void push_session::tick(time_point now) {
   }
   // Who does not say what it has, or what would mend it is not made in time, gets all of it.
   if (talk_ && now - progress_ >= settings_.transfer_idle) stop_comparing(now);
+  if (retry_at_ && now >= *retry_at_) {
+    retry_at_.reset();
+    decide(now);
+  }
   if (now >= next_beat_) beat(now);
 }
 
@@ -239,7 +244,7 @@ void push_session::decide(time_point now) {
     recall_refusal();
   } else if (has(wanted.sum)) {  // the beat is enough
     talk_.reset();
-  } else {
+  } else if (!retry_at_) {
     set_out(now);
   }
 }
@@ -314,14 +319,15 @@ void push_session::on(const wire::ack& said, time_point now) {
         // Of a content that was given up meanwhile, which may be published again; or that could not be activated.
         const bool is_wanted = published_ != nullptr && published_->target.run.sum == said.content.sum;
         if (is_final(said) || (is_wanted && ++attempts_ >= settings_.attempts_max)) refuse(said.content.sum);
+        if (is_wanted) wait_if_it_may_pass(said, now);
         decide(now);
       }
       break;
   }
 }
 
-/// What may pass is tried again, and what did not come out as announced in the next longer way: a delta, a repair, all
-/// of it. The rest is over until there is another target, and so is what all of it does not mend.
+/// What may pass is tried again, later, and what did not come out as announced in the next longer way: a delta, a
+/// repair, all of it. The rest is over until there is another target, and so is what all of it does not mend.
 void push_session::failed(const wire::ack& said, time_point now) {
   const auto code = wire::parse_refusal_code(said.code);
   const wire::content_id content = transfer_->what->content;
@@ -334,13 +340,24 @@ void push_session::failed(const wire::ack& said, time_point now) {
   }
   const bool is_hopeless = is_damaged && kind == wire::transfer_kind::snapshot;
   if (is_final(said) || is_hopeless || ++attempts_ >= settings_.attempts_max) refuse(content.sum);
+  wait_if_it_may_pass(said, now);
   decide(now);
+}
+
+/// What is wrong with what was sent, and another way mends, is sent at once. A router that had no memory or no time for
+/// it is left alone for a while.
+void push_session::wait_if_it_may_pass(const wire::ack& said, time_point now) {
+  const auto code = wire::parse_refusal_code(said.code);
+  const bool may_pass = code == wire::refusal_code::no_memory || code == wire::refusal_code::timeout ||
+                        code == wire::refusal_code::internal;
+  if (may_pass && attempts_ > 0) retry_at_ = now + settings_.retry_wait * (1 << (attempts_ - 1));
 }
 
 void push_session::forget_refusals() {
   refused_.clear();
   outdated_.reset();
   attempts_ = 0;
+  retry_at_.reset();
   trust_ = trust::names;
   is_forced_ = true;
 }

@@ -41,6 +41,7 @@ struct push_settings {
   duration transfer_idle = 10s;  ///< without a `chunk_ack` while some is due
   duration ack_timeout = 60s;    ///< of a content that came in whole
   int attempts_max = 3;          ///< of one content, where it failed for what may pass
+  duration retry_wait = 2s;      ///< before the second of them; twice as long before each further one
   /// Tables with fewer keys are sent as a whole to who has none of what deltas start from: the digests of their rows
   /// would be longer.
   std::uint64_t repair_keys_min = 50'000;
@@ -166,6 +167,7 @@ class push_session {
   void give_up_transfer(std::string_view why);
   void beat(time_point now);
   void failed(const wire::ack& said, time_point now);
+  void wait_if_it_may_pass(const wire::ack& said, time_point now);
   void refuse(const wire::digest& sum);
   void recall_refusal();
   void end_with(wire::message last, std::string why);
@@ -191,6 +193,7 @@ class push_session {
   std::vector<wire::quarantined_content> quarantined_;  ///< as `hello` said
   std::optional<wire::content_id> outdated_;            ///< refused for its number alone
   int attempts_ = 0;
+  std::optional<time_point> retry_at_;  ///< nothing goes until then
   /// What it has is believed by its names; by the digests of its rows alone; not at all: it gets all of it.
   enum class trust : std::uint8_t { names, rows, nothing } trust_ = trust::names;
   std::unique_ptr<repair_talk> talk_;  // few have one

@@ -101,13 +101,11 @@ void router_link::end_late_checks(time_point now) {
                                std::chrono::duration_cast<std::chrono::seconds>(settings_.check_timeout).count());
   if (is_over(watched_check_)) {
     const wire::config_begin late = *intake_.checking();
-    actions_.emplace_back(check_overdue{late.label, why});
     intake_.checked(late.content, refusal{wire::refusal_code::timeout, why});
     pull();
     intake_.let_go(late.content);
   }
   if (is_over(watched_base_check_)) {
-    if (base_) actions_.emplace_back(check_overdue{wire::to_string(base_->what.version), why});
     base_checked(base_number_, refusal{wire::refusal_code::timeout, why});
   }
   notice_checks(now);
@@ -120,7 +118,7 @@ void router_link::opened(bool is_native, time_point now) {
     state_ = link_state::live_base;
     live_since_ = now;
     due_ = time_point::max();  // there are control planes that never beat: one that did once has to go on
-    base_version_ = 0;
+    base_version_.reset();
     if (damaged_) intake_.forget(*std::exchange(damaged_, std::nullopt));
     intake_.session_opened(1);
     return;
@@ -238,15 +236,15 @@ void router_link::take_base(std::string_view text, time_point now) {
   }
 }
 
-/// One at a time, and each gets one answer, in their order. Numbers only grow within a session; a new one may begin
-/// lower, for whoever starts that control plane anew starts counting anew.
+/// One at a time, and each gets one answer, in their order.
 void router_link::on_base(const wire::base_content& said, std::string_view text, time_point now) {
   pull();
   told_.reset();
   told_at_ = now;
   const auto* number = std::get_if<std::uint64_t>(&said.version);
-  if (number != nullptr && *number < base_version_) {
-    base_turns_.push_back({said, {}, fmt::format("version {} came before", base_version_)});
+  std::string why_not = number != nullptr ? why_not_base(*number) : std::string();
+  if (!why_not.empty()) {
+    base_turns_.push_back({said, {}, std::move(why_not)});
   } else {
     if (number != nullptr) base_version_ = *number;
     for (base_turn& turn : base_turns_) {
@@ -259,6 +257,25 @@ void router_link::on_base(const wire::base_content& said, std::string_view text,
   check_next_base();
   if (base_turns_.size() > settings_.base_turns_max)
     break_off("control_plane_lost", "it sends contents faster than they can be answered", now);
+}
+
+/// Numbers only grow within a session. A new one may begin lower than what runs, unless that is not wanted here.
+std::string router_link::why_not_base(std::uint64_t version) {
+  if (base_version_) return version < *base_version_ ? fmt::format("version {} came before", *base_version_) : "";
+  const auto running = intake_.running();
+  const bool is_of_base = running && running->epoch == 0;
+  if (!is_of_base || version >= running->version) return {};
+  if (!settings_.accept_version_reset) {
+    std::string why =
+        fmt::format("version {} runs, and control_plane.accept_version_reset is off here", running->version);
+    actions_.emplace_back(content_refused{{0, version, {}}, std::to_string(version), why});
+    return why;
+  }
+  actions_.emplace_back(
+      tell{"version_reset", fmt::format("version {} takes the place of version {}: this control plane "
+                                        "counts anew",
+                                        version, running->version)});
+  return {};
 }
 
 void router_link::check_next_base() {
@@ -303,8 +320,7 @@ void router_link::base_checked(std::uint64_t number, refusal why) {
   if (!takes_base_result(number)) return;
   pull();
   if (!base_) return check_next_base();
-  actions_.emplace_back(
-      tell{"content_refused", fmt::format("version {}: {}", wire::to_string(base_->what.version), why.error)});
+  actions_.emplace_back(content_refused{{}, wire::to_string(base_->what.version), why.error});
   answer_base(false, std::move(why.error));
 }
 
@@ -391,6 +407,9 @@ void router_link::pull() {
         answer_base(done->status == wire::ack_status::applied, done->error);
       continue;
     }
+    auto* const refused = std::get_if<content_refused>(&one);
+    if (refused != nullptr && base_ && base_->sum == refused->content.sum)
+      refused->label = wire::to_string(base_->what.version);
     std::visit([this](auto& what) { actions_.emplace_back(std::move(what)); }, one);
   }
 }

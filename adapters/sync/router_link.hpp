@@ -34,6 +34,9 @@ struct link_settings {
   duration asked_max = 1h;       ///< however long a control plane asks to stay away
   /// Contents of the base protocol that wait for their answers. Who sends more at once is told to begin again.
   std::size_t base_turns_max = 1'000;
+  /// Who starts a control plane of the base protocol anew may start counting anew: a session may begin with a lower
+  /// version than the one that runs.
+  bool accept_version_reset = true;
 };
 
 /// Who says hello.
@@ -72,13 +75,9 @@ struct check_base_content {
   std::string text;
   std::uint64_t number = 0;  ///< for `base_checked`
 };
-/// A check took too long, and its content was refused for that.
-struct check_overdue {
-  std::string label;
-  std::string why;
-};
-using link_action = std::variant<open_connection, close_connection, wire::message, send_text, check_content,
-                                 check_base_content, activate_content, drop_content, sum_up_rows, tell, check_overdue>;
+using link_action =
+    std::variant<open_connection, close_connection, wire::message, send_text, check_content, check_base_content,
+                 activate_content, content_unchanged, drop_content, sum_up_rows, content_refused, tell>;
 
 /// The router's connection to its control plane: opens it, says hello, answers beats, and opens it again.
 ///
@@ -163,6 +162,7 @@ class router_link {
 
   void take_base(std::string_view text, time_point now);
   void on_base(const wire::base_content& said, std::string_view text, time_point now);
+  [[nodiscard]] std::string why_not_base(std::uint64_t version);
   void check_next_base();
   [[nodiscard]] bool takes_base_result(std::uint64_t number);
   void end_late_checks(time_point now);
@@ -204,11 +204,11 @@ class router_link {
     std::string text;
     std::string why_not;  ///< empty: it is to be checked
   };
-  std::optional<base_work> base_;     ///< is being checked, or about to run
-  std::deque<base_turn> base_turns_;  ///< came meanwhile: of these one at most is to be checked, the latest
-  bool is_base_checking_ = false;     ///< `base_`, or what a session before asked for
-  std::uint64_t base_number_ = 0;     ///< of the check that was asked for last
-  std::uint64_t base_version_ = 0;    ///< the highest number of this session
+  std::optional<base_work> base_;              ///< is being checked, or about to run
+  std::deque<base_turn> base_turns_;           ///< came meanwhile: of these one at most is to be checked, the latest
+  bool is_base_checking_ = false;              ///< `base_`, or what a session before asked for
+  std::uint64_t base_number_ = 0;              ///< of the check that was asked for last
+  std::optional<std::uint64_t> base_version_;  ///< the highest that this session took
   /// Of the checks that are under way; nothing where there is none, or `tick` has not seen it yet.
   struct watched {  // initialized by its maker: Clang takes no defaults here, inside the class whose member it is
     std::uint64_t number;

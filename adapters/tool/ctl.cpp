@@ -88,6 +88,8 @@ class command final : private transfer_listener {
         break;  // goes on for long, and elsewhere
       case ctl_verb::retry:
         return retry();
+      case ctl_verb::resync:
+        return resync();
     }
     return {};
   }
@@ -251,6 +253,14 @@ class command final : private transfer_listener {
     if (done.instead) return *done.instead;
     if (asked_.as_json) return json(done);
     return {0, "the file is read again; `cellroute ctl status` says what came of it\n", ""};
+  }
+
+  /// Has a router take what is published, also where it refused that before.
+  outcome resync() {
+    const read_answer done = read({"POST", "/v1/routers/" + escape_segment(asked_.router) + ":resync"}, "");
+    if (done.instead) return *done.instead;
+    if (asked_.as_json) return json(done);
+    return {0, "it is offered once more; `cellroute ctl routers` says what came of it\n", ""};
   }
 
   outcome push() {

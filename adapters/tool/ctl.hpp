@@ -112,6 +112,7 @@ enum class ctl_verb : std::uint8_t {
   backup,
   watch,
   retry,
+  resync,
 };
 
 /// What was asked for on the command line.
@@ -130,6 +131,7 @@ struct ctl_request {
   std::string key{};
   std::string placement{};
   std::string endpoint{};  ///< of that placement
+  std::string router{};    ///< its id
   std::string prefix{};
   std::uint64_t version = 0;
   std::optional<std::uint64_t> other_version{};  ///< none: the current one

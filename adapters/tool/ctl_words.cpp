@@ -110,6 +110,9 @@ void add_ctl(CLI::App& app, ctl_request& asked) {
   watch.footer("It goes on where it was cut. With --json each event is a line of JSON. SIGINT ends it, with 0.");
   CLI::App& retry = add_verb(*ctl, asked, ctl_verb::retry, "retry", "Have the followed file read again");
   add_override(retry, asked);
+  CLI::App& resync =
+      add_verb(*ctl, asked, ctl_verb::resync, "resync", "Offer a router what it refused, or has damaged, once more");
+  resync.add_option("router", asked.router, "Its id, as `routers` tells it")->required()->check(is_some_text());
   CLI::App& push = add_verb(*ctl, asked, ctl_verb::push, "push", "Publish a configuration, in place of all of it");
   push.add_option("file", asked.file, "The configuration, YAML or JSON; - is what comes in")->required();
   add_guarded_change(push, asked);

@@ -23,7 +23,7 @@ bool is_in(std::string_view list, std::string_view name) {
 std::string advice(std::string_view call, std::string_view names) {
   if (call.empty()) {
     return "check the change; to let it pass, change this guard in the router's own file and send it again: "
-           "POST /v1/routers/ID:resync at the control plane";
+           "cellroute ctl resync ID, or POST /v1/routers/ID:resync at the control plane";
   }
   const char separator = call.find('?') == std::string_view::npos ? '?' : '&';
   return fmt::format("check the change; to let it pass once, {}{}override={}", call, separator, names);
@@ -72,10 +72,10 @@ std::vector<guard_verdict> judge_guards(const guard_settings& guard, const table
   };
   percentage("max_moved_percent", guard.moved_percent_max, change.moved, "move");
   percentage("max_removed_percent", guard.removed_percent_max, change.removed, "be removed");
-  const auto keys_min =
-      guard.keys_min > 0 ? std::optional(static_cast<double>(guard.keys_min)) : std::optional<double>{};
-  judge("min_keys", static_cast<double>(keys_after), keys_min, keys_after < guard.keys_min, true,
-        [&] { return fmt::format("{} keys would be left, not at least {}", keys_after, guard.keys_min); });
+  const std::uint64_t keys_min = guard.keys_min.value_or(keys_before >= keys_for_percentages ? 1 : 0);
+  judge("min_keys", static_cast<double>(keys_after),
+        keys_min > 0 ? std::optional(static_cast<double>(keys_min)) : std::optional<double>{}, keys_after < keys_min,
+        true, [&] { return fmt::format("{} keys would be left, not at least {}", keys_after, keys_min); });
   std::string names(lifted);
   for (const guard_verdict& each : all) {
     if (!each.ok) names += (names.empty() ? "" : ",") + std::string(each.name);

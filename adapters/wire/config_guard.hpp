@@ -10,7 +10,7 @@
 
 namespace cellroute::wire {
 
-/// Percentages of fewer keys than these say nothing: moving two of ten is everyday.
+/// Percentages of fewer keys than these say nothing: moving two of ten is everyday, and so is losing both of two.
 inline constexpr std::size_t keys_for_percentages = 1'000;
 
 /// The guards by name.
@@ -28,8 +28,9 @@ struct guard_verdict {
   std::string detail{};  ///< where the value is beyond the limit: what to do, or why it does not count
 };
 
-/// What all guards say of a change, in their order. Those named in `lifted`, with commas between, do not count; `call`
-/// is what lifts them, but for the names, or empty where a control plane made the change.
+/// What all guards say of a change, in their order. Without a word about `min_keys` a table of that many keys is not
+/// emptied: an export that came to nothing looks like that. Those named in `lifted`, with commas between, do not count;
+/// `call` is what lifts them, but for the names, or empty where a control plane made the change.
 [[nodiscard]] std::vector<guard_verdict> judge_guards(const guard_settings& guard, const table_diff& change,
                                                       std::size_t keys_before, std::size_t keys_after,
                                                       std::string_view lifted,

@@ -36,6 +36,11 @@ class printer {
     if (value == 0) return put(name, node_kind::quoted, std::string(word));
     count(name, value, allowed);
   }
+  void count_or(std::string_view name, std::string_view word, const std::optional<std::uint64_t>& value,
+                range allowed) {
+    if (!value) return put(name, node_kind::quoted, std::string(word));
+    count(name, *value, allowed);
+  }
   void size(std::string_view name, std::uint64_t value, range) { put_size(name, value); }
   void size_or_off(std::string_view name, const std::optional<std::uint64_t>& value, range) {
     value ? put_size(name, *value) : put_off(name);

@@ -304,7 +304,7 @@ void describe(auto& v, reload_settings& reload) {
 void describe(auto& v, guard_settings& guard) {
   v.percent_or_off("max_moved_percent", guard.moved_percent_max);
   v.percent_or_off("max_removed_percent", guard.removed_percent_max);
-  v.count("min_keys", guard.keys_min, range{0, 1'000'000'000});
+  v.count_or("min_keys", "auto", guard.keys_min, range{0, 1'000'000'000});
 }
 
 void describe(auto& v, backoff_settings& backoff) {
@@ -322,6 +322,7 @@ void describe(auto& v, control_plane_settings& control_plane) {
   v.text_if("ring", control_plane.ring);
   v.map_or("backoff", "auto", control_plane.backoff);
   v.percent_or_off("revert_on_5xx_percent", control_plane.revert_on_5xx_percent);
+  v.flag("accept_version_reset", control_plane.accept_version_reset);
 }
 
 void describe(auto& v, settings& local) {

@@ -107,6 +107,16 @@ class section {
       take_count(name, *value, parse_count(*value), out, allowed, plain_number);
     }
   }
+  /// `word` stands for none.
+  template <class T>
+  void count_or(std::string_view name, std::string_view word, std::optional<T>& out, range allowed) {
+    if (!is_bare(name, parse_count)) return;
+    const auto value = scalar(name);
+    if (!value) return;
+    if (*value == word) return out.reset();
+    T number = out.value_or(0);
+    if (take_count(name, *value, parse_count(*value), number, allowed, plain_number)) out = number;
+  }
   template <class T>
   void size(std::string_view name, T& out, range allowed) {
     if (!is_bare(name, parse_count)) return;

@@ -152,7 +152,7 @@ struct reload_settings {
 struct guard_settings {
   std::optional<double> moved_percent_max;    ///< keys that would lead elsewhere
   std::optional<double> removed_percent_max;  ///< keys that would have no assignment any more
-  std::uint64_t keys_min = 0;                 ///< keys that must be left
+  std::optional<std::uint64_t> keys_min{};    ///< keys that must be left; none: one, where there are many
   friend bool operator==(const guard_settings&, const guard_settings&) = default;
 };
 
@@ -170,7 +170,6 @@ struct control_plane_url {
   friend bool operator==(const control_plane_url&, const control_plane_url&) = default;
 };
 
-/// From whom the fleet sections come, once anything has come: the file's own count until then.
 /// How long a router waits between two tries: by chance from nothing to a bound that doubles from `min` to `max`.
 struct backoff_settings {
   duration min = 250ms;
@@ -178,6 +177,7 @@ struct backoff_settings {
   friend bool operator==(const backoff_settings&, const backoff_settings&) = default;
 };
 
+/// From whom the fleet sections come, once anything has come: the file's own count until then.
 struct control_plane_settings {
   std::vector<control_plane_url> urls;        ///< tried in turns
   std::optional<std::string> token_file{};    ///< holds what this router shows them, in one line
@@ -187,6 +187,8 @@ struct control_plane_settings {
   /// What came last is left for the one before where, within a minute, the router answers more than so many of its
   /// requests with 5xx of its own, and ten times as many as before.
   std::optional<double> revert_on_5xx_percent{};
+  /// Of the base protocol: a new session may begin with a lower version than the one that runs.
+  bool accept_version_reset = true;
   friend bool operator==(const control_plane_settings&, const control_plane_settings&) = default;
 };
 

@@ -206,6 +206,7 @@ inline void add_policy(std::vector<breakable_field>& fields, const std::string& 
       {"control_plane.backoff.min", t("1s"), no_times()},
       {"control_plane.backoff.max", t("60s"), no_times()},
       {"control_plane.revert_on_5xx_percent", p("50"), no_percents()},
+      {"control_plane.accept_version_reset", p("true"), no_flags()},
       {"control_plane.token_file", t("token"), no_texts()},
       {"control_plane.ca_file", t("ca.pem"), no_texts()},
       {"control_plane.cert_file", t("router.pem"), no_texts()},

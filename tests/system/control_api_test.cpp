@@ -15,6 +15,7 @@
 #include "tests/system/support/ctl.hpp"
 #include "tests/system/support/native_double.hpp"
 #include "tests/system/support/programs.hpp"
+#include "tests/system/support/router_process.hpp"
 
 namespace cellroute::system_test {
 namespace {
@@ -122,6 +123,32 @@ TEST_CASE("control API: a router that refused is offered it once more, or is sen
     return std::ranges::find(events, "goaway") != events.end();
   }));
   CHECK(put(control, "/v1/routers/rt-2:resync", "", "", "POST").status() == 404);
+}
+
+TEST_CASE("control API: of a way back to what a router runs it takes the number alone") {
+  control_process control({.routes_name = ""});
+  REQUIRE(ctl(control, {"push", written(control, "fleet.yaml", fleet)}).code == 0);
+  router_process router(told_by(control.port(), "guard: {min_keys: 1}\n"));
+  REQUIRE(eventually([&] { return control.metric("cellroute_control_routers_on_target") == 1; }));
+  REQUIRE(ctl(control, {"keys", "rm", "acme"}).code == 0);
+  REQUIRE(router.process().wait_line(R"("event":"config_rejected")"));
+  CHECK(router.admin("/debug/config").content.find("push v1: guard.min_keys") != std::string::npos);
+  const double generation = router.metric("gateway_config_generation");
+  REQUIRE(ctl(control, {"rollback", "1"}).output.starts_with("version 3: "));
+  const auto line = router.process().wait_line(R"("event":"config_unchanged")");
+  REQUIRE(line);
+  CHECK(line->find(R"("pushed_version":3)") != std::string::npos);
+  const std::string shown = router.admin("/debug/config").content;
+  CHECK(shown.find(R"("version":3)") != std::string::npos);
+  CHECK(shown.find("guard.min_keys") == std::string::npos);
+  CHECK(router.metric("gateway_config_generation") == generation);
+  const auto pushes = [&router](const std::string& result) {
+    return router.metric("gateway_config_apply_total", {"result=\"" + result + "\"", "source=\"push\""});
+  };
+  CHECK(pushes("applied") == 1);
+  CHECK(pushes("rejected") == 1);
+  CHECK(pushes("unchanged") == 1);
+  CHECK(eventually([&] { return control.metric("cellroute_control_routers_on_target") == 1; }));
 }
 
 TEST_CASE("control API: guards hold a change up, until it is said which of them does not count; old versions go") {

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "tests/support/scratch_folder.hpp"
 #include "tests/system/support/fake_cell.hpp"
 #include "tests/system/support/router_process.hpp"
 #include "tests/system/support/transcript.hpp"
@@ -28,6 +29,13 @@ std::string snapshot_of(std::string_view version, std::string_view umbra = "tier
          std::string(umbra) +
          R"("},"cellEndpoints":{"tier1":"http://127.0.0.1:9001","tier3":"http://127.0.0.1:9003"},)"
          R"("defaultPlacement":"tier3"})";
+}
+
+std::string applied(std::string_view version) {
+  return R"({"type":"ack","version":)" + std::string(version) + R"(,"status":"applied"})";
+}
+double pushes(const router_process& router, const std::string& result) {
+  return router.metric("gateway_config_apply_total", {"result=\"" + result + "\"", "source=\"push\""});
 }
 
 /// A control plane of the base protocol, which speaks and is answered, and notes all that is said.
@@ -124,7 +132,68 @@ TEST_CASE("base control plane: config_update is applied, refused with the reason
   (void)control.hear();
   CHECK(explains(router, "umbra", "mastera"));
   compare_with("router_config_update.txt", control.transcript());
-  CHECK(router.metric("gateway_config_apply_total", {"result=\"applied\"", "source=\"push\""}) == 2);
+  CHECK(pushes(router, "applied") == 2);
+  CHECK(pushes(router, "unchanged") == 1);
+  CHECK(pushes(router, "rejected") == 2);  // one that came late was not bad
+}
+
+TEST_CASE("base control plane: what runs already is acknowledged and counted, and nothing changes") {
+  base_control control;
+  router_process router(told_by(control.port()));
+  control.admit();
+  control.say(update_of("42"));
+  CHECK(control.hear() == applied("42"));
+  const double generation = router.metric("gateway_config_generation");
+  CHECK(pushes(router, "unchanged") == 0);
+  control.say(update_of("42"));
+  CHECK(control.hear() == applied("42"));
+  CHECK(eventually([&] { return pushes(router, "unchanged") == 1; }));
+  CHECK(router.metric("gateway_config_generation") == generation);
+  CHECK(pushes(router, "applied") == 1);
+  control.say(update_of("43"));  // its name is a part of what requests are told
+  CHECK(control.hear() == applied("43"));
+  CHECK(pushes(router, "applied") == 2);
+  CHECK(pushes(router, "unchanged") == 1);
+}
+
+TEST_CASE("base control plane: one that counts anew is followed, and the log says so") {
+  base_control control;
+  router_process router(told_by(control.port(), "", ", backoff: {min: 1ms, max: 1ms}"));
+  control.admit();
+  control.say(update_of("42"));
+  CHECK(control.hear() == applied("42"));
+  control.leave();
+  control.admit();
+  control.say(update_of("7", "mastera"));
+  CHECK(control.hear() == applied("7"));
+  CHECK(explains(router, "umbra", "mastera"));
+  CHECK(router.process().wait_line(R"("event":"version_reset")"));
+}
+
+TEST_CASE("base control plane: one that counts anew is refused where the file wants that, also by another process") {
+  base_control control;
+  const scratch_folder state;
+  router_config config = told_by(control.port(), "", ", accept_version_reset: false, backoff: {min: 1ms, max: 1ms}");
+  config.arguments = {"--state-dir", (state.path() / "state").string()};
+  std::optional<router_process> router(std::in_place, config);
+  control.admit();
+  control.say(update_of("42"));
+  CHECK(control.hear() == applied("42"));
+  router.reset();
+  control.leave();
+  router.emplace(config);
+  control.admit();
+  control.say(update_of("7", "mastera"));
+  CHECK(control.hear().find("version 42 runs, and control_plane.accept_version_reset is off here") !=
+        std::string::npos);
+  CHECK(router->process().wait_line(R"("event":"config_rejected")"));
+  CHECK(explains(*router, "umbra", "tier1"));
+  CHECK(pushes(*router, "rejected") == 1);
+  CHECK(router->admin("/debug/config").content.find("push 7: version 42 runs") != std::string::npos);
+  control.say(update_of("43", "mastera"));
+  CHECK(control.hear() == applied("43"));
+  CHECK(explains(*router, "umbra", "mastera"));
+  CHECK(router->admin("/debug/config").content.find("push 7: ") == std::string::npos);
 }
 
 TEST_CASE("base control plane: config_snapshot is answered by ack or nack, and by its own text") {

@@ -11,6 +11,7 @@
 
 #include "tests/support/certificates.hpp"
 #include "tests/system/support/control_process.hpp"
+#include "tests/system/support/ctl.hpp"
 #include "tests/system/support/fake_cell.hpp"
 #include "tests/system/support/many_keys.hpp"
 #include "tests/system/support/router_process.hpp"
@@ -88,7 +89,9 @@ TEST_CASE("pushed routing: a change reaches requests in a second, and none fails
   control.start();
   CHECK(eventually([&] { return router.metric("gateway_control_plane_connected") == 1; }));
   CHECK(router.metric("gateway_control_plane_reconnects_total") >= 1);
-  // What it runs already does not come again.
+  // What it runs already does not come again: to be told so changes nothing.
+  CHECK(eventually(
+      [&] { return router.metric("gateway_config_apply_total", {"result=\"unchanged\"", "source=\"push\""}) >= 1; }));
   CHECK(router.metric("gateway_config_apply_total", {"result=\"applied\"", "source=\"push\""}) == 2);
   control.write_routes(routes_of(one.port(), two.port(), "tier1", "v3"));
   CHECK(leads_to(router, "acme", "one"));
@@ -152,6 +155,34 @@ TEST_CASE("pushed routing: of many keys only what differs is sent to whom has a 
   CHECK(20 * repair_bytes < whole_bytes);
   CHECK(router.metric("gateway_config_apply_total", {"result=\"applied\"", "source=\"push\""}) == 2);
   CHECK(router.metric("gateway_config_apply_total", {"result=\"rejected\"", "source=\"push\""}) == 0);
+}
+
+TEST_CASE("pushed routing: nobody empties a table of a thousand keys by mistake, and who wants to says so") {
+  fake_cell one(says{"one"});
+  const auto routes = [&one](int keys) {
+    std::string text = "routing:\n  default_placement: tier1\n  keys:\n    inline:\n";
+    if (keys == 0) text = "routing:\n  default_placement: tier1\n";
+    for (int i = 0; i < keys; ++i) text += "      k" + std::to_string(i) + ": {placement: tier1}\n";
+    return text + "placements: {tier1: {endpoints: [{url: \"http://127.0.0.1:" + std::to_string(one.port()) +
+           "\"}]}}\n";
+  };
+  control_process control({.routes = routes(1'000)});
+  router_process router(told_by(control.port(), "reload: {debounce: 0s}\n"));
+  REQUIRE(eventually([&] { return control.metric("cellroute_control_routers_on_target") == 1; }));
+  // The control plane asks first.
+  control.write_routes(routes(0));
+  const auto refused = control.process().wait_line(R"("event":"config_rejected")");
+  REQUIRE(refused);
+  CHECK(refused->find("guard.min_keys: 0 keys would be left, not at least 1") != std::string::npos);
+  CHECK(control.page("/v1/watch:retry?override=min_keys", "POST").status() == 202);
+  // Then the router does.
+  CHECK(eventually([&] { return control.metric("cellroute_control_router_refusals_total") == 1; }));
+  CHECK(router.process().wait_line("0 keys would be left, not at least 1"));
+  CHECK(router.metric("gateway_config_keys") == 1'000);
+  router.edit(told_by(control.port(), "reload: {debounce: 0s}\nguard: {min_keys: 0}\n").yaml());
+  REQUIRE(router.reaches_generation(3));
+  CHECK(ctl(control, {"resync", id_of(router)}).code == 0);
+  CHECK(eventually([&] { return router.metric("gateway_config_keys") == 0; }));
 }
 
 TEST_CASE("pushed routing: what the router's guards refuse is refused in the name of that guard") {

@@ -12,19 +12,18 @@
 namespace cellroute::system_test {
 namespace {
 
-constexpr std::size_t keys = 1'000;
+constexpr std::size_t few_keys = 1'000;
 
 /// Moves one key; returns the version that this made.
 std::uint64_t move_one(const control_process& control, std::size_t number) {
-  const message answer = tell(control, "PUT", "/v1/keys/" + key_name(number % keys),
-                              R"({"placement":")" + std::string(cell_in(number % keys, 1)) + "\"}");
+  const message answer = tell(control, "PUT", "/v1/keys/" + key_name(number),
+                              R"({"placement":")" + std::string(cell_in(number, 1)) + "\"}");
   REQUIRE(answer.status() == 200);
   return version_of(answer);
 }
 
-TEST_CASE("fleet proof: the last of all routers acknowledges a small change within a second") {
-  const std::size_t linked = sized(20U, 200U);
-  const std::size_t light = sized(200U, 2'000U);
+/// `linked` routers with tables of their own, and `light` ones: from the answer to a change to the last ack.
+void publish_to(std::size_t linked, std::size_t light, std::size_t keys) {
   const std::size_t publishes = sized(10U, 50U);
   if (!has_descriptors(light + linked * 8 + 200)) return skip("it needs more descriptors");
   control_process control(written_by_api());
@@ -47,7 +46,7 @@ TEST_CASE("fleet proof: the last of all routers acknowledges a small change with
     last.push_back(since.ms());
   }
   const double p99 = quantile(last, 0.99);
-  MESSAGE(linked << " routers and " << light << " light ones, " << publishes
+  MESSAGE(linked << " routers and " << light << " light ones, " << keys << " keys, " << publishes
                  << " publishes of one moved key: PUT to 200 " << median(answered)
                  << " ms (median), 200 to the last ack " << median(last) << " ms (median), " << quantile(last, 0.9)
                  << " ms (p90), " << p99 << " ms (p99)");
@@ -56,12 +55,20 @@ TEST_CASE("fleet proof: the last of all routers acknowledges a small change with
   CHECK(lights.lost() == 0);
 }
 
+TEST_CASE("fleet proof: the last of all routers acknowledges a small change within a second") {
+  publish_to(sized(20U, 200U), sized(200U, 2'000U), few_keys);
+}
+
+TEST_CASE("fleet proof: and so it does where they have many keys") {
+  publish_to(sized(10U, 100U), sized(10U, 100U), sized(10'000U, 100'000U));
+}
+
 TEST_CASE("fleet proof: thousands of routers take little memory, and the API answers beside them") {
   const std::size_t asked_at = sized(400U, 4'000U);
   const std::size_t all = sized(500U, 10'000U);
   if (!has_descriptors(all + 200)) return skip("it needs more descriptors");
   control_process control(written_by_api());
-  REQUIRE(tell(control, "PUT", "/v1/config", fleet_of(keys, 0, 1, 2)).status() / 100 == 2);
+  REQUIRE(tell(control, "PUT", "/v1/config", fleet_of(few_keys, 0, 1, 2)).status() / 100 == 2);
   (void)control.page("/v1/info");
   const std::size_t before = control.resident_bytes();
   const stopwatch connecting;

@@ -64,6 +64,7 @@ class linked_router final : private proxy::pushed_listener {
     ++applied_;
     contents_.applied();
   }
+  void on_push_unchanged(const wire::content_id&) override {}
   void on_push_refused(const std::string&, const std::string&) override { ++refused_; }
   void on_not_kept(const std::string&) override {}
   void on_damaged(const std::string&) override { ++damaged_; }

@@ -79,8 +79,8 @@ class field_run {
   [[nodiscard]] std::string reload() const;
   /// What the router says first to a control plane, which appears where none was before.
   [[nodiscard]] std::string hello() const;
-  /// A control plane of the base protocol appears there, and has all keys go where nobody listens.
-  void push_a_dead_end() const;
+  /// A control plane of the base protocol appears there, and has all keys go where nobody listens: what is said to it.
+  [[nodiscard]] std::string push_a_dead_end(int version = 1) const;
   [[nodiscard]] program& process() { return *process_; }
   [[nodiscard]] fake_cell<obedient>& first_cell() { return one_; }
   [[nodiscard]] std::uint16_t web() const { return web_; }

@@ -91,11 +91,20 @@ std::string after_a_dead_end(field_run& run) {
   for (int i = 0; i < requests; ++i) {
     if (run.get().status() != 200) return "an error";
   }
-  run.push_a_dead_end();
+  if (run.push_a_dead_end().find("applied") == std::string::npos) return "a refusal";
   for (int i = 0; i < requests; ++i) {
     if (run.get().status() != 502) return "no error";
   }
   return run.process().wait_line("revert_impossible", look) ? "told" : "nothing";
+}
+
+/// What is said to a control plane that begins anew with a lower version than what runs.
+std::string after_a_lower_version(field_run& run) {
+  for (const int version : {2, 1}) {
+    const std::string said = run.push_a_dead_end(version);
+    if (said.find("applied") == std::string::npos) return version == 1 ? "rejected" : "a refusal";
+  }
+  return "applied";
 }
 
 constexpr std::string_view plain_control_plane = "control_plane: {urls: [\"ws://127.0.0.1:$closed\"]}";
@@ -188,6 +197,8 @@ const field_case local_cases[] = {
     {"control_plane.cert_file", "", "no-such-file", why_no_control_plane, "refused", "key_file", secure_control_plane},
     {"control_plane.key_file", "", "no-such-file", why_no_control_plane, "refused", "cert_file", secure_control_plane},
     {"control_plane.ring", "canary", "rest", ring_in_hello, "canary", "rest", plain_control_plane},
+    {"control_plane.accept_version_reset", "true", "false", after_a_lower_version, "applied", "rejected",
+     plain_control_plane},
     {"control_plane.revert_on_5xx_percent", "50", "off", after_a_dead_end, "told", "nothing", plain_control_plane},
     {"control_plane.backoff.min", "1ms", "1h", [](field_run& run) { return has_tried(run, 4); }, "often", "seldom",
      "control_plane: {urls: [\"ws://127.0.0.1:$closed\"], backoff: {max: 2h}}"},

@@ -92,17 +92,17 @@ TEST_CASE("content intake: a content that no order names is held, and runs by th
 
 TEST_CASE("content intake: orders only go forward") {
   router r({.held = {a1, b2}, .quarantined = {}});
-  CHECK(r.order(5, a1) == "applied 1a noop");
-  CHECK(r.order(4, b2) == "tell content_refused, rejected 2b stale_version");
+  CHECK(r.order(5, a1) == "unchanged 1a, applied 1a noop");
+  CHECK(r.order(4, b2) == "refuse 2, rejected 2b stale_version");
   CHECK(r.order(4, b2).empty());  // once, not with each beat
   CHECK(r.order(4, a1).empty());  // it runs, whoever says so
   CHECK(r.order(5, a1).empty());  // said again with each beat
   CHECK(r.order(5, b2) == "tell split_brain");
   CHECK(r.order(5, b2).empty());  // said again with each beat, told once
-  CHECK(r.order(1, b2, 0) == "tell content_refused, rejected 2b stale_epoch");
+  CHECK(r.order(1, b2, 0) == "refuse 2, rejected 2b stale_epoch");
   r.intake.session_closed();
   r.intake.session_opened(10);
-  CHECK(r.order(1, b2, 0) == "tell content_refused, rejected 2b stale_epoch");  // each control plane is told
+  CHECK(r.order(1, b2, 0) == "refuse 2, rejected 2b stale_epoch");  // each control plane is told
   CHECK(r.order(6, b2) == "activate 2b");
   CHECK(r.order(1, a1, 2).empty());  // another epoch, later; while one is under way it waits
   CHECK(r.activated(b2) == "applied 2b durable, activate 1a");
@@ -115,7 +115,7 @@ TEST_CASE("content intake: an earlier content under a new number runs without a 
   CHECK(r.activated(again) == "applied 3a durable");
   CHECK((r.intake.held() == std::vector{again, b2}));
   const wire::content_id renamed = content_of(4, 'a');
-  CHECK(r.order(8, renamed) == "applied 4a noop");
+  CHECK(r.order(8, renamed) == "unchanged 4a, applied 4a noop");
   CHECK((r.intake.running() == renamed));
 }
 
@@ -160,7 +160,7 @@ TEST_CASE("content intake: what cannot be taken is refused before its first byte
     router r({.held = {b2}, .quarantined = {}});
     wire::config_begin said = r.offer(c3);
     row.change(said);
-    CHECK(r.begin(said) == "tell content_refused, " + std::string(row.expected));
+    CHECK(r.begin(said) == "refuse " + std::to_string(said.content.version) + ", " + std::string(row.expected));
     CHECK((r.intake.running() == b2));
   }
   router r({.held = {b2}, .quarantined = {}});
@@ -177,8 +177,8 @@ TEST_CASE("content intake: what was refused for what it is stays refused; what m
   router r;
   (void)r.begin(r.offer(a1));
   (void)r.chunk(0);
-  CHECK(r.failed(a1, wire::refusal_code::schema) == "tell content_refused, rejected 1a schema");
-  CHECK(r.begin(r.offer(content_of(2, 'a'))) == "tell content_refused, rejected 2a schema");
+  CHECK(r.failed(a1, wire::refusal_code::schema) == "refuse 1, rejected 1a schema");
+  CHECK(r.begin(r.offer(content_of(2, 'a'))) == "refuse 2, rejected 2a schema");
   r.intake.session_closed();
   wire::hello said;
   r.intake.introduce(said);
@@ -187,20 +187,20 @@ TEST_CASE("content intake: what was refused for what it is stays refused; what m
   r.intake.session_opened(10);
   (void)r.begin(r.offer(c3));
   (void)r.chunk(0);
-  CHECK(r.failed(c3, wire::refusal_code::no_memory) == "tell content_refused, rejected 3c no_memory");
+  CHECK(r.failed(c3, wire::refusal_code::no_memory) == "refuse 3, rejected 3c no_memory");
   CHECK(r.begin(r.offer(c3)) == "next 0");
 }
 
 TEST_CASE("content intake: what an operator wants tried again is not refused for what it was refused for before") {
   router r({.held = {}, .quarantined = {{sum_of('z'), "crash_loop"}, {a1.sum, "schema"}}});
-  CHECK(r.begin(r.offer(a1)) == "tell content_refused, rejected 1a schema");
+  CHECK(r.begin(r.offer(a1)) == "refuse 1, rejected 1a schema");
   wire::config_begin said = r.offer(a1);
   said.force = true;
   CHECK(r.begin(said) == "next 0");
   CHECK((r.intake.quarantined() == std::vector{wire::quarantined_content{sum_of('z'), "crash_loop"}}));
   CHECK(r.chunk(0) == "next 1, check 1a");
-  CHECK(r.failed(a1, wire::refusal_code::schema) == "tell content_refused, rejected 1a schema");
-  CHECK(r.begin(r.offer(a1)) == "tell content_refused, rejected 1a schema");  // no word of force: as before
+  CHECK(r.failed(a1, wire::refusal_code::schema) == "refuse 1, rejected 1a schema");
+  CHECK(r.begin(r.offer(a1)) == "refuse 1, rejected 1a schema");  // no word of force: as before
 }
 
 TEST_CASE("content intake: the list of what stays refused is there to be kept, bounded, the latest last") {
@@ -341,7 +341,7 @@ TEST_CASE("content intake: three contents are held, and those that are needed ne
 
 TEST_CASE("content intake: a content that was damaged has to come again, as if it had never been here") {
   router r({.held = {a1, b2}, .quarantined = {}});
-  CHECK(r.order(1, a1) == "applied 1a noop");
+  CHECK(r.order(1, a1) == "unchanged 1a, applied 1a noop");
   r.intake.forget(sum_of('c'));
   CHECK(r.done().empty());
   r.intake.forget(a1.sum);
@@ -358,16 +358,16 @@ TEST_CASE("content intake: a content that was damaged has to come again, as if i
 
 TEST_CASE("content intake: what does harm is left for what ran before, and stays refused") {
   router r({.held = {b2, a1}, .quarantined = {}});
-  CHECK(r.order(1, b2) == "applied 2b noop");
+  CHECK(r.order(1, b2) == "unchanged 2b, applied 2b noop");
   CHECK(r.intake.go_back(b2.sum, a1, {wire::refusal_code::local_guard, "because"}));
   CHECK(r.done() == "activate 1a");
-  CHECK(r.activated(a1) == "applied 1a durable, drop 2b, tell content_refused, rejected 2b local_guard");
+  CHECK(r.activated(a1) == "applied 1a durable, drop 2b, rejected 2b local_guard");
   CHECK((r.intake.held() == std::vector{a1}));
   CHECK((r.intake.quarantined() == std::vector{wire::quarantined_content{b2.sum, "local_guard"}}));
   CHECK_FALSE(r.intake.is_on_target());
   CHECK(r.order(1, b2).empty());  // said again with each beat
-  CHECK(r.begin(r.offer(b2)) == "tell content_refused, rejected 2b local_guard");
-  CHECK(r.order(2, content_of(3, 'a')) == "applied 3a noop");
+  CHECK(r.begin(r.offer(b2)) == "refuse 2, rejected 2b local_guard");
+  CHECK(r.order(2, content_of(3, 'a')) == "unchanged 3a, applied 3a noop");
   CHECK(r.order(3, content_of(4, 'd')).empty());
   CHECK(r.begin(r.offer(content_of(4, 'd'))) == "next 0");
 }
@@ -376,7 +376,7 @@ TEST_CASE("content intake: what is gone back to need not be held here, and is on
   router r({.held = {c3, b2, content_of(4, 'd')}, .quarantined = {}});
   CHECK(r.intake.go_back(c3.sum, a1, {wire::refusal_code::local_guard, "because"}));
   CHECK(r.done() == "activate 1a");
-  CHECK(r.activated(a1) == "applied 1a durable, drop 3c, tell content_refused, rejected 3c local_guard");
+  CHECK(r.activated(a1) == "applied 1a durable, drop 3c, rejected 3c local_guard");
   CHECK((r.intake.held() == std::vector{a1, b2, content_of(4, 'd')}));
 }
 
@@ -396,7 +396,7 @@ TEST_CASE("content intake: what cannot be gone back to leaves what runs where it
   REQUIRE(r.intake.go_back(b2.sum, a1, {wire::refusal_code::local_guard, "because"}));
   (void)r.done();
   r.intake.activated(a1, {wire::refusal_code::internal, "no port"});
-  CHECK(r.done() == "drop 1a, tell content_refused, rejected 1a internal");
+  CHECK(r.done() == "drop 1a, refuse 1, rejected 1a internal");
   CHECK((r.intake.running() == b2));
   CHECK(r.intake.quarantined().empty());
 }
@@ -406,7 +406,7 @@ TEST_CASE("content intake: what is wanted meanwhile runs behind what was gone ba
   REQUIRE(r.intake.go_back(b2.sum, a1, {wire::refusal_code::local_guard, "because"}));
   (void)r.done();
   CHECK(r.order(1, c3).empty());
-  CHECK(r.activated(a1) == "applied 1a durable, drop 2b, tell content_refused, rejected 2b local_guard, activate 3c");
+  CHECK(r.activated(a1) == "applied 1a durable, drop 2b, rejected 2b local_guard, activate 3c");
 }
 
 TEST_CASE("content intake: an ack tells how long it took until requests could see the content") {
@@ -422,10 +422,10 @@ TEST_CASE("content intake: a content that cannot be made to run goes, and what r
   router r({.held = {a1, b2}, .quarantined = {}});
   CHECK(r.order(1, b2) == "activate 2b");
   r.intake.activated(b2, {wire::refusal_code::guard_moved, "60 % of the keys would move"});
-  CHECK(r.done() == "drop 2b, tell content_refused, rejected 2b guard_moved");
+  CHECK(r.done() == "drop 2b, refuse 2, rejected 2b guard_moved");
   CHECK((r.intake.running() == a1));
   CHECK_FALSE(r.intake.is_on_target());
-  CHECK(r.begin(r.offer(b2)) == "tell content_refused, rejected 2b guard_moved");
+  CHECK(r.begin(r.offer(b2)) == "refuse 2, rejected 2b guard_moved");
 }
 
 }  // namespace

@@ -135,12 +135,15 @@ TEST_CASE("push session: a router keeps three contents; what it let go is sent a
 
 TEST_CASE("push session: what was checked and could not be activated is not there any more, and is tried again") {
   control c;
+  c.settings.ping = 1h;
   (void)c.publish(a1);
   (void)c.hello({a1});
   (void)c.publish(b2);
   for (std::uint64_t transfer = 1; transfer < 3; ++transfer) {
     CHECK(c.ack(ack_status::prepared, b2, transfer).empty());
-    CHECK(c.ack(ack_status::rejected, b2, 0, "no_memory") == "begin snapshot 2b, chunk 0, chunk 1");
+    CHECK(c.ack(ack_status::rejected, b2, 0, "no_memory").empty());
+    CHECK(c.wait(std::chrono::seconds(2 * transfer) - 1ns).empty());
+    CHECK(c.wait(1ns) == "begin snapshot 2b, chunk 0, chunk 1");
   }
   CHECK(c.ack(ack_status::prepared, b2, 3).empty());
   CHECK(c.ack(ack_status::rejected, b2, 0, "no_memory").empty());
@@ -263,12 +266,38 @@ TEST_CASE("push session: a reason that this version does not know is a lasting o
 
 TEST_CASE("push session: a base that is not there is answered with the whole, and what fails thrice is given up") {
   control c;
+  c.settings.ping = 1h;
   (void)c.publish(b2, {a1});
   CHECK(c.hello({a1}) == "hello_ack 9, ping 2b, begin delta 2b, chunk 0");
   CHECK(c.ack(ack_status::rejected, b2, 1, "digest_mismatch") == "begin snapshot 2b, chunk 0, chunk 1");
-  CHECK(c.ack(ack_status::rejected, b2, 2, "no_memory") == "begin snapshot 2b, chunk 0, chunk 1");
+  CHECK(c.ack(ack_status::rejected, b2, 2, "no_memory").empty());
+  CHECK(c.wait(4s) == "begin snapshot 2b, chunk 0, chunk 1");
   CHECK(c.ack(ack_status::rejected, b2, 3, "no_memory").empty());
   CHECK(c.state() == "rejected");
+  CHECK(c.wait(1h - 5s).empty());
+}
+
+TEST_CASE("push session: who had no time or memory is left alone for 2 s and then 4 s, but for what is newer") {
+  for (const std::string_view code : {"no_memory", "timeout", "internal"}) {
+    CAPTURE(code);
+    control c;
+    c.settings.ping = 1h;
+    (void)c.publish(a1);
+    (void)c.hello();
+    CHECK(c.ack(ack_status::rejected, a1, 1, std::string(code)).empty());
+    CHECK(c.state() == "behind");
+    c.session.publish(c.published, c.now);  // another way to the same
+    CHECK(c.said().empty());
+    CHECK(c.wait(2s - 1ns).empty());
+    CHECK(c.wait(1ns) == "begin snapshot 1a, chunk 0, chunk 1");
+    CHECK(c.ack(ack_status::rejected, a1, 2, std::string(code)).empty());
+    CHECK(c.wait(4s - 1ns).empty());
+    CHECK(c.publish(b2) == "ping 2b, begin snapshot 2b, chunk 0, chunk 1");
+    CHECK(c.ack(ack_status::rejected, b2, 3, std::string(code)).empty());
+    c.session.forget_refusals();
+    c.session.publish(c.published, c.now);
+    CHECK(c.said() == "begin snapshot 2b by force, chunk 0, chunk 1");
+  }
 }
 
 TEST_CASE("push session: a transfer goes on where the last session ended") {
@@ -341,7 +370,7 @@ TEST_CASE("push session: a content that came in whole and is not answered for is
   (void)c.publish(a1);
   (void)c.hello();
   (void)c.next(1, 3);
-  for (int i = 0; i < 29; ++i) {
+  for (int i = 0; i < 30; ++i) {
     CHECK(c.wait(2s) == "ping 1a");
     (void)c.take(wire::pong{});
   }

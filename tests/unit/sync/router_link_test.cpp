@@ -19,7 +19,9 @@ struct linked_router {
   router_link link;
 
   explicit linked_router(std::size_t addresses = 1, intake_memory memory = {}, intake_limits limits = {})
-      : link(settings_of(addresses), {"r", "b", "", {}, "file"}, std::move(limits), std::move(memory), 7) {}
+      : linked_router(settings_of(addresses), std::move(memory), std::move(limits)) {}
+  linked_router(const link_settings& settings, intake_memory memory, intake_limits limits)
+      : link(settings, {"r", "b", "", {}, "file"}, std::move(limits), std::move(memory), 7) {}
 
   static link_settings settings_of(std::size_t addresses) {
     link_settings s;
@@ -79,7 +81,7 @@ TEST_CASE("router link: it opens, says hello once, and answers beats; nothing el
   CHECK(r.wait(5s).empty());
   CHECK(r.told(wire::ping{1, std::nullopt}) == "pong 1a");
   CHECK_FALSE(r.link.confirmed_at());
-  CHECK(r.told(wire::ping{2, wire::targets{1, 1, a1}}) == "applied 1a noop, pong 1a");
+  CHECK(r.told(wire::ping{2, wire::targets{1, 1, a1}}) == "unchanged 1a, applied 1a noop, pong 1a");
   CHECK((r.link.confirmed_at() == r.now));
 }
 
@@ -95,7 +97,7 @@ TEST_CASE("router link: a content comes through it, and its checks and its ack g
   begin.chunks = 1;
   begin.bytes = begin.raw_bytes = 3;
   begin.compression = "none";
-  CHECK(r.told(begin) == "tell content_refused, rejected 1a too_large");  // the limits of this one are 0
+  CHECK(r.told(begin) == "refuse 1, rejected 1a too_large");  // the limits of this one are 0
 }
 
 struct end_case {
@@ -347,7 +349,8 @@ std::string rejected(std::string_view version, std::string_view why) {
 }
 
 struct base_router : linked_router {
-  explicit base_router(intake_memory memory = {}) : linked_router(1, std::move(memory)) {
+  explicit base_router(intake_memory memory = {}, const link_settings& settings = settings_of(1))
+      : linked_router(settings, std::move(memory), {}) {
     (void)tick();
     (void)opened(false);
   }
@@ -364,6 +367,14 @@ struct base_router : linked_router {
     return done();
   }
 };
+
+/// The next session of the base protocol.
+void begin_again(base_router& r) {
+  r.link.closed(r.now);
+  r.now = r.link.next_tick();
+  (void)r.tick();
+  (void)r.opened(false);
+}
 
 TEST_CASE("router link, base: a content is checked, runs, and is acknowledged in its own words") {
   base_router r;
@@ -397,19 +408,19 @@ TEST_CASE("router link, base: the same content again is acknowledged, and nothin
   (void)r.checked('a');
   (void)r.activated(content_of(1, 'a', 0));
   CHECK(r.told_text(update("2")) == "check 2");
-  CHECK(r.checked('a') == applied("2"));
+  CHECK(r.checked('a') == "unchanged 2a, " + applied("2"));
 }
 
 TEST_CASE("router link, base: what is refused is told with its reason, in the dialect of the content") {
   base_router r;
   (void)r.told_text(update("1"));
-  CHECK(r.refused("no placement tier9") == "tell content_refused, " + rejected("1", "no placement tier9"));
+  CHECK(r.refused("no placement tier9") == "refuse 1, " + rejected("1", "no placement tier9"));
   (void)r.told_text(R"({"type":"config_snapshot","version":"x"})");
-  CHECK(r.refused("bad") == R"(tell content_refused, {"type":"nack","version":"x","error":"bad"})");
+  CHECK(r.refused("bad") == R"(refuse x, {"type":"nack","version":"x","error":"bad"})");
   (void)r.told_text(update("2"));
   (void)r.checked('c');
   r.link.activated(content_of(2, 'c', 0), {wire::refusal_code::guard_moved, "too many keys move"});
-  CHECK(r.done() == "drop 2c, tell content_refused, " + rejected("2", "too many keys move"));
+  CHECK(r.done() == "drop 2c, refuse 2, " + rejected("2", "too many keys move"));
 }
 
 TEST_CASE("router link, base: numbers only grow within a session; the next session may begin lower") {
@@ -419,12 +430,34 @@ TEST_CASE("router link, base: numbers only grow within a session; the next sessi
   (void)r.activated(content_of(42, 'a', 0));
   CHECK(r.told_text(update("41")) == rejected("41", "version 42 came before"));
   CHECK(r.told_text(update("42")) == "check 42");
-  CHECK(r.checked('a') == applied("42"));
-  r.link.closed(r.now);
-  r.now = r.link.next_tick();
-  (void)r.tick();
-  (void)r.opened(false);
-  CHECK(r.told_text(update("1")) == "check 1");
+  CHECK(r.checked('a') == "unchanged 42a, " + applied("42"));
+  begin_again(r);
+  CHECK(r.told_text(update("1")) == "tell version_reset, check 1");
+  CHECK(r.checked('a') == "unchanged 1a, " + applied("1"));
+  CHECK(r.told_text(update("0")) == rejected("0", "version 1 came before"));
+}
+
+TEST_CASE(
+    "router link, base: where versions must not begin lower, what runs is the bound, and what is lower is refused") {
+  link_settings strict = base_router::settings_of(1);
+  strict.accept_version_reset = false;
+  const std::string why = "version 42 runs, and control_plane.accept_version_reset is off here";
+  base_router r({.held = {content_of(42, 'a', 0)}, .quarantined = {}}, strict);  // after a start, too
+  CHECK(r.told_text(update("41")) == "refuse 41, " + rejected("41", why));
+  CHECK(r.told_text(update("7")) == "refuse 7, " + rejected("7", why));
+  CHECK(r.told_text(update("42")) == "check 42");
+  CHECK(r.checked('a') == "unchanged 42a, " + applied("42"));
+  CHECK(r.told_text(update("43")) == "check 43");
+  CHECK(r.refused("bad") == "refuse 43, " + rejected("43", "bad"));
+  begin_again(r);
+  CHECK(r.told_text(update("42")) == "check 42");  // 43 never ran
+  CHECK(r.checked('b') == "activate 42b");
+  CHECK(r.activated(content_of(42, 'b', 0)) == applied("42"));
+  begin_again(r);
+  CHECK(r.told_text(R"({"type":"config_snapshot","version":"x"})") == "check x");  // a name has no order
+  // The numbers of another protocol say nothing here.
+  base_router other({.held = {content_of(42, 'a')}, .quarantined = {}}, strict);
+  CHECK(other.told_text(update("1")) == "check 1");
 }
 
 TEST_CASE("router link, base: of contents that come faster than they are checked the latest is next") {
@@ -444,7 +477,7 @@ TEST_CASE("router link, base: each content gets one answer, in the order in whic
   CHECK(r.told_text(update("4")).empty());  // it overtakes nothing
   CHECK(r.told_text(R"({"type":"config_snapshot","version":"x"})").empty());
   CHECK(r.told_text(update("6")).empty());
-  CHECK(r.refused("bad") == "tell content_refused, " + rejected("1", "bad") + ", " +
+  CHECK(r.refused("bad") == "refuse 1, " + rejected("1", "bad") + ", " +
                                 rejected("7", "version x came before this was checked") + ", " +
                                 rejected("4", "version 7 came before") + ", check x");
   CHECK(r.checked('a') == "activate 0a");
@@ -463,14 +496,6 @@ TEST_CASE("router link, base: who sends contents without end is told to begin ag
   for (int i = 1; i <= 1'001; ++i) (void)r.told_text(update(std::to_string(i)));
   CHECK(r.state() == "live_base");
   CHECK(r.told_text(update("1002")) == "tell control_plane_lost, close");
-}
-
-/// The next session of the base protocol.
-void begin_again(base_router& r) {
-  r.link.closed(r.now);
-  r.now = r.link.next_tick();
-  (void)r.tick();
-  (void)r.opened(false);
 }
 
 TEST_CASE("router link, base: what a check came to counts for its own session, and is let go after it") {
@@ -510,7 +535,7 @@ TEST_CASE("router link, base: an activation counts for its own content") {
   (void)r.told_text(update("5"));
   CHECK(r.checked('a').empty());
   r.link.activated(content_of(4, 'c', 0), {wire::refusal_code::internal, "no port"});
-  CHECK(r.done() == "drop 4c, tell content_refused, " + applied("5"));
+  CHECK(r.done() == "drop 4c, refuse 4, unchanged 5a, " + applied("5"));
 }
 
 TEST_CASE(
@@ -519,17 +544,16 @@ TEST_CASE(
       {.held = {a1},
        .quarantined = {{sum_of('k'), "crash_loop"}, {sum_of('g'), "guard_moved"}, {sum_of('h'), "local_guard"}}});
   CHECK(r.told_text(update("2")) == "check 2");
-  CHECK(r.checked('k') ==
-        "drop 2k, tell content_refused, " + rejected("2", "crash_loop: the process crashed while it ran this"));
+  CHECK(r.checked('k') == "drop 2k, refuse 2, " + rejected("2", "crash_loop: the process crashed while it ran this"));
   CHECK((r.link.contents().running() == a1));
   CHECK(r.told_text(update("3")) == "check 3");
   CHECK(r.checked('g') == "activate 3g");
   CHECK(r.activated(content_of(3, 'g', 0)) == applied("3"));
   CHECK(r.told_text(update("4")) == "check 4");
-  CHECK(r.checked('h') == "drop 4h, tell content_refused, " +
-                              rejected("4",
-                                       "local_guard: requests failed while it ran here, and it was left for the "
-                                       "one before"));
+  CHECK(r.checked('h') ==
+        "drop 4h, refuse 4, " + rejected("4",
+                                         "local_guard: requests failed while it ran here, and it was left for the "
+                                         "one before"));
 }
 
 TEST_CASE("router link, base: what does harm is left without a further answer, and refused when it is sent again") {
@@ -539,11 +563,11 @@ TEST_CASE("router link, base: what does harm is left without a further answer, a
   CHECK(r.activated(content_of(2, 'b', 0)) == applied("2"));
   REQUIRE(r.link.go_back(sum_of('b'), a1, {wire::refusal_code::local_guard, "because"}));
   CHECK(r.done() == "activate 1a");
-  CHECK(r.activated(a1) == "drop 2b, tell content_refused");
+  CHECK(r.activated(a1) == "drop 2b");
   CHECK((r.link.contents().running() == a1));
   begin_again(r);
   CHECK(r.told_text(update("2")) == "check 2");
-  CHECK(r.checked('b').find("drop 2b, tell content_refused") == 0);
+  CHECK(r.checked('b').find("drop 2b") == 0);
   CHECK((r.link.contents().running() == a1));
 }
 
@@ -671,7 +695,7 @@ TEST_CASE("router link: what is damaged and not held any more is nobody's busine
   linked_router r(1, {.held = {a1}, .quarantined = {}});
   r.live();
   r.link.damaged(b2.sum, r.now);
-  CHECK(r.told(wire::ping{1, wire::targets{1, 1, a1}}) == "applied 1a noop, pong 1a");
+  CHECK(r.told(wire::ping{1, wire::targets{1, 1, a1}}) == "unchanged 1a, applied 1a noop, pong 1a");
   CHECK(r.state() == "live");
 }
 
@@ -718,7 +742,7 @@ TEST_CASE("router link: a check that takes longer than 30 s is a refusal, and wh
   CHECK(r.tick().empty());  // from here on its time counts
   CHECK(beats_for(30s - 1ns).empty());
   r.now += 1ns;
-  CHECK(r.tick() == "overdue blue, tell content_refused, rejected 2b timeout, drop 2b");
+  CHECK(r.tick() == "refuse blue, rejected 2b timeout, drop 2b");
   r.link.checked(next, 1);
   CHECK(r.done().empty());
   CHECK(r.link.contents().running() == a1);
@@ -739,7 +763,7 @@ TEST_CASE("router link, base: a check that takes longer than 30 s is a refusal; 
   const std::uint64_t first = r.number;
   const std::string late = "its check took longer than 30 s; it is not used, whatever comes of it later";
   CHECK(r.told_text(update("2")).empty());
-  CHECK(r.wait(1ns) == "overdue 1, tell content_refused, " + rejected("1", late) + ", check 2");
+  CHECK(r.wait(1ns) == "refuse 1, " + rejected("1", late) + ", check 2");
   r.link.base_checked(first, sum_of('a'), 5);
   CHECK(r.done().empty());
   CHECK(r.checked('b') == "activate 2b");

@@ -72,13 +72,14 @@ struct in_words {
   std::string operator()(const send_chunk& c) const { return "chunk " + std::to_string(c.seq); }
   std::string operator()(const check_content& c) const { return "check " + name_of(c.what.content); }
   std::string operator()(const activate_content& a) const { return "activate " + name_of(a.content); }
+  std::string operator()(const content_unchanged& c) const { return "unchanged " + name_of(c.content); }
   std::string operator()(const sum_up_rows& s) const { return "sum up " + name_of(s.base) + groups_of(s.asked.groups); }
   std::string operator()(const drop_content& d) const { return "drop " + name_of(d.content); }
   std::string operator()(const tell& t) const { return "tell " + t.event; }
   std::string operator()(const open_connection& o) const { return "open " + std::to_string(o.address); }
   std::string operator()(const close_connection&) const { return "close"; }
   std::string operator()(const send_text& t) const { return t.text; }
-  std::string operator()(const check_overdue& c) const { return "overdue " + c.label; }
+  std::string operator()(const content_refused& c) const { return "refuse " + c.label; }
   std::string operator()(const check_base_content& c) const { return "check " + wire::to_string(c.what.version); }
 };
 

@@ -21,7 +21,11 @@ struct guard_case {
 };
 
 const guard_case guard_cases[] = {
-    {"nothing is guarded unless written", {}, 5000, 5000, 10000, 0, "", ""},
+    {"nothing is guarded unless written", {}, 5000, 4999, 10000, 1, "", ""},
+    {"but that 1,000 keys go, all of them", {}, 0, 1000, 1000, 0, "", "min_keys"},
+    {"which may be lifted", {}, 0, 1000, 1000, 0, "min_keys", ""},
+    {"or let be for good", {{}, {}, 0}, 0, 1000, 1000, 0, "", ""},
+    {"999 may", {}, 0, 999, 999, 0, "", ""},
     {"as many as may move", {1, {}, 0}, 100, 0, 10000, 10000, "", ""},
     {"one more", {1, {}, 0}, 101, 0, 10000, 10000, "", "max_moved_percent"},
     {"a part of a per cent", {0.25, {}, 0}, 26, 0, 10000, 10000, "", "max_moved_percent"},
@@ -90,7 +94,8 @@ TEST_CASE("config guard: each says what it found and what it allows, also where 
     }
     return text;
   };
-  CHECK(told({}, 1000, 970, "") ==
+  CHECK(told({}, 1000, 970, "") == "max_moved_percent 10/off ok \nmax_removed_percent 3/off ok \nmin_keys 970/1 ok \n");
+  CHECK(told({}, 999, 970, "") ==
         "max_moved_percent 10/off ok \nmax_removed_percent 3/off ok \nmin_keys 970/off ok \n");
   CHECK(told({10, 2, 5}, 1000, 970, "") ==
         "max_moved_percent 10/10 ok \n"
@@ -112,7 +117,7 @@ TEST_CASE("config guard: of a change that a control plane made it says who can l
   REQUIRE(broken.size() == 1);
   CHECK(
       broken.front().ends_with("change this guard in the router's own file and send it again: "
-                               "POST /v1/routers/ID:resync at the control plane"));
+                               "cellroute ctl resync ID, or POST /v1/routers/ID:resync at the control plane"));
 }
 
 TEST_CASE("config guard: it says how many keys, and of how many") {
