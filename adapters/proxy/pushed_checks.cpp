@@ -68,7 +68,7 @@ table_spec merged_with(local_part local, const table_spec& pushed) {
 
 void pushed_contents::check_now(const sync::check_content& what, std::uint64_t salt, time_point asked_at) {
   const wire::content_id id = what.what.content;
-  const auto refuse = [this, &id, &what, asked_at](sync::refusal why) {
+  const auto refuse = [this, &id, asked_at](sync::refusal why) {
     if (is_late(asked_at)) return;
     post([this, id, turn = turn_, why = std::move(why)](sync::router_link& link, time_point) {
       link.checked(id, why);
