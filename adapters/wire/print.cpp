@@ -91,7 +91,9 @@ void append_json(std::string& out, const node& n, std::size_t indent) {
 node to_tree(const configuration& c) {
   printer top;
   top.fixed("apiVersion", "cellroute/v1");
-  for (node& member : print_fleet(c).children) top.add(std::move(member));
+  for (node& member : print_fleet(c).children) {
+    if (c.has_routing || member.name != "routing") top.add(std::move(member));
+  }
   settings local = c.local;
   describe(top, local);
   return std::move(top).take();

@@ -111,7 +111,7 @@ class printer {
   }
   template <class T>
   void map_or(std::string_view name, std::string_view word, std::optional<T>& value) {
-    value ? map(name, *value) : put(name, node_kind::plain, std::string(word));
+    value ? map(name, *value) : put(name, node_kind::quoted, std::string(word));
   }
   template <class T>
   void maps(std::string_view name, std::vector<T>& values) {

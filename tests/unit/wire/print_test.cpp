@@ -47,7 +47,7 @@ void check_round_trip(const configuration& c) {
 }
 
 TEST_CASE("wire print: what is printed is read back as the same configuration") {
-  for (const char* name : {"smallest.yaml", "full.yaml", "full.json"}) {
+  for (const char* name : {"smallest.yaml", "full.yaml", "full.json", "follows.yaml"}) {
     CAPTURE(name);
     check_round_trip(read_example(name));
   }
@@ -137,6 +137,27 @@ TEST_CASE("wire print: what the full example calls defaults are the defaults") {
   const auto tier3 = std::ranges::find(full.spec.placements, placement_id{"tier3"}, &placement::id);
   REQUIRE((tier3 != full.spec.placements.end()));
   CHECK((tier3->policy == upstream_policy{}));
+}
+
+TEST_CASE("wire print: the example of a router that follows has every key of that, and the defaults") {
+  const configuration follows = read_example("follows.yaml");
+  REQUIRE(follows.local.control_plane);
+  const std::string written = *read_file("examples/config/follows.yaml");
+  const node printed = to_tree(follows);
+  const auto section = std::ranges::find(printed.children, "control_plane", &node::name);
+  REQUIRE((section != printed.children.end()));
+  for (const node& field : section->children) {
+    CAPTURE(field.name);
+    CHECK(written.find("\n  " + field.name + ": ") != std::string::npos);
+  }
+  settings local = follows.local;
+  const control_plane_settings defaults;
+  CHECK((local.control_plane->backoff == defaults.backoff));
+  CHECK((local.control_plane->revert_on_5xx_percent == defaults.revert_on_5xx_percent));
+  CHECK((local.control_plane->accept_version_reset == defaults.accept_version_reset));
+  local.control_plane.reset();
+  local.process.state_dir = settings().process.state_dir;
+  CHECK((local == settings{}));
 }
 
 }  // namespace
