@@ -142,12 +142,9 @@ TEST_CASE("control API: of a way back to what a router runs it takes the number 
   CHECK(shown.find(R"("version":3)") != std::string::npos);
   CHECK(shown.find("guard.min_keys") == std::string::npos);
   CHECK(router.metric("gateway_config_generation") == generation);
-  const auto pushes = [&router](const std::string& result) {
-    return router.metric("gateway_config_apply_total", {"result=\"" + result + "\"", "source=\"push\""});
-  };
-  CHECK(pushes("applied") == 1);
-  CHECK(pushes("rejected") == 1);
-  CHECK(pushes("unchanged") == 1);
+  CHECK(pushes(router, "applied") == 1);
+  CHECK(pushes(router, "rejected") == 1);
+  CHECK(pushes(router, "unchanged") == 1);
   CHECK(eventually([&] { return control.metric("cellroute_control_routers_on_target") == 1; }));
 }
 

@@ -34,9 +34,6 @@ std::string snapshot_of(std::string_view version, std::string_view umbra = "tier
 std::string applied(std::string_view version) {
   return R"({"type":"ack","version":)" + std::string(version) + R"(,"status":"applied"})";
 }
-double pushes(const router_process& router, const std::string& result) {
-  return router.metric("gateway_config_apply_total", {"result=\"" + result + "\"", "source=\"push\""});
-}
 
 /// A control plane of the base protocol, which speaks and is answered, and notes all that is said.
 class base_control {

@@ -51,7 +51,7 @@ TEST_CASE("pushed routing: without any, a router answers 503 and is not ready; t
   CHECK(other.admin("/ready").status() == 200);
   CHECK(other.metric("gateway_control_plane_connected") == 1);
   CHECK(other.metric("gateway_config_generation", {"source=\"push\""}) == 2);
-  CHECK(other.metric("gateway_config_apply_total", {"result=\"applied\"", "source=\"push\""}) == 1);
+  CHECK(pushes(other, "applied") == 1);
   CHECK(other.admin("/debug/config").content.find("\"source\":\"push\"") != std::string::npos);
   CHECK(control.page("/v1/routers").content.find("\"ring\":\"canary\"") != std::string::npos);
   CHECK(eventually([&] {  // at each beat it says how it is
@@ -90,9 +90,8 @@ TEST_CASE("pushed routing: a change reaches requests in a second, and none fails
   CHECK(eventually([&] { return router.metric("gateway_control_plane_connected") == 1; }));
   CHECK(router.metric("gateway_control_plane_reconnects_total") >= 1);
   // What it runs already does not come again: to be told so changes nothing.
-  CHECK(eventually(
-      [&] { return router.metric("gateway_config_apply_total", {"result=\"unchanged\"", "source=\"push\""}) >= 1; }));
-  CHECK(router.metric("gateway_config_apply_total", {"result=\"applied\"", "source=\"push\""}) == 2);
+  CHECK(eventually([&] { return pushes(router, "unchanged") >= 1; }));
+  CHECK(pushes(router, "applied") == 2);
   control.write_routes(routes_of(one.port(), two.port(), "tier1", "v3"));
   CHECK(leads_to(router, "acme", "one"));
   is_over = true;
@@ -113,7 +112,7 @@ TEST_CASE(
   REQUIRE(router.process().wait_line(R"("event":"config_rejected")"));
   CHECK(router.process().find_line("min_keys"));
   CHECK(cell_of(router, "acme") == "one");
-  CHECK(router.metric("gateway_config_apply_total", {"result=\"rejected\"", "source=\"push\""}) == 1);
+  CHECK(pushes(router, "rejected") == 1);
   CHECK(eventually([&] { return control.page("/v1/routers").content.find("min_keys") != std::string::npos; }));
 }
 
@@ -153,8 +152,8 @@ TEST_CASE("pushed routing: of many keys only what differs is sent to whom has a 
   const double repair_bytes = control.metric("cellroute_control_sent_bytes_total");
   MESSAGE(whole_bytes << " bytes at first, " << repair_bytes << " for what differs");
   CHECK(20 * repair_bytes < whole_bytes);
-  CHECK(router.metric("gateway_config_apply_total", {"result=\"applied\"", "source=\"push\""}) == 2);
-  CHECK(router.metric("gateway_config_apply_total", {"result=\"rejected\"", "source=\"push\""}) == 0);
+  CHECK(pushes(router, "applied") == 2);
+  CHECK(pushes(router, "rejected") == 0);
 }
 
 TEST_CASE("pushed routing: nobody empties a table of a thousand keys by mistake, and who wants to says so") {
@@ -232,7 +231,7 @@ TEST_CASE("pushed routing: what does harm is left for what ran before, told, and
     REQUIRE(router.process().wait_line(R"("event":"config_reverted")"));
     CHECK(leads_to(router, "k1", "one"));
     CHECK(answers_of(router, "k1", 10, 200) == 10);
-    CHECK(router.metric("gateway_config_apply_total", {"result=\"rejected\"", "source=\"push\""}) == 1);
+    CHECK(pushes(router, "rejected") == 1);
     CHECK(router.admin("/debug/config").content.find("requests were answered 5xx by this router") != std::string::npos);
     CHECK(eventually([&] {
       return control.page("/v1/routers").content.find("local_guard: ") != std::string::npos &&
@@ -246,7 +245,7 @@ TEST_CASE("pushed routing: what does harm is left for what ran before, told, and
   CHECK(eventually([&] { return router.metric("gateway_control_plane_connected") == 1; }));
   std::this_thread::sleep_for(1s);
   CHECK(cell_of(router, "k1") == "one");
-  CHECK(router.metric("gateway_config_apply_total", {"result=\"applied\"", "source=\"push\""}) == 0);
+  CHECK(pushes(router, "applied") == 0);
   control.write_routes(routes(one.port(), 1'001));
   CHECK(eventually([&] { return control.metric("cellroute_control_routers_on_target") == 1; }));
   CHECK(cell_of(router, "k1000") == "one");
@@ -262,9 +261,7 @@ TEST_CASE("pushed routing: of changes that come quickly none hides what there is
   REQUIRE(answers_of(router, "acme", enough, 200) == enough);
   for (int i = 1; i <= 4; ++i) {  // more than a router holds for its control plane
     control.write_routes(routes_of(nobody.port(), nobody.port(), "tier1", "bad " + std::to_string(i)));
-    REQUIRE(eventually([&] {
-      return router.metric("gateway_config_apply_total", {"result=\"applied\"", "source=\"push\""}) == 1 + i;
-    }));
+    REQUIRE(eventually([&] { return pushes(router, "applied") == 1 + i; }));
   }
   REQUIRE(answers_of(router, "acme", enough, 502) >= 500);
   REQUIRE(router.process().wait_line(R"("event":"config_reverted")"));
@@ -370,7 +367,7 @@ TEST_CASE("pushed routing: a restarted router serves what was pushed last, witho
   CHECK(
       eventually([&] { return control.page("/v1/routers").content.find("\"on_target\":true") != std::string::npos; }));
   // It has that content already.
-  CHECK(router.metric("gateway_config_apply_total", {"result=\"applied\"", "source=\"push\""}) == 0);
+  CHECK(pushes(router, "applied") == 0);
 }
 
 TEST_CASE("pushed routing: over TLS the router knows its control plane, and is known by a certificate of its own") {

@@ -196,6 +196,11 @@ inline int answers_of(const router_process& router, std::string_view key, int re
   return found;
 }
 
+/// How many pushes came to this: `applied`, `unchanged` or `rejected`.
+[[nodiscard]] inline double pushes(const router_process& router, const std::string& result) {
+  return router.metric("gateway_config_apply_total", {"result=\"" + result + "\"", "source=\"push\""});
+}
+
 /// Whether a key goes, in time, to the cell that answers so.
 [[nodiscard]] inline bool leads_to(const router_process& router, std::string_view key, std::string_view cell) {
   return eventually([&] { return cell_of(router, key) == cell; });
